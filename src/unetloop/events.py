@@ -1,0 +1,235 @@
+"""What a running job says: frozen dataclasses, one JSON line each.
+
+A job is a generator of events. The command line turns them into a progress
+line, ``unetloop serve`` into JSON lines for the viewer, and tests into
+assertions. The names and fields are public: docs/formats.md describes them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "BatchHalved",
+    "EpochDone",
+    "Event",
+    "Failed",
+    "FieldPredicted",
+    "ImageFailed",
+    "ImagePredicted",
+    "JobDone",
+    "ModelSaved",
+    "Notice",
+    "PredictionDone",
+    "Progress",
+    "RolledBack",
+    "TrainingDone",
+    "to_json",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Anything a job says.
+
+    Parameters
+    ----------
+    job : str or None
+        Identifier given by whoever asked for the job (``serve`` fills it in).
+    """
+
+    job: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice(Event):
+    """A plain sentence worth showing; ``level`` is ``"info"`` or ``"warning"``."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """How far a job is: ``done`` of ``total`` ``unit``, ``seconds_left`` to go.
+
+    ``total`` and ``seconds_left`` are None while they cannot be known.
+    """
+
+    done: float
+    total: float | None
+    unit: str
+    seconds_left: float | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochDone(Event):
+    """An epoch of training ended.
+
+    ``loss`` and ``val_loss`` are means over the epoch and over the validation
+    images, ``score`` the mean AP(0.5:0.95) on the validation images; the last
+    two are None where no image is held out. ``best`` says whether this epoch's
+    model is the best so far.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    seconds_left: float | None
+    val_loss: float | None = None
+    score: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolledBack(Event):
+    """A step made the loss diverge: it was undone and the rate lowered."""
+
+    step: int
+    reason: str
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchHalved(Event):
+    """Memory ran out: training goes on with patches in smaller batches."""
+
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSaved(Event):
+    """A model folder was written and can be opened from now on."""
+
+    path: Path
+    step: int
+    score: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingDone(Event):
+    """Training ended; ``path`` holds the best model.
+
+    ``stopped`` says why: ``"finished"``, ``"early"`` (no more progress),
+    ``"minutes"`` (the time was up) or ``"cancelled"``.
+    """
+
+    path: Path
+    epochs: int
+    steps: int
+    seconds: float
+    stopped: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePredicted(Event):
+    """The masks of one image were written to ``output``."""
+
+    image: Path
+    output: Path
+    nuclei: int
+    diameter: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFailed(Event):
+    """One image could not be done, for ``reason``; the job goes on."""
+
+    image: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionDone(Event):
+    """All images were tried: ``predicted`` done, ``failed`` not, ``skipped`` there."""
+
+    predicted: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldPredicted(Event):
+    """A rectangle of one plane was predicted for the viewer.
+
+    ``labels`` is a ``.npy`` file of int32 (rows, columns), ``maps`` one of
+    float16 (rows, columns, heads) for ``instances.label_nuclei``; both cover
+    rows ``box[0]:box[2]`` and columns ``box[1]:box[3]`` of plane ``plane`` of
+    the project's image ``image``.
+    """
+
+    image: str
+    plane: int
+    box: tuple[int, int, int, int]
+    labels: Path
+    maps: Path
+    nuclei: int
+    diameter: float
+    model_step: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDone(Event):
+    """A job of ``unetloop serve`` ended; ``result`` is what it found out."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """A job or command could not be done.
+
+    ``message`` is for the user, ``detail`` (a traceback) for a bug report.
+    """
+
+    message: str
+    detail: str = ""
+
+
+def to_json(event: Event) -> str:
+    """Write an event as one line of JSON.
+
+    Parameters
+    ----------
+    event : Event
+        What to write. Numbers that JSON does not know (NaN, infinity) become
+        null, paths become strings.
+
+    Returns
+    -------
+    str
+        ``{"event": "<class name>", <field>: <value>, ...}`` without newlines.
+
+    Examples
+    --------
+    >>> to_json(Notice(text="hello"))
+    '{"event": "Notice", "job": null, "text": "hello", "level": "info"}'
+    """
+    record = {"event": type(event).__name__, **asdict(event)}
+    return json.dumps(_plain(record), allow_nan=False, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and (value != value or value in (_INF, -_INF)):
+        return None
+    return value
+
+
+_INF = float("inf")
