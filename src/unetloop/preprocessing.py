@@ -1,0 +1,167 @@
+"""From a plane's intensities to what a network sees: normalised and resized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unetloop.config import NormalizationConfig
+
+__all__ = [
+    "equivalent_diameters",
+    "intensity_limits",
+    "median_diameter",
+    "normalize",
+    "resize_labels",
+    "resize_pixels",
+]
+
+_MOST_PIXELS = 1 << 22
+_BRIGHTEST = 4.0
+
+
+def intensity_limits(
+    pixels: NDArray[Any], config: NormalizationConfig
+) -> NDArray[np.float32]:
+    """Find the intensities that become 0 and 1.
+
+    Parameters
+    ----------
+    pixels : array
+        The whole plane, (rows, columns, channels), any real dtype. Of more
+        than four million pixels, an even grid of about that many is taken.
+        NaN and infinite pixels are left out.
+    config : NormalizationConfig
+        The two percentiles.
+
+    Returns
+    -------
+    array of float32
+        (2, channels): low and high limit of each channel; high is above low
+        even where a plane is constant.
+    """
+    step = max(1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS))))
+    grid = pixels[::step, ::step]
+    limits = np.empty((2, pixels.shape[2]), np.float32)
+    for channel in range(pixels.shape[2]):
+        values = grid[..., channel]
+        if values.dtype.kind == "f":
+            values = values[np.isfinite(values)]
+        if values.size == 0:
+            limits[:, channel] = 0, 1
+            continue
+        if values.dtype.kind == "b":
+            values = values.astype(np.uint8)
+        low, high = np.percentile(values, (config.low, config.high))
+        if not high > low:  # sparse bright spots, or a constant plane
+            high = max(float(values.max()), low)
+        limits[:, channel] = low, high if high > low else low + 1
+    return limits
+
+
+def normalize(
+    pixels: NDArray[Any], limits: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Map intensities so that the limits become 0 and 1.
+
+    Parameters
+    ----------
+    pixels : array
+        (rows, columns, channels) of any real dtype.
+    limits : array of float32
+        (2, channels), from `intensity_limits`.
+
+    Returns
+    -------
+    array of float32
+        Same shape, clipped to -1..4; NaN becomes 0.
+    """
+    result = pixels.astype(np.float32)
+    result -= limits[0]
+    result /= limits[1] - limits[0]
+    if pixels.dtype.kind == "f":
+        np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
+    return np.clip(result, -1.0, _BRIGHTEST, out=result)
+
+
+def resize_pixels(
+    pixels: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Resize by linear interpolation, averaging when it gets smaller.
+
+    Parameters
+    ----------
+    pixels : array of float32
+        (rows, columns, channels): an image or network maps.
+    shape : tuple of int
+        New rows and columns, at least 1 each.
+
+    Returns
+    -------
+    array of float32
+        (new rows, new columns, channels).
+    """
+    if pixels.shape[:2] == shape:
+        return pixels
+    if pixels.shape[0] == 0 or pixels.shape[1] == 0:
+        raise EngineError("An image without pixels can't be resized.", shape=pixels.shape)
+    size = (shape[1], shape[0])
+    result = np.empty((*shape, pixels.shape[2]), np.float32)
+    for channel in range(pixels.shape[2]):
+        plane = PillowImage.fromarray(np.ascontiguousarray(pixels[..., channel]))
+        result[..., channel] = plane.resize(size, PillowImage.Resampling.BILINEAR)
+    return result
+
+
+def resize_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Resize label numbers by taking the nearest pixel; no number is mixed.
+
+    Parameters
+    ----------
+    labels : array of int
+        (rows, columns).
+    shape : tuple of int
+        New rows and columns.
+
+    Returns
+    -------
+    array of int32
+        (new rows, new columns).
+    """
+    if labels.shape == shape:
+        return np.ascontiguousarray(labels, np.int32)
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * (old / new)).astype(np.intp), old - 1)
+        for old, new in zip(labels.shape, shape, strict=True)
+    )
+    return np.ascontiguousarray(labels[np.ix_(rows, columns)], np.int32)
+
+
+def equivalent_diameters(labels: NDArray[Any]) -> NDArray[np.float64]:
+    """Diameters of the discs that have the nuclei's areas, in pixels.
+
+    Parameters
+    ----------
+    labels : array of int
+        (rows, columns), 0 background.
+
+    Returns
+    -------
+    array of float64
+        One diameter a nucleus, in the order of their numbers.
+    """
+    numbers, areas = np.unique(labels, return_counts=True)
+    return np.sqrt(areas[numbers > 0] * (4 / np.pi))
+
+
+def median_diameter(labels: NDArray[Any]) -> float | None:
+    """Typical nucleus diameter in pixels; None where there is no nucleus."""
+    diameters = equivalent_diameters(labels)
+    return float(np.median(diameters)) if diameters.size else None
