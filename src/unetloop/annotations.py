@@ -191,13 +191,22 @@ def _bounding_boxes(
     segmentation: NDArray[Any],
 ) -> list[tuple[int, tuple[slice, slice]]]:
     """Each nucleus's number and box, whatever the largest number is."""
-    numbers, dense = np.unique(segmentation, return_inverse=True)
-    dense = dense.reshape(segmentation.shape) + 1
-    boxes = ndimage.find_objects(dense)
+    if segmentation.size == 0:
+        return []
+    if segmentation.max() <= segmentation.size:
+        numbers = range(1, int(segmentation.max()) + 1)
+        dense = segmentation
+    else:  # sparse numbers: a list up to the largest would not fit
+        values, dense = np.unique(segmentation, return_inverse=True)
+        dense = dense.reshape(segmentation.shape)
+        offset = int(np.searchsorted(values, 1))
+        numbers = values[offset:].tolist()
+        dense = dense - (offset - 1)
+    boxes = ndimage.find_objects(np.maximum(dense, 0))
     return [
         (int(number), box)
         for number, box in zip(numbers, boxes, strict=True)
-        if number > 0 and box is not None
+        if box is not None
     ]
 
 

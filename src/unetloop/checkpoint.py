@@ -1,0 +1,338 @@
+"""A model is one self-describing folder: weights, and what one must know of them.
+
+``model.json`` is the card, ``model.keras`` the weights (logits), ``model.onnx``
+the same network for a quick start. docs/formats.md describes the fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unetloop import __version__, catalog
+from unetloop.annotations import MAPS
+from unetloop.config import (
+    InstanceConfig,
+    ModelConfig,
+    NormalizationConfig,
+    from_dict,
+    to_dict,
+)
+from unetloop.errors import EngineError
+from unetloop.network import KerasNetwork, OnnxNetwork
+
+if TYPE_CHECKING:
+    from unetloop.network import Network
+
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Model",
+    "ModelCard",
+    "build_network",
+    "file_hash",
+    "load_weights",
+    "open_model",
+    "save_model",
+]
+
+FORMAT = "unetloop-model"
+VERSION = 1
+
+_PRETRAINED = Path(__file__).parent / "pretrained"
+_QUICK_START_PIXELS = 100e6
+_QUICK_START_PIXELS_GPU = 10e6
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What ``model.json`` says of a model.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Architecture, its options, and the number of image channels.
+    diameter : float
+        Nucleus diameter in pixels that images are resized to.
+    normalization : NormalizationConfig
+        How intensities are normalised.
+    instances : InstanceConfig
+        How maps become nuclei.
+    maps : tuple of str
+        What the network predicts, in order.
+    training : dict
+        Settings, steps, seconds, seed, and the images with their hashes.
+    scores : dict
+        What was measured on the images held out.
+    started_from : str or None
+        Hash of the weights it started from; None: from scratch.
+    """
+
+    model: ModelConfig
+    diameter: float
+    normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
+    instances: InstanceConfig = field(default_factory=InstanceConfig)
+    maps: tuple[str, ...] = MAPS
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    started_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """An opened model folder; the network itself is loaded when asked for."""
+
+    path: Path
+    card: ModelCard
+    weights_hash: str
+
+    @property
+    def diameter(self) -> float:
+        """Nucleus diameter at the model's scale, in pixels."""
+        return self.card.diameter
+
+    @property
+    def channels(self) -> int:
+        """Image channels that the network sees."""
+        return self.card.model.channels
+
+    @property
+    def normalization(self) -> NormalizationConfig:
+        """How intensities are normalised."""
+        return self.card.normalization
+
+    @property
+    def instances(self) -> InstanceConfig:
+        """How maps become nuclei."""
+        return self.card.instances
+
+    def network(self, pixels: float | None = None) -> Network:
+        """Load the network into the runtime that is faster for the job in hand.
+
+        Importing TensorFlow takes seconds, ONNX Runtime a fraction of one but
+        it is somewhat slower afterwards: it is taken for small jobs.
+
+        Parameters
+        ----------
+        pixels : float, optional
+            Pixels to predict, at the model's scale; None: many.
+        """
+        quick = self.path / "model.onnx"
+        gpu = shutil.which("nvidia-smi") is not None
+        most = _QUICK_START_PIXELS_GPU if gpu else _QUICK_START_PIXELS
+        small = pixels is not None and pixels < most
+        if small and "keras" not in sys.modules and quick.exists():
+            try:
+                return OnnxNetwork(quick)
+            except Exception:  # noqa: BLE001 - whatever is wrong, Keras still works
+                pass
+        return KerasNetwork(load_weights(self))
+
+
+def build_network(config: ModelConfig) -> Any:
+    """Build an architecture of the catalog with random weights.
+
+    Returns
+    -------
+    keras.Model
+        From (batch, rows, columns, channels) to logits of `annotations.MAPS`.
+    """
+    entry = catalog.find(catalog.ARCHITECTURES, config.architecture, "architecture")
+    options = from_dict(catalog.load(entry.config), config.options)
+    return catalog.load(entry.build)(config.channels, len(MAPS), options)
+
+
+def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Model:
+    """Write a model folder; at any moment the old or the new one can be opened.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Outputs logits.
+    card : ModelCard
+        What to say of it.
+    folder : Path
+        Made, or replaced if it holds a model; anything else is left alone.
+    quick : bool
+        Also write ``model.onnx`` (takes seconds).
+
+    Raises
+    ------
+    EngineError
+        If the folder holds something else, or can't be written.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise EngineError("A model is a folder, but this is a file.", path=str(folder))
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / "model.json").exists():
+            raise EngineError(
+                "This folder holds something else than a model.",
+                todo="Choose a new or empty folder.",
+                path=str(folder),
+            )
+    fresh = folder.with_name(f".{folder.name}.new")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        network.save(fresh / "model.keras")
+        weights = file_hash(fresh / "model.keras")
+        if quick:
+            try:
+                KerasNetwork(network).export(fresh / "model.onnx")
+            except Exception:  # noqa: BLE001 - an exporter may be missing; Keras predicts
+                (fresh / "model.onnx").unlink(missing_ok=True)
+        text = json.dumps(_card_to_json(card, weights), indent=2)
+        (fresh / "model.json").write_text(text + "\n", encoding="utf-8")
+        for path in (*fresh.iterdir(), fresh):
+            _sync(path)
+        _swap(fresh, folder)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise EngineError(
+            f"The model could not be saved ({error.strerror or error}).",
+            todo="Free some space or choose another folder.",
+            path=str(folder),
+        ) from error
+    return Model(folder, card, weights)
+
+
+def open_model(name_or_path: str | Path) -> Model:
+    """Open a model folder, or one of the models that ship.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A folder, or the name of a shipped model.
+
+    Raises
+    ------
+    EngineError
+        If it is missing, damaged, foreign or written by a newer version.
+    """
+    path = Path(name_or_path)
+    if not path.exists():
+        backup = path.absolute().with_name(f".{path.name}.old")
+        shipped = _PRETRAINED / str(name_or_path)
+        path = backup if backup.is_dir() else shipped
+        if not path.is_dir():
+            raise EngineError(
+                "There is no model of this name or path.",
+                todo="Give the folder that 'unetloop train' wrote.",
+                model=str(name_or_path),
+            )
+    try:
+        values = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise EngineError(
+            "This is no model folder, or its model.json is damaged.",
+            todo="Give the folder that 'unetloop train' wrote.",
+            path=str(path),
+        ) from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise EngineError(
+            "This model.json was not written by unetloop.", path=str(path)
+        )
+    if not isinstance(values.get("version"), int) or values["version"] > VERSION:
+        raise EngineError(
+            "This model was written by a newer version.",
+            todo="Update with: pip install -U napari-unet-loop",
+            version=values.get("version"),
+            path=str(path),
+        )
+    try:
+        card = _card_from_json(values)
+        expected = values["weights_sha256"]
+    except (KeyError, TypeError, ValueError, EngineError) as error:
+        raise EngineError(
+            f"The model.json of this model is damaged ({error}).", path=str(path)
+        ) from error
+    weights = path / "model.keras"
+    if not weights.is_file() or file_hash(weights) != expected:
+        raise EngineError(
+            "The weights of this model are missing or damaged.",
+            todo="Copy the model folder again, whole.",
+            path=str(weights),
+        )
+    return Model(path.absolute(), card, expected)
+
+
+def load_weights(model: Model) -> Any:
+    """Load a model's Keras network, which outputs logits.
+
+    Raises
+    ------
+    EngineError
+        If this version of Keras can't read it.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(model.path / "model.keras", compile=False)
+    except Exception as error:  # Keras raises whatever went wrong inside
+        raise EngineError(
+            f"Keras {keras.__version__} can't read this model ({error}).",
+            path=str(model.path),
+        ) from error
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _card_to_json(card: ModelCard, weights: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **to_dict(card),
+        "weights_sha256": weights,
+        "versions": {
+            "unetloop": __version__,
+            "python": platform.python_version(),
+            "keras": metadata.version("keras"),
+            "numpy": metadata.version("numpy"),
+        },
+    }
+
+
+def _card_from_json(values: dict[str, Any]) -> ModelCard:
+    names = {item.name for item in dataclasses.fields(ModelCard)}
+    known = {name: value for name, value in values.items() if name in names}
+    known["model"] = from_dict(ModelConfig, known["model"])
+    known["normalization"] = from_dict(NormalizationConfig, known["normalization"])
+    known["instances"] = from_dict(InstanceConfig, known["instances"])
+    known["maps"] = tuple(known["maps"])
+    known["diameter"] = float(known["diameter"])
+    return ModelCard(**known)
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put a new folder in another's place; `open_model` knows the name between."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    _sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no file descriptors of folders
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
