@@ -1,0 +1,289 @@
+"""Which files a user means, masks in and out, and writing that can't break off."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+from unetloop.images import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "FoundImage",
+    "Pair",
+    "find_images",
+    "pair_by_stem",
+    "read_labels",
+    "replacing",
+    "write_labels",
+]
+
+_SUFFIXES = {
+    *(".tif", ".tiff", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
+    *(".czi", ".nd2", ".lif", ".dv"),
+}
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """An image file, and where it lies below the folder that was given."""
+
+    path: Path
+    relative: Path
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image with its mask, and its review where there is one."""
+
+    image: Path
+    mask: Path
+    review: Path | None = None
+
+
+def find_images(
+    paths: Sequence[str | Path], recursive: bool = False
+) -> list[FoundImage]:
+    """List the images that files and folders stand for, sorted, hidden ones left out.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Files, and folders to look into. A folder that ends in ``.zarr`` is an
+        image.
+    recursive : bool
+        Look into the folders below, too.
+
+    Raises
+    ------
+    EngineError
+        If a path is missing, or nothing is found at all.
+    """
+    found: dict[Path, FoundImage] = {}
+    for given in map(Path, paths):
+        if not given.exists():
+            raise EngineError("There is no such file or folder.", path=str(given))
+        if not given.is_dir() or given.suffix == ".zarr":
+            found.setdefault(given.resolve(), FoundImage(given, Path(given.name)))
+            continue
+        for path in _list(given, recursive):
+            item = FoundImage(path, path.relative_to(given))
+            found.setdefault(path.resolve(), item)
+    if not found:
+        raise EngineError(
+            "There is no image here.",
+            todo="Give a folder with TIFF, PNG, JPEG or OME-Zarr images"
+            + ("." if recursive else ", or add --recursive."),
+            path=", ".join(map(str, paths)),
+        )
+    return list(found.values())
+
+
+def _list(folder: Path, recursive: bool) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise EngineError(
+            f"The folder can't be read ({error.strerror}).", path=str(folder)
+        ) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.suffix == ".zarr" or (
+            entry.suffix.lower() in _SUFFIXES and entry.is_file()
+        ):
+            yield entry
+        elif recursive and entry.is_dir():
+            yield from _list(entry, recursive)
+
+
+def pair_by_stem(
+    images: Path, masks: Path, review: Path | None = None
+) -> list[Pair]:
+    """Match the images, masks and reviews of folders by the stem of their names.
+
+    Parameters
+    ----------
+    images, masks : Path
+        Folders (looked into recursively), or one file each.
+    review : Path, optional
+        Folder of reviews; an image without one counts as not looked at, so
+        each needs one.
+
+    Raises
+    ------
+    EngineError
+        If any image or mask has no partner, or two have the same stem; all of
+        them are listed.
+    """
+    by_image = _by_stem(images, "images")
+    by_mask = _by_stem(masks, "masks")
+    wrong = _differences(by_image, by_mask, "image", "mask")
+    by_review: dict[str, Path] = {}
+    if review is not None:
+        by_review = _by_stem(review, "reviews")
+        wrong += _differences(by_mask, by_review, "mask", "review")
+    if wrong:
+        raise EngineError(
+            f"Images and masks are paired by name, and some have no partner: "
+            f"{'; '.join(wrong)}.",
+            todo="Rename or remove them.",
+        )
+    return [
+        Pair(by_image[stem], by_mask[stem], by_review.get(stem))
+        for stem in sorted(by_image)
+    ]
+
+
+def _by_stem(folder: Path, what: str) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for found in find_images([folder], recursive=True):
+        stem = str(found.relative.with_suffix(""))
+        if stem in stems:
+            raise EngineError(
+                f"Two {what} have the same name without suffix.",
+                todo="Rename one of them.",
+                first=str(stems[stem]),
+                second=str(found.path),
+            )
+        stems[stem] = found.path
+    return stems
+
+
+def _differences(
+    left: dict[str, Path], right: dict[str, Path], one: str, other: str
+) -> list[str]:
+    return [
+        *(f"{one} {left[stem]}" for stem in sorted(set(left) - set(right))),
+        *(f"{other} {right[stem]}" for stem in sorted(set(right) - set(left))),
+    ]
+
+
+def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
+    """Read label numbers.
+
+    Parameters
+    ----------
+    path : Path
+        Any image of one channel.
+    plane : int, optional
+        Which plane; None: the only one.
+
+    Returns
+    -------
+    array of int32
+        (rows, columns).
+
+    Raises
+    ------
+    EngineError
+        If it holds fractions, colours, negative or too large numbers, or more
+        planes than one and none was named.
+    """
+    with open_image(path) as image:
+        info = image.info
+        if info.channels != 1:
+            raise EngineError(
+                "A mask must have one channel of label numbers, not colours.",
+                path=str(path),
+                shape=info.shape,
+            )
+        if plane is None and info.planes != 1:
+            raise EngineError(
+                "A mask of one plane was expected.", path=str(path), shape=info.shape
+            )
+        values = image.read_plane(plane or 0)[..., 0]
+    if values.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = bool(np.all(values == np.round(values)))
+        if not whole:
+            raise EngineError("A mask must hold whole numbers.", path=str(path))
+    if values.dtype.kind in "if" and values.min() < 0:
+        raise EngineError("A mask must not hold negative numbers.", path=str(path))
+    if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:
+        raise EngineError("A mask's numbers must fit into 32 bits.", path=str(path))
+    return values.astype(np.int32)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file so that at any moment the old or the new one is there, whole.
+
+    Yields a temporary path beside it, which takes its place if all went well.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        yield fresh
+        with fresh.open("rb") as stream:
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def write_labels(
+    path: Path,
+    labels: NDArray[Any],
+    pixel_size: tuple[float, float] | None = None,
+    axes: str = "YX",
+) -> None:
+    """Write label numbers as a compressed TIFF that Fiji opens, in one atomic step.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made.
+    labels : array of int
+        (rows, columns), or more axes in front.
+    pixel_size : tuple of float, optional
+        Height and width of a pixel in µm.
+    axes : str
+        One letter an axis.
+
+    Raises
+    ------
+    EngineError
+        If it can't be written.
+    """
+    import tifffile
+
+    largest = int(labels.max()) if labels.size else 0
+    # ImageJ knows no 32-bit integers: beyond 16 bits it is a plain TIFF.
+    small = largest <= np.iinfo(np.uint16).max
+    options: dict[str, Any] = {"imagej": small and labels.nbytes < 1 << 31}
+    if pixel_size is not None:
+        # Dots per centimetre; per micrometre in ImageJ's own dialect.
+        per = 1.0 if options["imagej"] else 1e4
+        options["resolution"] = (per / pixel_size[1], per / pixel_size[0])
+        options["resolutionunit"] = "NONE" if options["imagej"] else "CENTIMETER"
+    description: dict[str, Any] = {"axes": axes}
+    if pixel_size is not None and options["imagej"]:
+        description["unit"] = "um"
+    try:
+        with replacing(path) as fresh:
+            tifffile.imwrite(
+                fresh,
+                labels.astype(np.uint16 if small else np.int32),
+                compression="zlib",
+                metadata=description,
+                bigtiff=labels.nbytes > 1 << 31,
+                **options,
+            )
+    except OSError as error:
+        raise EngineError(
+            f"The masks could not be written ({error.strerror or error}).",
+            todo="Free some space or choose another folder.",
+            path=str(path),
+        ) from error

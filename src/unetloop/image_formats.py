@@ -1,0 +1,238 @@
+"""One opener a format: file -> (axes, data, channel names, pixel size, close)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Opened = tuple[
+        str, Any, list[str], tuple[float, float] | None, Callable[[], None] | None
+    ]
+
+__all__ = ["open_picture", "open_tiff", "open_with_plugin", "open_zarr"]
+
+_MICROMETRES = {
+    "m": 1e6,
+    "meter": 1e6,
+    "cm": 1e4,
+    "centimeter": 1e4,
+    "mm": 1e3,
+    "millimeter": 1e3,
+    "um": 1.0,
+    "µm": 1.0,
+    "μm": 1.0,
+    "\\u00b5m": 1.0,
+    "micron": 1.0,
+    "micrometer": 1.0,
+    "nm": 1e-3,
+    "nanometer": 1e-3,
+    "inch": 25400.0,
+}
+_LARGE = 1 << 28
+
+
+class _LazyTiff:
+    """A TIFF series that is sliced page by page, or by region where it is large."""
+
+    def __init__(self, series: Any, axes: str) -> None:
+        self._series = series
+        self.shape = series.shape
+        self.dtype = series.dtype
+        self._inside = len(axes) - sum(axis in "TZC" for axis in axes)
+        # Only where the pages hold whole planes can they be read one by one.
+        self._by_page = all(axis in "TZC" for axis in axes[: -self._inside])
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        outer = index[: len(index) - self._inside]
+        inner = index[len(outer) :]
+        page_bytes = np.prod(self.shape[len(outer) :]) * self.dtype.itemsize
+        pages = len(self._series.pages)
+        planes = int(np.prod(self.shape[: len(outer)], dtype=np.int64))
+        if page_bytes > _LARGE or not self._by_page or pages != planes:
+            if np.prod(self.shape) * self.dtype.itemsize <= _LARGE:
+                return self._series.asarray()[index]
+            import zarr
+
+            store = self._series.aszarr(level=0)
+            return zarr.open(store, mode="r")[index]
+        numbers = np.arange(planes).reshape(self.shape[: len(outer)])[outer]
+        read = [
+            self._series.pages[int(number)].asarray()[inner]
+            for number in np.ravel(numbers)
+        ]
+        return np.reshape(np.stack(read), (*np.shape(numbers), *read[0].shape))
+
+
+def open_tiff(path: Path) -> Opened:
+    """Open TIFF, OME-TIFF, ImageJ TIFF and kin with tifffile."""
+    import tifffile
+
+    tiff = tifffile.TiffFile(path)
+    if not tiff.series:
+        tiff.close()
+        raise EngineError("The TIFF file holds no image.", path=str(path))
+    series = max(tiff.series, key=lambda item: (item.size, -item.index))
+    axes = _usual_axes(series.axes, series.shape, path)
+    names, pixel_size = _tiff_metadata(tiff, series)
+    return axes, _LazyTiff(series, axes), names, pixel_size, tiff.close
+
+
+def _usual_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
+    """Name the axes by T, Z, C, Y, X, S; unknown ones become Z or T if free."""
+    if axes.count("S") and shape[axes.index("S")] not in (3, 4):
+        axes = axes.replace("S", "C" if "C" not in axes else "Q", 1)
+    result = list(axes)
+    for position, axis in enumerate(axes):
+        if axis not in "TZCYXS":
+            free = next((name for name in "ZTC" if name not in result), None)
+            if free is None:
+                raise EngineError(
+                    "The image has more axes than time, slice, channel, row, column.",
+                    path=str(path),
+                    axes=axes,
+                    shape=shape,
+                )
+            result[position] = free
+    if len(set(result)) != len(result):
+        raise EngineError("The image has an axis twice.", path=str(path), axes=axes)
+    return "".join(result)
+
+
+def _tiff_metadata(
+    tiff: Any, series: Any
+) -> tuple[list[str], tuple[float, float] | None]:
+    if tiff.is_ome and tiff.ome_metadata:
+        return _ome_metadata(tiff.ome_metadata, series.index)
+    names: list[str] = []
+    unit = None
+    imagej = tiff.imagej_metadata if tiff.is_imagej else None
+    if imagej:
+        labels = imagej.get("Labels")
+        names = list(labels) if isinstance(labels, (list, tuple)) else []
+        unit = _MICROMETRES.get(str(imagej.get("unit", "")).strip().lower())
+    tags = series.keyframe.tags
+    resolutions = [tags.get("YResolution"), tags.get("XResolution")]
+    if unit is None:
+        code = tags.get("ResolutionUnit")
+        value = 0 if code is None else int(code.value)
+        unit = None if imagej else {2: 25400.0, 3: 1e4}.get(value)
+    if unit is None or None in resolutions:
+        return names, None
+    try:
+        rows, columns = (tag.value[1] / tag.value[0] * unit for tag in resolutions)
+    except (ZeroDivisionError, TypeError, IndexError):
+        return names, None
+    # 72 or 96 dots an inch is what programs write that know no pixel size.
+    return names, (rows, columns) if 1e-4 < rows < 100 else None
+
+
+def _ome_metadata(
+    xml: str, series: int
+) -> tuple[list[str], tuple[float, float] | None]:
+    from xml.etree import ElementTree
+
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return [], None
+    found = root.findall(".//{*}Image/{*}Pixels")
+    if not found:
+        return [], None
+    pixels = found[min(series, len(found) - 1)]
+    names = [item.get("Name") or "" for item in pixels.findall("{*}Channel")]
+    sizes = []
+    for axis in ("Y", "X"):
+        size = pixels.get(f"PhysicalSize{axis}")
+        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").lower()
+        if size is None or unit not in _MICROMETRES or float(size) <= 0:
+            return (names if all(names) else []), None
+        sizes.append(float(size) * _MICROMETRES[unit])
+    return (names if all(names) else []), (sizes[0], sizes[1])
+
+
+def open_picture(path: Path) -> Opened:
+    """Open PNG, JPEG or BMP with Pillow."""
+    from PIL import Image as PillowImage
+
+    with PillowImage.open(path) as picture:
+        if picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
+            picture = picture.convert("RGB")
+        elif picture.mode == "LA":
+            picture = picture.convert("L")
+        pixels = np.asarray(picture)
+    axes = "YXS" if pixels.ndim == 3 else "YX"
+    return axes, pixels, [], None, None
+
+
+def open_zarr(path: Path) -> Opened:
+    """Open an OME-Zarr (NGFF 0.4 or 0.5) at its full resolution."""
+    import zarr
+
+    group = zarr.open(str(path), mode="r")
+    if isinstance(group, zarr.Array):
+        axes = "TZCYX"[-group.ndim :] if group.ndim != 3 else "ZYX"
+        return axes, group, [], None, None
+    attributes = dict(group.attrs)
+    attributes = dict(attributes.get("ome", attributes))
+    scales = attributes.get("multiscales")
+    if not scales:
+        raise EngineError(
+            "This folder is no OME-Zarr image (a plate holds images deeper down).",
+            todo="Open one of the folders inside.",
+            path=str(path),
+        )
+    first = scales[0]["datasets"][0]
+    array = group[first["path"]]
+    described = scales[0].get("axes") or list("tczyx"[-array.ndim :])
+    names = [axis["name"] if isinstance(axis, dict) else axis for axis in described]
+    axes = _usual_axes("".join(name[:1].upper() for name in names), array.shape, path)
+    channels = attributes.get("omero", {}).get("channels", [])
+    labels = [str(channel.get("label", "")) for channel in channels]
+    pixel_size = None
+    for transform in first.get("coordinateTransformations", []):
+        if transform.get("type") == "scale":
+            sizes = []
+            for axis in "YX":
+                position = axes.index(axis)
+                entry = described[position]
+                unit = entry.get("unit", "") if isinstance(entry, dict) else ""
+                factor = _MICROMETRES.get(unit)
+                if factor:
+                    sizes.append(float(transform["scale"][position]) * factor)
+            pixel_size = (sizes[0], sizes[1]) if len(sizes) == 2 else None
+    return axes, array, labels, pixel_size, None
+
+
+def open_with_plugin(path: Path, plugin: str | None) -> Opened:
+    """Open any other format with bioio, if its reader plug-in is installed."""
+    install = f"bioio {plugin}" if plugin else "bioio and the reader of its format"
+    try:
+        from bioio import BioImage  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise EngineError(
+            f"No reader for this format ({path.suffix or 'no suffix'}) is installed.",
+            todo=f"Install it with: pip install {install}"
+            if plugin
+            else "Export the image as TIFF, or install a bioio reader plug-in.",
+            path=str(path),
+        ) from error
+    try:
+        image = BioImage(path)
+        data = image.dask_data
+    except Exception as error:
+        raise EngineError(
+            f"No reader for this format ({path.suffix}) is installed, or the file is "
+            "damaged.",
+            todo=f"Install it with: pip install {install}",
+            path=str(path),
+        ) from error
+    sizes = image.physical_pixel_sizes
+    pixel_size = (sizes.Y, sizes.X) if sizes.Y and sizes.X else None
+    return "".join(image.dims.order), data, list(image.channel_names), pixel_size, None

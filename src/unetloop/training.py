@@ -1,0 +1,406 @@
+"""Annotated images -> a trained model folder, as a job that yields events."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.checkpoint import ModelCard, load_weights, save_model
+from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig, to_dict
+from unetloop.errors import EngineError
+from unetloop.events import (
+    BatchHalved,
+    EpochDone,
+    Event,
+    ModelSaved,
+    Notice,
+    Progress,
+    RolledBack,
+    TrainingDone,
+)
+from unetloop.patches import iterate_batches
+from unetloop.training_data import (
+    TrainingImage,
+    fingerprint,
+    load_planes,
+    split_images,
+)
+from unetloop.training_state import read_state, remove_state, write_state
+from unetloop.training_step import Learner
+from unetloop.validation import cut_windows, score_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from unetloop.checkpoint import Model
+    from unetloop.network import Network
+    from unetloop.patches import TrainingPlane
+    from unetloop.validation import Window
+
+__all__ = ["Training", "train"]
+
+_DIAMETER = 24.0
+_WARM_UP_STEPS = 30
+_LAST_RATE = 0.01
+_MOST_ROLLBACKS = 10
+_VALIDATION_SHARE = 0.08
+_EXPORT_SECONDS = 6.0
+
+
+def train(
+    images: Sequence[TrainingImage],
+    out: Path,
+    config: TrainingConfig,
+    *,
+    model: ModelConfig | None = None,
+    start: Model | None = None,
+    validation: Sequence[TrainingImage] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Train a network on what is reviewed, and keep the best in ``out``.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        At least one with a reviewed pixel.
+    out : Path
+        Model folder to write. A run that was killed and is started again with
+        the same images and settings goes on where it was.
+    config : TrainingConfig
+        How to learn.
+    model : ModelConfig, optional
+        Which network, from scratch; the default one if left out.
+    start : Model, optional
+        A model to start from instead; it brings its network and diameter.
+    validation : sequence of TrainingImage, optional
+        Images to score on. None: some of ``images`` are held out, whole.
+    cancelled : callable
+        Asked before each step; when true, the best model so far is kept.
+
+    Yields
+    ------
+    Event
+        `Progress` after every step, `EpochDone`, `ModelSaved`, `RolledBack`,
+        `BatchHalved`, `Notice`, and at last `TrainingDone`.
+
+    Raises
+    ------
+    EngineError
+        If nothing is reviewed, an image can't be read, or ``out`` not written.
+    """
+    return iter(
+        Training(
+            images,
+            out,
+            config,
+            model=model,
+            start=start,
+            validation=validation,
+            cancelled=cancelled,
+        )
+    )
+
+
+@dataclass
+class _Best:
+    """The best model so far and what is known of it."""
+
+    score: float | None = None
+    epoch: int = 0
+    saved: bool = False
+
+
+class Training:
+    """A training run; iterate it to make it go on. Parameters as for `train`."""
+
+    def __init__(
+        self,
+        images: Sequence[TrainingImage],
+        out: Path,
+        config: TrainingConfig,
+        *,
+        model: ModelConfig | None = None,
+        start: Model | None = None,
+        validation: Sequence[TrainingImage] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        if config.minutes is None and config.epochs is None:
+            config = replace(config, minutes=10.0)
+        self.config = config
+        self.out = out
+        self.start = start
+        self.model = start.card.model if start else (model or ModelConfig())
+        self.cancelled = cancelled
+        self._images = images
+        self._validation = validation
+        self._learner: Learner | None = None
+        self._best = _Best()
+        self._elapsed_before = 0.0
+        self._began = time.monotonic()
+
+    def network(self) -> Network:
+        """Give the network as it is now, to predict with between two steps."""
+        if self._learner is None:
+            raise EngineError("Training has not begun yet.", todo="Wait a moment.")
+        return self._learner.network
+
+    @property
+    def diameter(self) -> float:
+        """Nucleus diameter at the model's scale, in pixels."""
+        if self.start is not None:
+            return self.start.diameter
+        return self.config.diameter or _DIAMETER
+
+    @property
+    def seconds(self) -> float:
+        """Wall time spent, in this process and in killed ones before it."""
+        return self._elapsed_before + time.monotonic() - self._began
+
+    def __iter__(self) -> Iterator[Event]:
+        """Run: see `train`."""
+        config = self.config
+        train_images, held_out = split_images(
+            self._images, self._validation, config.val_fraction, config.seed
+        )
+        planes: list[TrainingPlane] = []
+        yield from load_planes(
+            train_images, self.model, self.diameter, config, planes.append
+        )
+        windows: list[Window] = []
+        yield from cut_windows(
+            held_out, self.model, self.diameter, config, windows.append
+        )
+        if not windows:
+            yield Notice(text="No image is held out: the last model is kept.")
+        yield Notice(text="Starting the network.")
+        self._learner = self._make_learner()
+        identity = fingerprint(
+            [*train_images, *held_out], to_dict(config), self.start
+        )
+        yield from self._resume(identity)
+        yield from self._loop(planes, windows, train_images, identity)
+
+    def _make_learner(self) -> Learner:
+        start = None if self.start is None else load_weights(self.start)
+        return Learner(self.model, self.config, start)
+
+    def _resume(self, identity: str) -> Iterator[Event]:
+        learner = self._learner
+        assert learner is not None
+        state = read_state(self.out, identity)
+        if state is None:
+            return
+        learner.restore_all(state.arrays)
+        learner.step = state.step
+        learner.rate_factor = state.rate_factor
+        self._elapsed_before = state.seconds
+        self._best = _Best(state.score, state.best_epoch, saved=True)
+        yield Notice(text=f"Going on with a run that stopped after step {state.step}.")
+
+    def _loop(
+        self,
+        planes: list[TrainingPlane],
+        windows: list[Window],
+        images: Sequence[TrainingImage],
+        identity: str,
+    ) -> Iterator[Event]:
+        config, learner = self.config, self._learner
+        assert learner is not None
+        batch_size = config.batch_size
+        batches = self._batches(planes, batch_size)
+        stopped, losses, rollbacks = "", [], 0
+        validation_seconds = 0.0
+        while not stopped:
+            if self.cancelled():
+                stopped = "cancelled"
+                break
+            fraction = self._fraction()
+            if fraction >= 1:
+                stopped = "finished" if config.epochs else "minutes"
+                break
+            learner.set_rate(self._rate(fraction))
+            patch, truth = next(batches)
+            try:
+                loss = learner.train_step(patch, truth)
+            except Exception as error:
+                if not _is_out_of_memory(error) or batch_size == 1:
+                    raise
+                batch_size = max(1, batch_size // 2)
+                batches = self._batches(planes, batch_size)
+                learner.roll_back(lower_rate=False)
+                yield BatchHalved(batch_size=batch_size)
+                continue
+            reason = learner.divergence(loss)
+            if reason:
+                rollbacks += 1
+                if rollbacks > _MOST_ROLLBACKS:
+                    raise EngineError(
+                        f"Training keeps diverging ({reason}).",
+                        todo="Lower the learning rate, or check the images for "
+                        "extreme values.",
+                    )
+                learner.roll_back(lower_rate=True)
+                yield RolledBack(
+                    step=learner.step, reason=reason, learning_rate=learner.rate
+                )
+                continue
+            losses.append(loss)
+            yield self._progress()
+            if learner.step % config.steps_per_epoch == 0:
+                epoch = learner.step // config.steps_per_epoch
+                began = time.monotonic()
+                score = val_loss = None
+                # Scoring must stay a small share of the time.
+                if windows and validation_seconds <= _VALIDATION_SHARE * self.seconds:
+                    score, val_loss = score_windows(learner.network, windows)
+                    validation_seconds += time.monotonic() - began
+                best = not windows or (
+                    score is not None
+                    and (self._best.score is None or score >= self._best.score)
+                )
+                yield EpochDone(
+                    epoch=epoch,
+                    step=learner.step,
+                    loss=float(np.mean(losses)),
+                    learning_rate=learner.rate,
+                    seconds=self.seconds,
+                    seconds_left=self._seconds_left(),
+                    val_loss=val_loss,
+                    score=score,
+                    best=best,
+                )
+                losses = []
+                if best:
+                    yield self._save(images, score, epoch, quick=False)
+                write_state(
+                    self.out,
+                    identity,
+                    arrays=learner.everything(),
+                    step=learner.step,
+                    seconds=self.seconds,
+                    rate_factor=learner.rate_factor,
+                    score=self._best.score,
+                    best_epoch=self._best.epoch,
+                )
+                if config.patience and epoch - self._best.epoch >= config.patience:
+                    stopped = "early"
+        yield from self._finish(windows, images, stopped)
+
+    def _finish(
+        self, windows: list[Window], images: Sequence[TrainingImage], stopped: str
+    ) -> Iterator[Event]:
+        learner = self._learner
+        assert learner is not None
+        epoch = learner.step // self.config.steps_per_epoch
+        score = score_windows(learner.network, windows)[0] if windows else None
+        best = self._best.score
+        if not self._best.saved or score is None or best is None or score >= best:
+            yield self._save(images, score, epoch, quick=True)
+        else:
+            learner.load_best(self.out)
+            yield self._save(images, best, self._best.epoch, quick=True)
+        remove_state(self.out)
+        yield TrainingDone(
+            path=self.out,
+            epochs=epoch,
+            steps=learner.step,
+            seconds=self.seconds,
+            stopped=stopped,
+            score=self._best.score,
+        )
+
+    def _save(
+        self,
+        images: Sequence[TrainingImage],
+        score: float | None,
+        epoch: int,
+        quick: bool,
+    ) -> ModelSaved:
+        learner = self._learner
+        assert learner is not None
+        card = ModelCard(
+            model=self.model,
+            diameter=self.diameter,
+            normalization=self.config.normalization,
+            instances=self.start.instances if self.start else InstanceConfig(),
+            training={
+                "settings": to_dict(self.config),
+                "steps": learner.step,
+                "seconds": round(self.seconds, 1),
+                "images": [image.describe() for image in images],
+            },
+            scores={} if score is None else {"mean_ap": float(score)},
+            started_from=self.start.weights_hash if self.start else None,
+        )
+        save_model(learner.model, card, self.out, quick=quick)
+        self._best = _Best(score, epoch, saved=True)
+        return ModelSaved(path=self.out, step=learner.step, score=score)
+
+    def _batches(
+        self, planes: list[TrainingPlane], batch_size: int
+    ) -> Iterator[tuple[Any, Any]]:
+        learner = self._learner
+        assert learner is not None
+        return iterate_batches(
+            planes,
+            batch_size,
+            self.config.patch_size,
+            self.config.augmentation,
+            self.config.seed,
+            first=learner.step,
+            workers=max(1, min(4, (os.cpu_count() or 2) // 2)),
+        )
+
+    def _fraction(self) -> float:
+        """How much of the run is over, 0..1."""
+        learner = self._learner
+        assert learner is not None
+        shares = []
+        if self.config.epochs is not None:
+            shares.append(
+                learner.step / (self.config.epochs * self.config.steps_per_epoch)
+            )
+        if self.config.minutes is not None:
+            # Leave time for the last score, saving and the quick-start export.
+            budget = max(self.config.minutes * 60 - _EXPORT_SECONDS, 1.0)
+            shares.append(self.seconds / budget)
+        return max(shares)
+
+    def _rate(self, fraction: float) -> float:
+        """Linear warm-up, then half a cosine (Loshchilov 2017, arXiv:1608.03983)."""
+        learner = self._learner
+        assert learner is not None
+        warm_up = min(1.0, (learner.step + 1) / _WARM_UP_STEPS)
+        cosine = 0.5 * (1 + np.cos(np.pi * fraction))
+        rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
+        return float(self.config.learning_rate * warm_up * rate)
+
+    def _seconds_left(self) -> float | None:
+        fraction = self._fraction()
+        return self.seconds * (1 - fraction) / fraction if fraction > 0.01 else None
+
+    def _progress(self) -> Progress:
+        learner = self._learner
+        assert learner is not None
+        return Progress(
+            done=round(min(1.0, self._fraction()) * 100, 2),
+            total=100,
+            unit="%",
+            seconds_left=self._seconds_left(),
+            what=f"step {learner.step}",
+        )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    text = f"{type(error).__name__} {error}".lower()
+    return any(
+        sign in text
+        for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom")
+    )

@@ -1,0 +1,274 @@
+"""Which images a model learns from, and their planes at the model's scale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.annotations import REVIEWED, make_targets
+from unetloop.checkpoint import file_hash
+from unetloop.errors import EngineError
+from unetloop.events import Event, Notice, Progress
+from unetloop.images import open_image, read_labels
+from unetloop.patches import TrainingPlane, make_plane
+from unetloop.preprocessing import (
+    intensity_limits,
+    median_diameter,
+    normalize,
+    resize_labels,
+    resize_pixels,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from unetloop.checkpoint import Model
+    from unetloop.config import ModelConfig, TrainingConfig
+
+__all__ = [
+    "AnnotatedPlane",
+    "TrainingImage",
+    "fingerprint",
+    "load_annotated",
+    "load_planes",
+    "split_images",
+]
+
+_FEW_IMAGES = 8
+_DEFAULT_VAL_FRACTION = 0.1
+_MOST_HELD_OUT = 32
+_ZOOMS = (0.1, 8.0)
+_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """One annotated plane, by its files.
+
+    Parameters
+    ----------
+    image, mask : Path
+        The image and its segmentation (0 background, one number a nucleus).
+    review : Path, optional
+        0 nobody has looked, 1 right, 2 ignore. None: all is right.
+    plane : int
+        Which plane of a stack or movie.
+    channels : tuple of int
+        Channels of the image that the network sees.
+    """
+
+    image: Path
+    mask: Path
+    review: Path | None = None
+    plane: int = 0
+    channels: tuple[int, ...] = (0,)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and hashes, for the model's card."""
+        description = {
+            "image": self.image.name,
+            "image_sha256": file_hash(self.image) if self.image.is_file() else None,
+            "mask_sha256": file_hash(self.mask),
+            "plane": self.plane,
+            "channels": list(self.channels),
+        }
+        if self.review is not None:
+            description["review_sha256"] = file_hash(self.review)
+        return description
+
+
+@dataclass(frozen=True)
+class AnnotatedPlane:
+    """A plane as it was read: pixels (rows, columns, channels) and annotations."""
+
+    pixels: NDArray[Any]
+    labels: NDArray[np.int32]
+    review: NDArray[np.uint8] | None
+
+    @property
+    def diameter(self) -> float | None:
+        """Median diameter of the nuclei that somebody looked at, in pixels."""
+        if self.review is None:
+            return median_diameter(self.labels)
+        seen = np.unique(self.labels[self.review == REVIEWED])
+        return median_diameter(np.where(np.isin(self.labels, seen), self.labels, 0))
+
+    def at_scale(
+        self, zoom: float, config: TrainingConfig
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8] | None]:
+        """Normalise, and resize by ``zoom``."""
+        zoom = float(np.clip(zoom, *_ZOOMS))
+        rows, columns = self.labels.shape
+        shape = max(1, round(rows * zoom)), max(1, round(columns * zoom))
+        limits = intensity_limits(self.pixels, config.normalization)
+        image = resize_pixels(normalize(self.pixels, limits), shape)
+        labels = resize_labels(self.labels, shape)
+        review = (
+            None
+            if self.review is None
+            else resize_labels(self.review, shape).astype(np.uint8)
+        )
+        return image, labels, review
+
+
+def split_images(
+    images: Sequence[TrainingImage],
+    validation: Sequence[TrainingImage] | None,
+    fraction: float | None,
+    seed: int,
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Hold whole images out, never patches of an image that is learned from.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        All of them. Planes of one file stay together.
+    validation : sequence of TrainingImage, optional
+        Images that were chosen by somebody; then nothing is held out.
+    fraction : float, optional
+        Share of the files to hold out. None: a tenth (32 at most), and none
+        of fewer than 8 files, where each is worth more to learn from.
+    seed : int
+        Which ones.
+
+    Returns
+    -------
+    train, held_out : list of TrainingImage
+    """
+    if validation is not None:
+        return list(images), list(validation)
+    files = sorted({image.image for image in images})
+    if fraction is None:
+        count = round(len(files) * _DEFAULT_VAL_FRACTION)
+        count = 0 if len(files) < _FEW_IMAGES else min(max(count, 1), _MOST_HELD_OUT)
+    else:
+        count = min(round(len(files) * fraction), len(files) - 1)
+        if fraction > 0 and len(files) > 1:
+            count = max(count, 1)
+    order = np.random.default_rng([seed, 1]).permutation(len(files))
+    chosen = {files[index] for index in order[:count]}
+    return (
+        [image for image in images if image.image not in chosen],
+        [image for image in images if image.image in chosen],
+    )
+
+
+def fingerprint(
+    images: Sequence[TrainingImage], settings: dict[str, Any], start: Model | None
+) -> str:
+    """Hash of what a run is about; a run goes on only with an equal one."""
+    content = {
+        "images": [image.describe() for image in images],
+        "settings": settings,
+        "start": start.weights_hash if start else None,
+    }
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_annotated(image: TrainingImage) -> AnnotatedPlane:
+    """Read one plane with its annotations.
+
+    Raises
+    ------
+    EngineError
+        If a file can't be read, or image, mask and review differ in size.
+    """
+    with open_image(image.image) as opened:
+        pixels = opened.read_plane(image.plane, image.channels)
+    labels = read_labels(image.mask)
+    if labels.shape != pixels.shape[:2]:
+        raise EngineError(
+            "Image and mask must have the same size.",
+            image=f"{image.image} {pixels.shape[:2]}",
+            mask=f"{image.mask} {labels.shape}",
+        )
+    review = None
+    if image.review is not None:
+        review = read_labels(image.review).astype(np.uint8)
+        if review.shape != labels.shape:
+            raise EngineError(
+                "Review and mask must have the same size.",
+                review=f"{image.review} {review.shape}",
+                mask=f"{image.mask} {labels.shape}",
+            )
+    return AnnotatedPlane(pixels, labels, review)
+
+
+def load_planes(
+    images: Sequence[TrainingImage],
+    model: ModelConfig,
+    diameter: float,
+    config: TrainingConfig,
+    add: Callable[[TrainingPlane], None],
+) -> Iterator[Event]:
+    """Read images and make their targets, several at a time.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        What to learn from.
+    model : ModelConfig
+        Says how many channels the network sees.
+    diameter : float
+        Of a nucleus at the model's scale, in pixels.
+    config : TrainingConfig
+        Normalisation.
+    add : callable
+        Given each `TrainingPlane` that has a reviewed pixel, in order.
+
+    Yields
+    ------
+    Event
+        `Progress`, and a `Notice` for each image without a reviewed pixel.
+
+    Raises
+    ------
+    EngineError
+        If nothing is reviewed, or an image does not fit.
+    """
+    for image in images:
+        if len(image.channels) != model.channels:
+            raise EngineError(
+                f"The network sees {model.channels} channels of an image.",
+                todo="Choose as many with --channel.",
+                image=str(image.image),
+                channels=image.channels,
+            )
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        annotated = list(pool.map(load_annotated, images))
+        known = [size for plane in annotated if (size := plane.diameter)]
+        if not known:
+            raise EngineError(
+                "There is no reviewed nucleus to learn from.",
+                todo="Paint or accept a few nuclei first.",
+                images=len(images),
+            )
+        typical = float(np.median(known))
+
+        def prepare(plane: AnnotatedPlane) -> TrainingPlane:
+            zoom = diameter / (plane.diameter or typical)
+            scaled, labels, review = plane.at_scale(zoom, config)
+            return make_plane(scaled, make_targets(labels, review))
+
+        count = 0
+        for index, plane in enumerate(pool.map(prepare, annotated)):
+            if len(plane.nuclei) + len(plane.background):
+                count += 1
+                add(plane)
+            else:
+                yield Notice(
+                    text=f"Nothing is reviewed in {images[index].image.name}; "
+                    "it is left out."
+                )
+            yield Progress(
+                done=index + 1, total=len(images), unit="images", what="reading"
+            )

@@ -1,0 +1,82 @@
+"""Where a training run is, on disk, so that a killed one can go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["TrainingState", "read_state", "remove_state", "write_state"]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a run needs to go on; ``arrays`` are weights and optimiser state."""
+
+    arrays: list[NDArray[Any]]
+    step: int
+    seconds: float
+    rate_factor: float
+    score: float | None
+    best_epoch: int
+
+
+def write_state(
+    out: Path, identity: str, *, arrays: list[NDArray[Any]], **values: Any
+) -> None:
+    """Write the state beside the model folder, in one atomic step.
+
+    Parameters
+    ----------
+    out : Path
+        The model folder; the state is the hidden file ``.<name>.resume.npz``.
+    identity : str
+        What the run is about: images and settings.
+    arrays : list of array
+        Weights and optimiser state.
+    **values
+        The other fields of `TrainingState`.
+    """
+    path = _path(out)
+    fresh = path.with_name(f"{path.name}.new")
+    note = json.dumps({"identity": identity, **values})
+    named = {f"array{index}": array for index, array in enumerate(arrays)}
+    with fresh.open("wb") as stream:
+        np.savez(stream, note=np.array(note), **named)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)
+
+
+def read_state(out: Path, identity: str) -> TrainingState | None:
+    """Read the state of a run with this identity; None where there is none."""
+    if not (out / "model.json").exists():
+        return None
+    try:
+        with np.load(_path(out), allow_pickle=False) as stored:
+            note = json.loads(str(stored["note"]))
+            if note.pop("identity") != identity:
+                return None
+            count = len(stored.files) - 1
+            arrays = [stored[f"array{index}"] for index in range(count)]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None  # no state, or a damaged one: begin again
+    return TrainingState(arrays=arrays, **note)
+
+
+def remove_state(out: Path) -> None:
+    """Forget the state of a run that ended."""
+    _path(out).unlink(missing_ok=True)
+
+
+def _path(out: Path) -> Path:
+    return out.absolute().with_name(f".{out.name}.resume.npz")

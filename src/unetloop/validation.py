@@ -1,0 +1,182 @@
+"""How good a network is on the images held out, cheap enough for every epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unetloop.annotations import REVIEWED, make_targets
+from unetloop.config import InstanceConfig
+from unetloop.events import Event, Progress
+from unetloop.instances import label_nuclei
+from unetloop.metrics import evaluate_pair
+from unetloop.training_data import load_annotated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.network import Network
+    from unetloop.training_data import TrainingImage
+
+__all__ = ["Window", "cut_windows", "score_windows"]
+
+_SIZE = 256
+_BATCH = 4
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square of a held-out image at the model's scale.
+
+    Parameters
+    ----------
+    image : array of float32
+        (256, 256, channels).
+    labels : array of int32
+        (256, 256), the truth.
+    reviewed : array of bool
+        (256, 256), where it is known.
+    truth : array of float32
+        (256, 256, 4), as from `patches.sample_patches`.
+    diameter : float
+        Of a nucleus, in pixels.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    reviewed: NDArray[np.bool_]
+    truth: NDArray[np.float32]
+    diameter: float
+
+
+def cut_windows(
+    images: Sequence[TrainingImage],
+    model: ModelConfig,
+    diameter: float,
+    config: TrainingConfig,
+    add: Callable[[Window], None],
+) -> Iterator[Event]:
+    """Take from each held-out image the window with most reviewed pixels.
+
+    One shape for all, so that nothing is compiled twice; small images are
+    mirrored up to it, and what was mirrored does not count.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        The images held out.
+    model : ModelConfig
+        Not needed by the cutting itself; same form as `load_planes`.
+    diameter : float
+        Of a nucleus at the model's scale, in pixels.
+    config : TrainingConfig
+        Normalisation.
+    add : callable
+        Given each `Window`.
+
+    Yields
+    ------
+    Progress
+    """
+    for index, item in enumerate(images):
+        plane = load_annotated(item)
+        zoom = diameter / (plane.diameter or diameter)
+        image, labels, review = plane.at_scale(zoom, config)
+        known = np.ones(labels.shape, bool) if review is None else review == REVIEWED
+        window = _best_window(known)
+        image, labels, known = image[window], labels[window], known[window]
+        missing = [(0, _SIZE - size) for size in labels.shape]
+        image = np.pad(image, [*missing, (0, 0)], mode="symmetric")
+        labels = np.pad(labels, missing)
+        known = np.pad(known, missing)
+        targets = make_targets(labels, known.astype(np.uint8))
+        weight = targets.valid.copy()
+        weight[..., 0] *= targets.emphasis
+        if known.any():
+            add(
+                Window(
+                    image=image,
+                    labels=labels,
+                    reviewed=known,
+                    truth=np.concatenate([targets.maps, weight], axis=-1),
+                    diameter=diameter,
+                )
+            )
+        yield Progress(
+            done=index + 1, total=len(images), unit="images", what="reading validation"
+        )
+
+
+def score_windows(
+    network: Network, windows: Sequence[Window]
+) -> tuple[float, float]:
+    """Score a network.
+
+    Returns
+    -------
+    score : float
+        Mean AP(0.5:0.95) by image, 0..1.
+    loss : float
+        The default loss, mean by image.
+    """
+    config = InstanceConfig()
+    scores, losses = [], []
+    for start in range(0, len(windows), _BATCH):
+        group = list(windows[start : start + _BATCH])
+        group += [group[-1]] * (_BATCH - len(group))
+        maps = network(np.stack([window.image for window in group]))
+        for window, predicted in zip(windows[start : start + _BATCH], maps, strict=False):
+            labels = label_nuclei(predicted, config, window.diameter)
+            result = evaluate_pair(window.labels, labels, valid=window.reviewed)
+            scores.append(result.mean_ap)
+            losses.append(_loss(window.truth, predicted))
+    return float(np.mean(scores)), float(np.mean(losses))
+
+
+def _loss(truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
+    """Give the same value as `losses.foreground_and_distance`, of probabilities."""
+    probability = np.clip(maps[..., 0], _SMALLEST, 1 - _SMALLEST)
+    entropy = -(
+        truth[..., 0] * np.log(probability)
+        + (1 - truth[..., 0]) * np.log(1 - probability)
+    )
+    error = np.abs(maps[..., 1] - truth[..., 1])
+    return _mean(entropy, truth[..., 2]) + _mean(error, truth[..., 3])
+
+
+def _mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+    return float((values * weight).sum() / max(weight.sum(), 1.0))
+
+
+def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Find where a window covers most reviewed pixels, on a coarse grid."""
+    rows, columns = known.shape
+    step = _SIZE // 4
+    starts = [
+        sorted({*range(0, max(size - _SIZE, 0) + 1, step), max(size - _SIZE, 0)})
+        for size in (rows, columns)
+    ]
+    total = np.zeros((rows + 1, columns + 1), np.int64)
+    total[1:, 1:] = known.cumsum(0).cumsum(1)
+    best = max(
+        ((row, column) for row in starts[0] for column in starts[1]),
+        key=lambda corner: _count(total, *corner),
+    )
+    return slice(best[0], best[0] + _SIZE), slice(best[1], best[1] + _SIZE)
+
+
+def _count(total: NDArray[np.int64], row: int, column: int) -> int:
+    bottom = min(row + _SIZE, total.shape[0] - 1)
+    right = min(column + _SIZE, total.shape[1] - 1)
+    return int(
+        total[bottom, right]
+        - total[row, right]
+        - total[bottom, column]
+        + total[row, column]
+    )
