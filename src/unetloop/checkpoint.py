@@ -184,7 +184,7 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
     try:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        network.save(fresh / "model.keras")
+        network.save(fresh / "model.keras", include_optimizer=False)
         weights = file_hash(fresh / "model.keras")
         if quick:
             try:

@@ -70,7 +70,7 @@ class AugmentationConfig:
 
     flip: bool = _option(True, "mirror at random")
     rotate: bool = _option(True, "rotate by any angle")
-    scale: float = _option(1.3, "zoom by a factor from 1/scale to scale")
+    scale: float = _option(1.6, "zoom by a factor from 1/scale to scale")
     elastic: float = _option(
         2.0, "standard deviation of elastic displacements, in pixels"
     )

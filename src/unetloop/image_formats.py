@@ -78,9 +78,9 @@ def open_tiff(path: Path) -> Opened:
     if not tiff.series:
         tiff.close()
         raise EngineError("The TIFF file holds no image.", path=str(path))
-    series = max(tiff.series, key=lambda item: (item.size, -item.index))
+    number, series = max(enumerate(tiff.series), key=lambda item: item[1].size)
     axes = _usual_axes(series.axes, series.shape, path)
-    names, pixel_size = _tiff_metadata(tiff, series)
+    names, pixel_size = _tiff_metadata(tiff, series, number)
     return axes, _LazyTiff(series, axes), names, pixel_size, tiff.close
 
 
@@ -106,10 +106,10 @@ def _usual_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
 
 
 def _tiff_metadata(
-    tiff: Any, series: Any
+    tiff: Any, series: Any, number: int
 ) -> tuple[list[str], tuple[float, float] | None]:
     if tiff.is_ome and tiff.ome_metadata:
-        return _ome_metadata(tiff.ome_metadata, series.index)
+        return _ome_metadata(tiff.ome_metadata, number)
     names: list[str] = []
     unit = None
     imagej = tiff.imagej_metadata if tiff.is_imagej else None

@@ -8,7 +8,7 @@ from keras import ops
 
 __all__ = ["foreground_and_distance"]
 
-_DISTANCE_SHARE = 1.0
+_DISTANCE_SHARE = 3.0
 
 
 def foreground_and_distance(truth: Any, logits: Any) -> Any:

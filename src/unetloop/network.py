@@ -83,6 +83,8 @@ class KerasNetwork:
         """Write ``model.onnx`` for `OnnxNetwork`, rows and columns left open."""
         import warnings
 
+        shape = [1, 64, 64, self.model.input_shape[-1]]
+        self(np.zeros(shape, np.float32))  # the exporter wants it called once
         with warnings.catch_warnings():
             # The exporter asks numpy for names that numpy is about to change.
             warnings.simplefilter("ignore")

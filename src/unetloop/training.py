@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Training", "train"]
 
-_DIAMETER = 24.0
+_DIAMETER = 32.0
 _WARM_UP_STEPS = 30
 _LAST_RATE = 0.01
 _MOST_ROLLBACKS = 10

@@ -14,7 +14,8 @@ from unetloop.annotations import REVIEWED, make_targets
 from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, Progress
-from unetloop.images import open_image, read_labels
+from unetloop.files import read_labels
+from unetloop.images import open_image
 from unetloop.patches import TrainingPlane, make_plane
 from unetloop.preprocessing import (
     intensity_limits,

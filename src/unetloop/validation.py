@@ -28,6 +28,7 @@ __all__ = ["Window", "cut_windows", "score_windows"]
 _SIZE = 256
 _BATCH = 4
 _SMALLEST = 1e-6
+_DISTANCE_SHARE = 3.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _loss(truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
         + (1 - truth[..., 0]) * np.log(1 - probability)
     )
     error = np.abs(maps[..., 1] - truth[..., 1])
-    return _mean(entropy, truth[..., 2]) + _mean(error, truth[..., 3])
+    return _mean(entropy, truth[..., 2]) + _DISTANCE_SHARE * _mean(error, truth[..., 3])
 
 
 def _mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:

@@ -1,0 +1,7 @@
+"""``python -m unetloop``: the command line, whatever the PATH is."""
+
+import sys
+
+from unetloop.cli import main
+
+sys.exit(main())

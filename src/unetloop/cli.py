@@ -1,0 +1,363 @@
+"""The command line ``unetloop``: thin, one function a command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from unetloop import __version__
+from unetloop.catalog import ARCHITECTURES, LOSSES
+from unetloop.config import PredictionConfig, TrainingConfig
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unetloop.training_data import TrainingImage
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words behind ``unetloop``; those of this process if left out.
+
+    Returns
+    -------
+    int
+        Exit code: 0 only if all went well.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except EngineError as error:
+        if options.debug:
+            traceback.print_exc()
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # noqa: BLE001 - users get a line, not a traceback
+        if options.debug:
+            traceback.print_exc()
+        _say(
+            f"error: something unforeseen happened ({type(error).__name__}: {error}). "
+            "Run again with --debug and send us what it prints."
+        )
+        return 1
+    return code
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from unetloop.batch import predict_images
+    from unetloop.checkpoint import open_model
+    from unetloop.console import run_job
+    from unetloop.events import PredictionDone
+    from unetloop.files import find_images
+
+    images = find_images(options.images, options.recursive)
+    if options.model is None:
+        raise EngineError(
+            "Which model? None ships with this version yet.",
+            todo="Give the folder that 'unetloop train' wrote with --model.",
+        )
+    model = open_model(options.model)
+    config = PredictionConfig(flips=options.flips, diameter=options.diameter)
+    done = run_job(
+        lambda cancelled: predict_images(
+            images,
+            options.out,
+            model,
+            config,
+            channel=options.channel,
+            overwrite=options.overwrite,
+            cancelled=cancelled,
+        )
+    )
+    if not isinstance(done, PredictionDone):
+        return 1
+    _say(
+        f"{done.predicted} predicted, {done.skipped} there already, "
+        f"{done.failed} failed, in {done.seconds:.1f} s."
+    )
+    complete = done.predicted + done.skipped == len(images)
+    return 0 if complete else 1
+
+
+def _train(options: argparse.Namespace) -> int:
+    from unetloop.checkpoint import open_model
+    from unetloop.config import ModelConfig
+    from unetloop.console import run_job
+    from unetloop.events import TrainingDone
+
+    config = TrainingConfig(
+        minutes=options.minutes,
+        epochs=options.epochs,
+        loss=options.loss,
+        val_fraction=options.val_fraction,
+        patience=options.patience,
+        seed=options.seed,
+    )
+    start = None if options.start in (None, "scratch") else open_model(options.start)
+    model = start.card.model if start else ModelConfig(options.architecture)
+    images = _training_images(options, model.channels)
+    validation = None
+    if options.val_images or options.val_masks:
+        if not (options.val_images and options.val_masks):
+            raise EngineError("--val-images and --val-masks go together.")
+        validation = _paired(
+            options.val_images, options.val_masks, None, options.channel, model.channels
+        )
+
+    def job(cancelled: Any) -> Any:
+        from unetloop.training import train
+
+        return train(
+            images,
+            options.out,
+            config,
+            model=model,
+            start=start,
+            validation=validation,
+            cancelled=cancelled,
+        )
+
+    done = run_job(job)
+    if not isinstance(done, TrainingDone):
+        return 1
+    score = "" if done.score is None else f", mean AP {done.score:.3f} on held-out images"
+    _say(
+        f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
+        f"{done.path}"
+    )
+    return 130 if done.stopped == "cancelled" else 0
+
+
+def _training_images(
+    options: argparse.Namespace, channels: int
+) -> list[TrainingImage]:
+    if options.project is not None:
+        if options.images or options.masks:
+            raise EngineError("Give either --project or --images and --masks.")
+        from unetloop.project import open_project
+        from unetloop.project_training import annotated_planes
+
+        with open_project(options.project) as project:
+            return annotated_planes(project, options.channel, channels)
+    if not (options.images and options.masks):
+        raise EngineError("Give --images and --masks, or --project.")
+    return _paired(
+        options.images, options.masks, options.review, options.channel, channels
+    )
+
+
+def _paired(
+    images: Path, masks: Path, review: Path | None, channel: str | None, count: int
+) -> list[TrainingImage]:
+    from unetloop.files import pair_by_stem
+    from unetloop.images import open_image, resolve_channels
+    from unetloop.training_data import TrainingImage
+
+    result = []
+    for pair in pair_by_stem(images, masks, review):
+        with open_image(pair.image) as image:
+            channels = resolve_channels(image.info, channel, count)
+        result.append(
+            TrainingImage(pair.image, pair.mask, pair.review, channels=channels)
+        )
+    return result
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from unetloop.files import pair_by_stem, read_labels
+    from unetloop.metrics import average, evaluate_pair, pool, to_table
+
+    pairs = pair_by_stem(options.pred, options.truth)
+    scores = [
+        evaluate_pair(read_labels(pair.mask), read_labels(pair.image)) for pair in pairs
+    ]
+    if options.json:
+        content = {
+            "images": {
+                pair.image.stem: score.figures()
+                for pair, score in zip(pairs, scores, strict=True)
+            },
+            "by_image": average(scores),
+            "pooled": pool(scores).figures(),
+        }
+        _print(json.dumps(content, indent=2))
+    else:
+        _print(f"{len(pairs)} images\n{to_table(scores)}")
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    if options.json:
+        entries = {name: entry.help for name, entry in ARCHITECTURES.items()}
+        losses = {name: entry.help for name, entry in LOSSES.items()}
+        _print(json.dumps({"architectures": entries, "losses": losses}, indent=2))
+        return 0
+    _print("Architectures (--architecture):")
+    for name, entry in ARCHITECTURES.items():
+        _print(f"  {name:10} {entry.help}")
+    _print("Losses (--loss):")
+    for name, loss in LOSSES.items():
+        _print(f"  {name:10} {loss.help}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from unetloop.machine import describe_machine
+
+    facts = describe_machine()
+    if options.json:
+        _print(json.dumps(facts, indent=2))
+    else:
+        for name, value in facts.items():
+            _print(f"{name.replace('_', ' '):22} {value}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from unetloop.serve import serve
+
+    return serve()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors of one line that say where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="unetloop", description="Segment nuclei with a U-Net that learns from you."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    predict = _command(
+        commands,
+        "predict",
+        _predict,
+        "write the masks of images",
+        "unetloop predict images/ --model my-model --out results",
+    )
+    predict.add_argument("images", nargs="+", type=Path, help="images or folders")
+    predict.add_argument("--out", type=Path, required=True, help="folder for the masks")
+    predict.add_argument("--model", help="model folder, or name of one that ships")
+    predict.add_argument("--channel", help="number (from 0) or name of the channel")
+    predict.add_argument(
+        "--diameter",
+        type=_diameter,
+        default=None,
+        metavar="PX|auto",
+        help="nucleus diameter in pixels (default: auto, estimated)",
+    )
+    predict.add_argument(
+        "--flips", action="store_true", help="average four mirror images (slower)"
+    )
+    predict.add_argument(
+        "--recursive", action="store_true", help="look into subfolders"
+    )
+    predict.add_argument(
+        "--overwrite", action="store_true", help="replace masks that are there"
+    )
+
+    train = _command(
+        commands,
+        "train",
+        _train,
+        "train a model on annotated images",
+        "unetloop train --images images --masks masks --minutes 10 --out my-model",
+    )
+    train.add_argument("--images", type=Path, help="folder of images")
+    train.add_argument("--masks", type=Path, help="folder of masks of the same names")
+    train.add_argument("--review", type=Path, help="folder of reviews: 1 right, 2 ignore")
+    train.add_argument("--project", type=Path, help="project folder instead")
+    train.add_argument("--out", type=Path, required=True, help="model folder to write")
+    train.add_argument("--channel", help="number (from 0) or name of the channel")
+    train.add_argument("--start", help="scratch, or the model to start from")
+    train.add_argument("--architecture", default="unet", choices=list(ARCHITECTURES))
+    train.add_argument("--loss", default="default", choices=list(LOSSES))
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="wall time (default: 10)")
+    length.add_argument("--epochs", type=int, help="epochs of 100 steps instead")
+    train.add_argument("--val-images", type=Path, help="images to score on")
+    train.add_argument("--val-masks", type=Path, help="their masks")
+    train.add_argument("--val-fraction", type=float, help="share of images held out")
+    train.add_argument(
+        "--patience", type=int, default=0, help="stop after so many epochs (0: never)"
+    )
+    train.add_argument("--seed", type=int, default=0)
+
+    evaluate = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "compare masks with the truth",
+        "unetloop evaluate --pred results/labels --truth masks",
+    )
+    evaluate.add_argument("--pred", type=Path, required=True, help="predicted masks")
+    evaluate.add_argument("--truth", type=Path, required=True, help="true masks")
+    evaluate.add_argument("--json", action="store_true", help="every figure, as JSON")
+
+    models = _command(
+        commands, "models", _models, "list networks and losses", "unetloop models"
+    )
+    models.add_argument("--json", action="store_true")
+    info = _command(
+        commands, "info", _info, "say what this machine does", "unetloop info --json"
+    )
+    info.add_argument("--json", action="store_true")
+    _command(
+        commands, "serve", _serve, "answer a viewer, JSON a line", "unetloop serve"
+    )
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Any, text: str, example: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example: {example}",
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="show tracebacks of errors"
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _diameter(text: str) -> float | None:
+    if text == "auto":
+        return None
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0, or auto")
+    return value

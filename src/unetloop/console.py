@@ -1,0 +1,127 @@
+"""A job's events on a terminal: progress with time to go, Ctrl+C to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from unetloop.events import (
+    BatchHalved,
+    EpochDone,
+    Event,
+    ImageFailed,
+    ImagePredicted,
+    Notice,
+    PredictionDone,
+    Progress,
+    RolledBack,
+    TrainingDone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+__all__ = ["run_job"]
+
+
+def run_job(
+    start: Callable[[Callable[[], bool]], Iterator[Event]],
+) -> Event | None:
+    """Run a job to its end, with a progress line on stderr.
+
+    Parameters
+    ----------
+    start : callable
+        Given a function that says whether Ctrl+C was pressed, it returns the
+        job's events.
+
+    Returns
+    -------
+    Event or None
+        The event that ended it.
+    """
+    last: Event | None = None
+    due = 0.0
+    with _interruptible() as cancelled, _bar() as bar:
+        for event in start(cancelled):
+            if isinstance(event, Progress):
+                bar.total = event.total
+                bar.n = event.done
+                bar.set_description_str(event.what, refresh=False)
+                left = event.seconds_left
+                bar.set_postfix_str(
+                    "" if left is None else f"{_clock(left)} to go", refresh=False
+                )
+                if time.monotonic() >= due:
+                    bar.refresh()
+                    due = time.monotonic() + bar.mininterval
+                continue
+            text = _sentence(event)
+            if text:
+                bar.write(text, file=sys.stderr)
+            last = event
+    ended = isinstance(last, (TrainingDone, PredictionDone))
+    return last if ended else None
+
+
+def _sentence(event: Event) -> str:
+    match event:
+        case Notice(text=text):
+            return text
+        case EpochDone():
+            score = "" if event.score is None else f", mean AP {event.score:.3f}"
+            best = " (best)" if event.best and event.score is not None else ""
+            return f"epoch {event.epoch}: loss {event.loss:.3f}{score}{best}"
+        case RolledBack(reason=reason, learning_rate=rate):
+            return f"Undid a step, {reason}; the learning rate is now {rate:.2g}."
+        case BatchHalved(batch_size=size):
+            return f"Memory ran out: going on with {size} patches at once."
+        case ImagePredicted(image=image, nuclei=nuclei, diameter=diameter):
+            return f"{image}: {nuclei} nuclei (diameter {diameter:.0f} px)"
+        case ImageFailed(image=image, reason=reason):
+            return f"{image}: failed. {reason}"
+    return ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
+
+
+def _bar() -> tqdm:  # type: ignore[type-arg, unused-ignore]
+    return tqdm(
+        total=None,
+        file=sys.stderr,
+        leave=False,
+        mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        bar_format="{desc} |{bar:20}| {percentage:3.0f} % {postfix}",
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl+C into a wish to stop; a second one stops at once."""
+    pressed = False
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        sys.stderr.write("\nStopping; what is done is kept. Press again to abort.\n")
+
+    try:
+        before = signal.signal(signal.SIGINT, press)
+    except ValueError:  # not in the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

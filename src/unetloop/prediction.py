@@ -1,0 +1,333 @@
+"""A trained network over planes of any size: tiles in, numbered nuclei out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+from unetloop.instances import label_nuclei
+from unetloop.preprocessing import (
+    intensity_limits,
+    median_diameter,
+    normalize,
+    resize_pixels,
+)
+from unetloop.tiles import Tiling
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from unetloop.checkpoint import Model
+    from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
+    from unetloop.images import Image
+    from unetloop.network import Network
+
+__all__ = [
+    "PlaneView",
+    "PredictedPlane",
+    "Scale",
+    "estimate_diameter",
+    "predict_maps",
+    "predict_region",
+]
+
+_FLIPS = ((False, False), (True, False), (False, True), (True, True))
+_ZOOMS = (0.1, 8.0)
+_FIRST_LOOK = 512
+_FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
+_FEW_NUCLEI = 3
+_LIMITS_PIXELS = 1 << 22
+# Activations that a U-Net keeps for each pixel of a tile, in bytes: measured.
+_BYTES_A_PIXEL = 1500
+_MOST_TILES = 8
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a model needs to know of itself to look at an image.
+
+    Parameters
+    ----------
+    diameter : float
+        Nucleus diameter at the model's scale, in pixels.
+    normalization : NormalizationConfig
+        How intensities are normalised.
+    instances : InstanceConfig
+        How maps become nuclei.
+    """
+
+    diameter: float
+    normalization: NormalizationConfig
+    instances: InstanceConfig
+
+    @classmethod
+    def of(cls, model: Model) -> Scale:
+        """Take them from an opened model."""
+        return cls(model.diameter, model.normalization, model.instances)
+
+
+@dataclass(frozen=True)
+class PlaneView:
+    """One plane of an open image, seen through the channels of a network.
+
+    Parameters
+    ----------
+    image : Image
+        An open image.
+    plane : int
+        Which plane.
+    channels : tuple of int
+        Which channels.
+    limits : array of float32
+        (2, channels): intensities that become 0 and 1, of the whole plane.
+    """
+
+    image: Image
+    plane: int
+    channels: tuple[int, ...]
+    limits: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        image: Image,
+        plane: int,
+        channels: tuple[int, ...],
+        config: NormalizationConfig,
+    ) -> PlaneView:
+        """Look over the whole plane, strip by strip, for its intensity limits."""
+        height, width = image.info.height, image.info.width
+        step = max(1, int(np.ceil(np.sqrt(height * width / _LIMITS_PIXELS))))
+        rows = max(1, (1 << 24) // max(width, 1) // step) * step
+        strips = [
+            image.read_plane(
+                plane, channels, (start, 0, min(start + rows, height), width)
+            )[::step, ::step]
+            for start in range(0, height, rows)
+        ]
+        return cls(
+            image, plane, channels, intensity_limits(np.concatenate(strips), config)
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.image.info.height, self.image.info.width
+
+    def read(self, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+        """Read a rectangle, normalised: (rows, columns, channels)."""
+        return normalize(
+            self.image.read_plane(self.plane, self.channels, box), self.limits
+        )
+
+
+@dataclass(frozen=True)
+class PredictedPlane:
+    """Labels (rows, columns) int32 and maps (rows, columns, 2) float32."""
+
+    labels: NDArray[np.int32]
+    maps: NDArray[np.float32]
+
+
+def predict_maps(
+    network: Network, image: NDArray[np.float32], config: PredictionConfig
+) -> Generator[float, None, NDArray[np.float32]]:
+    """Run a network over an image at the model's scale, tile by tile.
+
+    Parameters
+    ----------
+    network : Network
+        Called with batches of tiles of one shape.
+    image : array of float32
+        (rows, columns, channels), normalised.
+    config : PredictionConfig
+        Tiles, batch and flips.
+
+    Yields
+    ------
+    float
+        Share that is done, after each batch.
+
+    Returns
+    -------
+    array of float32
+        (rows, columns, maps): tiles blended so that no seam shows.
+    """
+    tiling = Tiling((image.shape[0], image.shape[1]), config.tile, config.overlap)
+    tiles = list(tiling)
+    count = config.batch_size or _tiles_that_fit(tiling.sides)
+    flips = _FLIPS if config.flips else _FLIPS[:1]
+    total: NDArray[np.float32] | None = None
+    for start in range(0, len(tiles), count):
+        group = tiles[start : start + count]
+        batch = np.stack([tiling.cut(image, tile) for tile in group])
+        maps = np.mean([_flipped(network, batch, *flip) for flip in flips], axis=0)
+        if len(tiles) == 1:  # nothing to blend
+            yield 1.0
+            whole: NDArray[np.float32] = maps[0, : image.shape[0], : image.shape[1]]
+            return whole
+        if total is None:
+            total = np.zeros((*image.shape[:2], maps.shape[-1]), np.float32)
+        for tile, predicted in zip(group, maps, strict=True):
+            tiling.add(total, tile, predicted)
+        yield (start + len(group)) / len(tiles)
+    assert total is not None
+    return total
+
+
+def predict_region(
+    network: Network,
+    view: PlaneView,
+    box: tuple[int, int, int, int],
+    diameter: float,
+    scale: Scale,
+    config: PredictionConfig,
+) -> Generator[float, None, PredictedPlane]:
+    """Predict a rectangle of a plane, resized so that its nuclei fit the model.
+
+    Parameters
+    ----------
+    network : Network
+        The model's network.
+    view : PlaneView
+        The plane.
+    box : tuple of int
+        First row, first column, and the row and column behind the last.
+    diameter : float
+        Of the nuclei in the image, in pixels.
+    scale : Scale
+        The model's.
+    config : PredictionConfig
+        Tiles, batch and flips.
+
+    Yields
+    ------
+    float
+        Share that is done.
+
+    Returns
+    -------
+    PredictedPlane
+        At the image's own size.
+    """
+    pixels = view.read(box)
+    zoom = float(np.clip(scale.diameter / diameter, *_ZOOMS))
+    shape = (
+        max(1, round(pixels.shape[0] * zoom)),
+        max(1, round(pixels.shape[1] * zoom)),
+    )
+    maps = yield from predict_maps(network, resize_pixels(pixels, shape), config)
+    maps = resize_pixels(maps, (pixels.shape[0], pixels.shape[1]))
+    return PredictedPlane(label_nuclei(maps, scale.instances, diameter), maps)
+
+
+def estimate_diameter(
+    network: Network, view: PlaneView, scale: Scale, config: PredictionConfig
+) -> float | None:
+    """Find how large the nuclei of a plane are, by a first pass over a part of it.
+
+    The network is run at the image's own size; the nuclei that it finds say at
+    which size to look again, until the two agree. Where nothing is found, other
+    sizes are tried.
+
+    Parameters
+    ----------
+    network : Network
+        The model's network.
+    view : PlaneView
+        The plane; of a large one, the part with most contrast is taken.
+    scale : Scale
+        The model's.
+    config : PredictionConfig
+        Tiles and batch.
+
+    Returns
+    -------
+    float or None
+        Median diameter in pixels of the image; None where no nucleus is found.
+    """
+    plain = _without_flips(config)
+    found: float | None = None
+    for first in _FIRST_ZOOMS:
+        zoom = first
+        for _ in range(4):
+            box = _lively_box(view, round(_FIRST_LOOK / zoom))
+            region = predict_region(
+                network, view, box, scale.diameter / zoom, scale, plain
+            )
+            labels = _result(region).labels
+            diameter = median_diameter(labels)
+            if diameter is None:
+                break
+            found = diameter
+            next_zoom = float(np.clip(scale.diameter / diameter, *_ZOOMS))
+            agree = abs(np.log(next_zoom / zoom)) < 0.1
+            zoom = next_zoom
+            if agree:
+                if labels.max() >= _FEW_NUCLEI or first == _FIRST_ZOOMS[0]:
+                    return diameter
+                break
+    return found
+
+
+def _result(generator: Generator[float, None, Any]) -> Any:
+    """Run a generator to its end and give what it returns."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            return stop.value
+
+
+def _without_flips(config: PredictionConfig) -> PredictionConfig:
+    from dataclasses import replace
+
+    return replace(config, flips=False)
+
+
+def _lively_box(view: PlaneView, size: int) -> tuple[int, int, int, int]:
+    """Of nine windows of a plane, find the one with most contrast."""
+    rows, columns = view.shape
+    starts = [
+        sorted({round((total - side) * part) for part in (0.0, 0.5, 1.0)})
+        for total, side in ((rows, min(size, rows)), (columns, min(size, columns)))
+    ]
+    boxes = [
+        (row, column, min(row + size, rows), min(column + size, columns))
+        for row in starts[0]
+        for column in starts[1]
+    ]
+    if len(boxes) == 1:
+        return boxes[0]
+    return max(boxes, key=lambda box: float(view.read(box).std()))
+
+
+def _flipped(
+    network: Network, batch: NDArray[np.float32], rows: bool, columns: bool
+) -> NDArray[np.float32]:
+    axes = tuple(axis for axis, wanted in ((1, rows), (2, columns)) if wanted)
+    if not axes:
+        return network(batch)
+    return np.flip(network(np.ascontiguousarray(np.flip(batch, axes))), axes)
+
+
+def _tiles_that_fit(sides: tuple[int, int]) -> int:
+    """How many tiles at once take a quarter of the memory that is free."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        free = 2 << 30
+    each = sides[0] * sides[1] * _BYTES_A_PIXEL
+    if each > free:
+        raise EngineError(
+            "There is not enough free memory for one tile.",
+            todo="Close other programs or choose a smaller tile.",
+            tile=sides,
+        )
+    return int(np.clip(free / 4 / each, 1, _MOST_TILES))
