@@ -1,0 +1,38 @@
+# make demo    sets everything up and runs the main job (IMAGES=folder: on yours)
+# make test    sets everything up and passes the tests
+# make install the set-up alone
+# make lint    the static checks alone
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint install system
+
+demo: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh $(IMAGES)
+
+test: system $(STAMP) lint
+	$(BIN)/pytest tests/engine tests/test_packaging.py tests/test_imports.py
+	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
+	xvfb-run -a $(BIN)/pytest tests/plugin
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate napari_unet/napari.yaml --imports
+
+install: $(STAMP)
+
+# Set up again only when the dependencies change.
+$(STAMP): setup.cfg
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $(STAMP)
+
+system:
+	@scripts/system_packages.sh

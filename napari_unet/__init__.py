@@ -1,0 +1,1 @@
+"""The napari plugin of napari-unet-loop: a thin view on the engine ``unetloop``."""
