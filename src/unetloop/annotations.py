@@ -89,9 +89,7 @@ def make_targets(
             mask=segmentation.shape,
             review=review.shape,
         )
-    known = (
-        np.ones(segmentation.shape, bool) if review is None else review == REVIEWED
-    )
+    known = np.ones(segmentation.shape, bool) if review is None else review == REVIEWED
     distance, extent = distance_to_edge(segmentation)
     maps = np.stack([(segmentation > 0).astype(np.float32), distance / extent], axis=-1)
     doubtful = np.unique(segmentation[~known])
@@ -184,7 +182,7 @@ def touching_weight(
         np.minimum(two, np.maximum(one, distance), out=two)
         np.minimum(one, distance, out=one)
     total = nearest + second
-    return (weight * np.exp(-(total**2) / (2 * sigma**2))).astype(np.float32)
+    return np.asarray(weight * np.exp(-(total**2) / (2 * sigma**2)), np.float32)
 
 
 def _bounding_boxes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from unetloop.prediction import PlaneView, Scale, estimate_diameter, predict_reg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -99,7 +99,13 @@ def predict_images(
                 network = model.network(_pixels(todo))
                 yield Notice(text=f"Predicting with {network.backend}.")
             yield from _predict_image(
-                found, target, model, network, config, channel, cancelled,
+                found,
+                target,
+                model,
+                network,
+                config,
+                channel,
+                cancelled,
                 _Clock(began, index, len(todo)),
             )
             predicted += 1
@@ -111,7 +117,9 @@ def predict_images(
             yield ImageFailed(image=found.path, reason=str(error))
         except (OSError, MemoryError) as error:
             failed += 1
-            yield ImageFailed(image=found.path, reason=f"{type(error).__name__}: {error}")
+            yield ImageFailed(
+                image=found.path, reason=f"{type(error).__name__}: {error}"
+            )
     yield PredictionDone(
         predicted=predicted,
         failed=failed,
@@ -164,9 +172,7 @@ def _pixels(todo: Sequence[tuple[FoundImage, Path]]) -> float | None:
     """Roughly how many pixels a job has; None: many."""
     if len(todo) > 200:
         return None
-    sizes = [
-        found.path.stat().st_size for found, _ in todo if found.path.is_file()
-    ]
+    sizes = [found.path.stat().st_size for found, _ in todo if found.path.is_file()]
     return float(sum(sizes)) * 2 if len(sizes) == len(todo) else None
 
 

@@ -145,7 +145,9 @@ def _train(options: argparse.Namespace) -> int:
     done = run_job(job)
     if not isinstance(done, TrainingDone):
         return 1
-    score = "" if done.score is None else f", mean AP {done.score:.3f} on held-out images"
+    score = (
+        "" if done.score is None else f", mean AP {done.score:.3f} on held-out images"
+    )
     _say(
         f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
         f"{done.path}"
@@ -153,9 +155,7 @@ def _train(options: argparse.Namespace) -> int:
     return 130 if done.stopped == "cancelled" else 0
 
 
-def _training_images(
-    options: argparse.Namespace, channels: int
-) -> list[TrainingImage]:
+def _training_images(options: argparse.Namespace, channels: int) -> list[TrainingImage]:
     if options.project is not None:
         if options.images or options.masks:
             raise EngineError("Give either --project or --images and --masks.")
@@ -295,7 +295,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--images", type=Path, help="folder of images")
     train.add_argument("--masks", type=Path, help="folder of masks of the same names")
-    train.add_argument("--review", type=Path, help="folder of reviews: 1 right, 2 ignore")
+    train.add_argument(
+        "--review", type=Path, help="folder of reviews: 1 right, 2 ignore"
+    )
     train.add_argument("--project", type=Path, help="project folder instead")
     train.add_argument("--out", type=Path, required=True, help="model folder to write")
     train.add_argument("--channel", help="number (from 0) or name of the channel")

@@ -31,7 +31,8 @@ def _option(default: Any, text: str) -> Any:
 
 def _check(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        raise EngineError(f"{name} must be {expected}.", **{name: value})
+        received: dict[str, Any] = {name: value}
+        raise EngineError(f"{name} must be {expected}.", **received)
 
 
 @dataclass(frozen=True)

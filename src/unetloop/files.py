@@ -107,9 +107,7 @@ def _list(folder: Path, recursive: bool) -> Iterator[Path]:
             yield from _list(entry, recursive)
 
 
-def pair_by_stem(
-    images: Path, masks: Path, review: Path | None = None
-) -> list[Pair]:
+def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[Pair]:
     """Match the images, masks and reviews of folders by the stem of their names.
 
     Parameters

@@ -163,10 +163,11 @@ def open_picture(path: Path) -> Opened:
 
     with PillowImage.open(path) as picture:
         if picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
-            picture = picture.convert("RGB")
+            pixels = np.asarray(picture.convert("RGB"))
         elif picture.mode == "LA":
-            picture = picture.convert("L")
-        pixels = np.asarray(picture)
+            pixels = np.asarray(picture.convert("L"))
+        else:
+            pixels = np.asarray(picture)
     axes = "YXS" if pixels.ndim == 3 else "YX"
     return axes, pixels, [], None, None
 

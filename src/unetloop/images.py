@@ -7,7 +7,7 @@ if one is installed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -259,8 +259,9 @@ def open_image(path: str | Path) -> Image:
             dtype=str(info.dtype),
         )
     if len(info.channel_names) != info.channels:
-        names = ("red", "green", "blue") if info.rgb else map(str, range(info.channels))
-        object.__setattr__(info, "channel_names", tuple(names)[: info.channels])
+        numbered = [str(number) for number in range(info.channels)]
+        named = ["red", "green", "blue"] if info.rgb else numbered
+        info = replace(info, channel_names=tuple(named[: info.channels]))
     return Image(info, data, close)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from unetloop.config import InstanceConfig
 
-__all__ = ["label_nuclei", "renumber"]
+__all__ = ["label_nuclei"]
 
 _LEVELS = 255
 
@@ -73,11 +73,6 @@ def label_nuclei(
     labels = _fill_holes(labels)
     smallest = config.min_size * np.pi / 4 * diameter**2
     return _keep_large(labels, smallest)
-
-
-def renumber(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number the labels 1..N without gaps, in the order of their first pixel."""
-    return _keep_large(labels, 0.0)
 
 
 def _cores_in_pieces(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from unetloop.prediction import predict_region
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -35,9 +35,7 @@ def is_large(shape: tuple[int, int], zoom: float) -> bool:
 
 
 @contextmanager
-def scratch_labels(
-    shape: tuple[int, ...], folder: Path
-) -> Iterator[NDArray[np.int32]]:
+def scratch_labels(shape: tuple[int, ...], folder: Path) -> Iterator[NDArray[np.int32]]:
     """Lend an array of zeros that lives in a file of ``folder`` and goes with it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels") as file:
@@ -84,7 +82,9 @@ def predict_blocks(
     margin = int(np.ceil(max(_MARGIN_DIAMETERS * diameter, _CONTEXT / zoom)))
     rows, columns = view.shape
     corners = [
-        (row, column) for row in range(0, rows, side) for column in range(0, columns, side)
+        (row, column)
+        for row in range(0, rows, side)
+        for column in range(0, columns, side)
     ]
     count = 0
     for index, (row, column) in enumerate(corners):
@@ -131,7 +131,7 @@ def _add_new(
     for box, number in zip(ndimage.find_objects(labels), numbers[1:], strict=True):
         if number and box is not None:
             place = window[box]
-            place[(labels[box] > 0) & (numbers[labels[box]] == number) & (place == 0)] = (
-                number
-            )
+            place[
+                (labels[box] > 0) & (numbers[labels[box]] == number) & (place == 0)
+            ] = number
     return count + len(new)

@@ -106,7 +106,7 @@ class Score:
         return _ratio(self.pixels - wrong, self.pixels)
 
     def figures(self) -> dict[str, float]:
-        """Every figure by its name; AP at each threshold as ``ap@0.50`` …"""
+        """Give every figure by its name, AP at each threshold as ``ap@0.50``."""
         return {
             "mean_ap": self.mean_ap,
             **{
@@ -223,7 +223,9 @@ def average(scores: Sequence[Score]) -> dict[str, float]:
     """Mean of each figure by image, so that every image counts the same."""
     _check_any(scores)
     figures = [score.figures() for score in scores]
-    return {name: float(np.mean([item[name] for item in figures])) for name in figures[0]}
+    return {
+        name: float(np.mean([item[name] for item in figures])) for name in figures[0]
+    }
 
 
 def to_table(scores: Sequence[Score]) -> str:

@@ -184,7 +184,8 @@ def _center(
     if rng.random() > _NUCLEUS_SHARE:
         kinds.reverse()
     pixels = kinds[0] if len(kinds[0]) else kinds[1]
-    return pixels[rng.integers(len(pixels))] + rng.uniform(-size / 3, size / 3, 2)
+    pixel = pixels[rng.integers(len(pixels))]
+    return np.asarray(pixel + rng.uniform(-size / 3, size / 3, 2))
 
 
 def _coordinates(
@@ -212,7 +213,7 @@ def _coordinates(
             ndimage.zoom(axis, size / _GRID, order=3, mode="nearest", grid_mode=True)
             for axis in coarse
         ]
-    return np.einsum("ij,jyx->iyx", matrix, grid) + center[:, None, None]
+    return np.asarray(np.einsum("ij,jyx->iyx", matrix, grid) + center[:, None, None])
 
 
 def _vary_intensity(

@@ -47,7 +47,9 @@ def intensity_limits(
         (2, channels): low and high limit of each channel; high is above low
         even where a plane is constant.
     """
-    step = max(1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS))))
+    step = max(
+        1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
+    )
     grid = pixels[::step, ::step]
     limits = np.empty((2, pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
@@ -66,9 +68,7 @@ def intensity_limits(
     return limits
 
 
-def normalize(
-    pixels: NDArray[Any], limits: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def normalize(pixels: NDArray[Any], limits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Map intensities so that the limits become 0 and 1.
 
     Parameters
@@ -111,12 +111,15 @@ def resize_pixels(
     if pixels.shape[:2] == shape:
         return pixels
     if pixels.shape[0] == 0 or pixels.shape[1] == 0:
-        raise EngineError("An image without pixels can't be resized.", shape=pixels.shape)
+        raise EngineError(
+            "An image without pixels can't be resized.", shape=pixels.shape
+        )
     size = (shape[1], shape[0])
     result = np.empty((*shape, pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
         plane = PillowImage.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        result[..., channel] = plane.resize(size, PillowImage.Resampling.BILINEAR)
+        resized = plane.resize(size, PillowImage.Resampling.BILINEAR)
+        result[..., channel] = np.asarray(resized)
     return result
 
 
@@ -163,7 +166,7 @@ def equivalent_diameters(labels: NDArray[Any]) -> NDArray[np.float64]:
         areas = areas[areas > 0]
     else:  # sparse numbers
         areas = np.unique(inside, return_counts=True)[1]
-    return np.sqrt(areas * (4 / np.pi))
+    return np.asarray(np.sqrt(areas * (4 / np.pi)))
 
 
 def median_diameter(labels: NDArray[Any]) -> float | None:

@@ -226,12 +226,11 @@ def _photograph(
     vignette = np.exp(-((rows - middle[0]) ** 2 + (columns - middle[1]) ** 2) / 3)
     photons = _PHOTONS * vignette * (sharp + 0.25 * haze + 0.06)
     electrons = rng.poisson(photons) + rng.normal(0, _CAMERA_NOISE, light.shape)
-    return np.clip(_CAMERA_OFFSET + _GAIN * electrons, 0, 65535).astype(np.uint16)
+    counts = np.clip(_CAMERA_OFFSET + _GAIN * electrons, 0, 65535)
+    return np.asarray(counts, np.uint16)
 
 
-def _without_slivers(
-    labels: NDArray[np.int32], diameter: float
-) -> NDArray[np.int32]:
+def _without_slivers(labels: NDArray[np.int32], diameter: float) -> NDArray[np.int32]:
     """Keep the largest visible piece of each nucleus, and none that is hidden."""
     result = np.zeros_like(labels)
     count = 0

@@ -37,7 +37,9 @@ def padded_side(size: int, tile: int) -> int:
     Images smaller than a tile get a smaller one (an eighth, a quarter or half
     of it, or the like), so that little is wasted and few shapes are compiled.
     """
-    steps = sorted({max(_STEP, tile * part // 8 // _STEP * _STEP) for part in range(1, 9)})
+    steps = sorted(
+        {max(_STEP, tile * part // 8 // _STEP * _STEP) for part in range(1, 9)}
+    )
     return next((step for step in steps if step >= size), tile)
 
 
@@ -94,7 +96,8 @@ class Tiling:
     def cut(self, image: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
         """Cut a tile out of (rows, columns, channels), mirrored behind the border."""
         part = image[
-            tile.row : tile.row + self.sides[0], tile.column : tile.column + self.sides[1]
+            tile.row : tile.row + self.sides[0],
+            tile.column : tile.column + self.sides[1],
         ]
         missing = [
             (0, side - size) for side, size in zip(self.sides, part.shape, strict=False)

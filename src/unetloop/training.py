@@ -179,9 +179,7 @@ class Training:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
         self._learner = self._make_learner()
-        identity = fingerprint(
-            [*train_images, *held_out], to_dict(config), self.start
-        )
+        identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
         yield from self._loop(planes, windows, train_images, identity)
 

@@ -114,9 +114,7 @@ def cut_windows(
         )
 
 
-def score_windows(
-    network: Network, windows: Sequence[Window]
-) -> tuple[float, float]:
+def score_windows(network: Network, windows: Sequence[Window]) -> tuple[float, float]:
     """Score a network.
 
     Returns
@@ -132,7 +130,9 @@ def score_windows(
         group = list(windows[start : start + _BATCH])
         group += [group[-1]] * (_BATCH - len(group))
         maps = network(np.stack([window.image for window in group]))
-        for window, predicted in zip(windows[start : start + _BATCH], maps, strict=False):
+        for window, predicted in zip(
+            windows[start : start + _BATCH], maps, strict=False
+        ):
             labels = label_nuclei(predicted, config, window.diameter)
             result = evaluate_pair(window.labels, labels, valid=window.reviewed)
             scores.append(result.mean_ap)

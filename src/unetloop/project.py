@@ -1,0 +1,365 @@
+"""The project folder: images, their annotations, models; only this file knows paths.
+
+::
+
+    project.json               format, version, and the images
+    segmentation/<id>/<plane>.tif   int32 or uint16, 0 background, 1..N nuclei
+    review/<id>/<plane>.tif         0 nobody has looked, 1 right, 2 ignore
+    models/<name>/             model folders
+    cache/                     what can be computed again
+    journal.sqlite             every edit, see `journal`
+    lock                       held while a program has the project open
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from unetloop.errors import EngineError
+from unetloop.files import read_labels, replacing, write_labels
+from unetloop.images import open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+__all__ = ["FORMAT", "VERSION", "Project", "ProjectImage", "open_project"]
+
+FORMAT = "unetloop-project"
+VERSION = 1
+
+MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From version n: a function that turns project.json into version n + 1."""
+
+_HASHED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ProjectImage:
+    """An image of a project.
+
+    Parameters
+    ----------
+    id : str
+        Stable short name, used in file names.
+    path : str
+        Relative to the project folder where that is possible.
+    height, width, planes : int
+        Its size.
+    fingerprint : str
+        Hash of its size and first megabyte, by which it is found again after
+        it was moved.
+    """
+
+    id: str
+    path: str
+    height: int
+    width: int
+    planes: int
+    fingerprint: str
+
+
+class Project:
+    """An open project folder; close it, or use it in a ``with`` statement.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, which exists.
+    images : tuple of ProjectImage
+        What ``project.json`` lists.
+    lock : filelock.FileLock
+        Held until `close`.
+    """
+
+    def __init__(
+        self, folder: Path, images: tuple[ProjectImage, ...], lock: FileLock
+    ) -> None:
+        self.folder = folder
+        self.images = images
+        self._lock = lock
+
+    @property
+    def models_folder(self) -> Path:
+        """Where model folders are kept."""
+        return self.folder / "models"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where things are kept that can be computed again."""
+        return self.folder / "cache"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return self.folder / "journal.sqlite"
+
+    def image(self, identifier: str) -> ProjectImage:
+        """Find an image by its id.
+
+        Raises
+        ------
+        EngineError
+            If the project has none of this id.
+        """
+        for image in self.images:
+            if image.id == identifier:
+                return image
+        raise EngineError("The project has no such image.", image=identifier)
+
+    def path_of(self, image: ProjectImage) -> Path:
+        """Say where an image's file is.
+
+        Raises
+        ------
+        EngineError
+            If it is not there any more.
+        """
+        path = (self.folder / image.path).resolve()
+        if not path.exists():
+            raise EngineError(
+                "The image was moved or its drive is away.",
+                todo="Bring it back, or show where it is now.",
+                path=str(path),
+            )
+        return path
+
+    def add_images(self, paths: Sequence[Path]) -> list[ProjectImage]:
+        """Add image files; those that are there already are left as they are.
+
+        Raises
+        ------
+        EngineError
+            If one can't be read; then none is added.
+        """
+        known = {(self.folder / image.path).resolve(): image for image in self.images}
+        taken = {image.id for image in self.images}
+        result = []
+        for path in map(Path.resolve, map(Path, paths)):
+            if path not in known:
+                with open_image(path) as opened:
+                    info = opened.info
+                identifier = _free_name(path.stem, taken)
+                taken.add(identifier)
+                known[path] = ProjectImage(
+                    id=identifier,
+                    path=_relative(path, self.folder),
+                    height=info.height,
+                    width=info.width,
+                    planes=info.planes,
+                    fingerprint=_fingerprint(path),
+                )
+            result.append(known[path])
+        self._store(tuple(known.values()))
+        return result
+
+    def relocate(self, identifier: str, path: Path) -> ProjectImage:
+        """Say where a moved image is now.
+
+        Raises
+        ------
+        EngineError
+            If the file is another image.
+        """
+        image = self.image(identifier)
+        if _fingerprint(path) != image.fingerprint:
+            raise EngineError(
+                "This is another image than the one that was annotated.",
+                path=str(path),
+            )
+        moved = replace(image, path=_relative(path.resolve(), self.folder))
+        self._store(
+            tuple(moved if item.id == identifier else item for item in self.images)
+        )
+        return moved
+
+    def read_segmentation(self, image: ProjectImage, plane: int = 0) -> NDArray[Any]:
+        """Read label numbers, int32 (rows, columns); zeros where there are none."""
+        return self._read("segmentation", image, plane)
+
+    def read_review(self, image: ProjectImage, plane: int = 0) -> NDArray[np.uint8]:
+        """Read review marks, uint8 (rows, columns); zeros where there are none."""
+        return self._read("review", image, plane).astype(np.uint8)
+
+    def write_segmentation(
+        self, image: ProjectImage, plane: int, labels: NDArray[Any]
+    ) -> None:
+        """Write label numbers (rows, columns), in one atomic step."""
+        self._write("segmentation", image, plane, labels)
+
+    def write_review(
+        self, image: ProjectImage, plane: int, review: NDArray[np.uint8]
+    ) -> None:
+        """Write review marks (rows, columns), in one atomic step."""
+        self._write("review", image, plane, review)
+
+    def annotation_path(self, kind: str, image: ProjectImage, plane: int) -> Path:
+        """Where the ``segmentation`` or ``review`` of a plane is, or would be."""
+        return self.folder / kind / image.id / f"{plane}.tif"
+
+    def close(self) -> None:
+        """Let other programs open the project."""
+        self._lock.release()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, kind: str, image: ProjectImage, plane: int) -> NDArray[Any]:
+        self._check_plane(image, plane)
+        path = self.annotation_path(kind, image, plane)
+        if not path.exists():
+            return np.zeros((image.height, image.width), np.int32)
+        return read_labels(path)
+
+    def _write(
+        self, kind: str, image: ProjectImage, plane: int, array: NDArray[Any]
+    ) -> None:
+        self._check_plane(image, plane)
+        if array.shape != (image.height, image.width):
+            raise EngineError(
+                f"The {kind} must have the image's size "
+                f"({image.height} x {image.width}).",
+                shape=array.shape,
+            )
+        write_labels(self.annotation_path(kind, image, plane), array)
+
+    def _check_plane(self, image: ProjectImage, plane: int) -> None:
+        if not 0 <= plane < image.planes:
+            raise EngineError(
+                f"The image has {image.planes} planes.", image=image.id, plane=plane
+            )
+
+    def _store(self, images: tuple[ProjectImage, ...]) -> None:
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "images": [asdict(image) for image in images],
+        }
+        try:
+            with replacing(self.folder / "project.json") as fresh:
+                fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        self.images = images
+
+
+def open_project(folder: Path, create: bool = False) -> Project:
+    """Open a project folder, and make it first if asked to.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    create : bool
+        Make a new project where there is none.
+
+    Raises
+    ------
+    EngineError
+        If it is no project, damaged, of a newer version, not writable, or open
+        in another program.
+    """
+    folder = Path(folder).absolute()
+    file = folder / "project.json"
+    if not file.exists() and not create:
+        raise EngineError("There is no project in this folder.", path=str(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise EngineError(
+            "The project is open in another program.",
+            todo="Close it there first.",
+            path=str(folder),
+        ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        images = _read_images(file) if file.exists() else ()
+        project = Project(folder, images, lock)
+        if not file.exists():
+            project._store(())
+    except BaseException:
+        lock.release()
+        raise
+    return project
+
+
+def _read_images(file: Path) -> tuple[ProjectImage, ...]:
+    damaged = EngineError(
+        "The project.json of this project is damaged.",
+        todo="Put back a copy of it; the annotations beside it are not touched.",
+        path=str(file),
+    )
+    try:
+        content = json.loads(file.read_text("utf-8"))
+        if content["format"] != FORMAT:
+            raise EngineError("This project.json is not ours.", path=str(file))
+        version = int(content["version"])
+        if version > VERSION:
+            raise EngineError(
+                "This project was written by a newer version.",
+                todo="Update with: pip install -U napari-unet-loop",
+                version=version,
+            )
+        while version < VERSION:
+            content = MIGRATIONS[version](content)
+            version += 1
+        return tuple(ProjectImage(**image) for image in content["images"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged from error
+
+
+def _unwritable(folder: Path, error: OSError) -> EngineError:
+    return EngineError(
+        f"The project folder can't be written ({error.strerror or error}).",
+        todo="Free some space, or choose a folder that you may write to.",
+        path=str(folder),
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:  # another drive on Windows
+        return str(path)
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    name = re.sub(r"[^\w.-]+", "_", stem) or "image"
+    number, result = 1, name
+    while result in taken:
+        number += 1
+        result = f"{name}_{number}"
+    return result
+
+
+def _fingerprint(path: Path) -> str:
+    if path.is_dir():  # OME-Zarr: its description stands for it
+        parts = sorted(path.glob("*.json")) + sorted(path.glob(".z*"))
+        content = b"".join(part.read_bytes() for part in parts)
+        return hashlib.sha256(content).hexdigest()[:16]
+    with path.open("rb") as stream:
+        start = stream.read(_HASHED_BYTES)
+    size = path.stat().st_size
+    return hashlib.sha256(start + str(size).encode()).hexdigest()[:16]

@@ -1,0 +1,104 @@
+"""What is on the disk is what users get in the wheel."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {"napari_unet": ROOT / "napari_unet", "unetloop": ROOT / "src" / "unetloop"}
+
+
+@pytest.fixture(scope="module")
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def files_on_disk() -> set[str]:
+    """List every file of both packages, as a path inside the wheel."""
+    return {
+        (Path(name) / path.relative_to(folder)).as_posix()
+        for name, folder in PACKAGES.items()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_every_package_on_the_disk_is_named(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    named = set(setup_cfg["options"]["packages"].split())
+    there = {
+        str(Path(path).parent).replace("/", ".")
+        for path in files_on_disk()
+        if path.endswith("/__init__.py")
+    }
+    assert named == there
+
+
+def test_no_folder_with_modules_lacks_an_init() -> None:
+    files = files_on_disk()
+    folders = {Path(path).parent.as_posix() for path in files if path.endswith(".py")}
+    assert {f"{folder}/__init__.py" for folder in folders} <= files
+
+
+def test_only_test_and_all_extras_name_a_qt_binding(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    extras = setup_cfg["options.extras_require"]
+    bindings = ("pyqt", "pyside")
+    with_qt = {
+        name for name, text in extras.items() if any(b in text.lower() for b in bindings)
+    }
+    assert with_qt <= {"test", "all"}
+    required = setup_cfg["options"]["install_requires"].lower()
+    assert not any(word in required for word in (*bindings, "napari", "qtpy"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel from a copy of what git would carry, without the network."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        (source / name).write_bytes((ROOT / name).read_bytes())
+    for folder in PACKAGES.values():
+        for path in folder.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                copy = source / path.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(path.read_bytes())
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    result = subprocess.run(
+        [*command, "--outdir", str(out), str(source)], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    (path,) = out.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_every_file_of_both_packages(wheel: zipfile.ZipFile) -> None:
+    inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert inside == files_on_disk()
+
+
+def test_wheel_names_its_entry_points_and_licence(wheel: zipfile.ZipFile) -> None:
+    (entry_points,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
+    text = wheel.read(entry_points).decode()
+    assert "unetloop = unetloop.cli:main" in text
+    assert "napari-unet-loop = napari_unet:napari.yaml" in text
+    assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+
+
+def test_wheel_carries_the_version_of_the_engine(wheel: zipfile.ZipFile) -> None:
+    import unetloop
+
+    (metadata,) = (n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
+    assert f"\nVersion: {unetloop.__version__}\n" in wheel.read(metadata).decode()
