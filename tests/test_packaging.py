@@ -55,7 +55,9 @@ def test_only_test_and_all_extras_name_a_qt_binding(
     extras = setup_cfg["options.extras_require"]
     bindings = ("pyqt", "pyside")
     with_qt = {
-        name for name, text in extras.items() if any(b in text.lower() for b in bindings)
+        name
+        for name, text in extras.items()
+        if any(binding in text.lower() for binding in bindings)
     }
     assert with_qt <= {"test", "all"}
     required = setup_cfg["options"]["install_requires"].lower()
