@@ -3,8 +3,8 @@
 An edit is a rectangle of one array of one plane, before and after. It is in the
 journal, an SQLite file with full synchronisation, before `Journal.record`
 returns; the TIFF files are snapshots that `Journal.flush` brings up to date.
-State = snapshot + edits since; applying an edit twice changes nothing, so a
-crash between the two is harmless.
+State = snapshot + what was done, undone or redone since (its tick is later);
+applying that twice changes nothing, so a crash between the two is harmless.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ CREATE TABLE IF NOT EXISTS edits (
     height INTEGER NOT NULL, width INTEGER NOT NULL,
     before BLOB NOT NULL, after BLOB NOT NULL,
     action TEXT NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL,
-    undone INTEGER NOT NULL DEFAULT 0
+    tick INTEGER NOT NULL, undone INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS snapshots (
+    image TEXT NOT NULL, plane INTEGER NOT NULL, array TEXT NOT NULL,
+    tick INTEGER NOT NULL, PRIMARY KEY (image, plane, array)
 );
 CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
 """
@@ -131,8 +135,9 @@ class Journal:
                 self._base.execute("DELETE FROM edits WHERE undone = 1")
                 (last,) = self._base.execute("SELECT max(step) FROM edits").fetchone()
                 step = (last or 0) + 1
+                tick = self._next_tick()
                 for edit in edits:
-                    self._insert(action, step, edit)
+                    self._insert(action, step, tick, edit)
                 self._base.execute("COMMIT")
             except BaseException:
                 self._base.execute("ROLLBACK")
@@ -203,6 +208,11 @@ class Journal:
                 self._project.write_review(image, plane, self._planes[key])
             else:
                 self._project.write_segmentation(image, plane, self._planes[key])
+            with _spoken(self._project):
+                self._base.execute(
+                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
+                    (*key, self._next_tick()),
+                )
             self._changed.discard(key)
 
     def ledger(self) -> dict[str, int]:
@@ -231,11 +241,12 @@ class Journal:
                 self._planes[key] = self._project.read_segmentation(image, plane)
             rows = self._query(
                 "SELECT * FROM edits WHERE image = ? AND plane = ? AND array = ? "
-                "ORDER BY seq",
-                key,
+                "AND tick > coalesce((SELECT tick FROM snapshots WHERE image = ? "
+                "AND plane = ? AND array = ?), 0) ORDER BY seq",
+                (*key, *key),
             )
-            # Undone edits may be in the snapshot: go back, then forward again.
-            edits = [(_to_edit(row), bool(row[13])) for row in rows]
+            # What was undone may be in the snapshot: go back, then forward again.
+            edits = [(_to_edit(row), bool(row[14])) for row in rows]
             for edit, undone in reversed(edits):
                 if undone:
                     self._apply(edit, edit.before)
@@ -273,7 +284,15 @@ class Journal:
                 shape=edit.after.shape,
             )
 
-    def _insert(self, action: str, step: int, edit: Edit) -> None:
+    def _next_tick(self) -> int:
+        """Count what is done, undone or redone, across snapshots and restarts."""
+        ((edits, snapshots),) = self._query(
+            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM snapshots)",
+            (),
+        )
+        return max(edits or 0, snapshots or 0) + 1
+
+    def _insert(self, action: str, step: int, tick: int, edit: Edit) -> None:
         dtype = _DTYPES[edit.array]
         packed = [
             zlib.compress(np.ascontiguousarray(values, dtype).tobytes(), 1)
@@ -281,12 +300,12 @@ class Journal:
         ]
         self._base.execute(
             "INSERT INTO edits (image, plane, array, row, col, height, width, before, "
-            "after, action, step, time) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            "after, action, step, time, tick) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 *(edit.image, edit.plane, edit.array, edit.row, edit.column),
                 *edit.after.shape,
                 *packed,
-                *(action, step, time.time()),
+                *(action, step, time.time(), tick),
             ),
         )
 
@@ -303,7 +322,8 @@ class Journal:
             self._plane(edit.image, edit.plane, edit.array)
         with _spoken(self._project):
             self._base.execute(
-                "UPDATE edits SET undone = ? WHERE step = ?", (undone, step)
+                "UPDATE edits SET undone = ?, tick = ? WHERE step = ?",
+                (undone, self._next_tick(), step),
             )
         for edit in edits:
             self._apply(edit, edit.before if undone else edit.after)

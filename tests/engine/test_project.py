@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop import project as module
+from unetloop.errors import EngineError
+from unetloop.project import open_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    stack = np.arange(3 * 20 * 30, dtype=np.uint16).reshape(3, 20, 30)
+    tifffile.imwrite(tmp_path / "a b.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    return tmp_path / "a b.tif"
+
+
+def test_annotations_are_there_when_it_is_opened_again(
+    tmp_path: Path, image: Path
+) -> None:
+    labels = np.arange(600).reshape(20, 30)
+    review = (labels % 3).astype(np.uint8)
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([image])
+        assert (entry.planes, entry.height, entry.width) == (3, 20, 30)
+        project.write_segmentation(entry, 2, labels)
+        project.write_review(entry, 2, review)
+    with open_project(tmp_path / "p") as project:
+        (entry,) = project.images
+        assert project.path_of(entry) == image.resolve()
+        np.testing.assert_array_equal(project.read_segmentation(entry, 2), labels)
+        np.testing.assert_array_equal(project.read_review(entry, 2), review)
+        assert project.read_segmentation(entry, 0).max() == 0
+
+
+def test_adding_an_image_twice_adds_it_once(tmp_path: Path, image: Path) -> None:
+    with open_project(tmp_path / "p", create=True) as project:
+        assert project.add_images([image]) == project.add_images([image])
+        assert len(project.images) == 1
+
+
+def test_a_second_program_is_told(tmp_path: Path) -> None:
+    with open_project(tmp_path, create=True):
+        with pytest.raises(EngineError, match="another program"):
+            open_project(tmp_path)
+    open_project(tmp_path).close()
+
+
+def test_a_moved_image_is_noticed_and_found_again(tmp_path: Path, image: Path) -> None:
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([image])
+        moved = image.rename(tmp_path / "moved.tif")
+        with pytest.raises(EngineError, match="was moved"):
+            project.path_of(entry)
+        project.relocate(entry.id, moved)
+        assert project.path_of(project.images[0]) == moved.resolve()
+        tifffile.imwrite(tmp_path / "other.tif", np.ones((5, 5), np.uint8))
+        with pytest.raises(EngineError, match="another image"):
+            project.relocate(entry.id, tmp_path / "other.tif")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "damaged"),
+        ('{"format": "x", "version": 1}', "not ours"),
+        ('{"format": "unetloop-project", "version": 99}', "newer version"),
+        ('{"format": "unetloop-project", "version": 1, "images": [3]}', "damaged"),
+    ],
+)
+def test_a_bad_project_file_is_one_sentence(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    (tmp_path / "project.json").write_text(content)
+    for _ in range(2):  # the lock is let go of
+        with pytest.raises(EngineError, match=sentence):
+            open_project(tmp_path)
+
+
+def test_an_older_version_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"format": "unetloop-project", "version": 0}
+    (tmp_path / "project.json").write_text(json.dumps(old))
+    monkeypatch.setattr(
+        module, "MIGRATIONS", {0: lambda content: {**content, "images": []}}
+    )
+    with open_project(tmp_path) as project:
+        assert project.images == ()
+
+
+def test_a_full_disk_leaves_the_old_annotation(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([image])
+        project.write_segmentation(entry, 0, np.ones((20, 30), int))
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(tifffile, "imwrite", full)
+        with pytest.raises(EngineError, match="No space left"):
+            project.write_segmentation(entry, 0, np.zeros((20, 30), int))
+        assert project.read_segmentation(entry, 0).min() == 1
+        left = {path.name for path in (tmp_path / "p/segmentation/a_b").iterdir()}
+        assert left == {"0.tif"}
+
+
+def test_a_wrong_size_or_plane_is_refused(tmp_path: Path, image: Path) -> None:
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([image])
+        with pytest.raises(EngineError, match="image's size"):
+            project.write_segmentation(entry, 0, np.zeros((3, 3), int))
+        with pytest.raises(EngineError, match="planes"):
+            project.read_review(entry, 3)
