@@ -46,7 +46,10 @@ CREATE TABLE IF NOT EXISTS snapshots (
 );
 CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
 """
-_DTYPES = {"segmentation": np.dtype(np.int32), "review": np.dtype(np.uint8)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "segmentation": np.dtype(np.int32),
+    "review": np.dtype(np.uint8),
+}
 
 
 @dataclass(frozen=True)
@@ -315,7 +318,9 @@ class Journal:
             return []
         order = "DESC" if undone else "ASC"
         rows = list(
-            self._query(f"SELECT * FROM edits WHERE step = ? ORDER BY seq {order}", (step,))
+            self._query(
+                f"SELECT * FROM edits WHERE step = ? ORDER BY seq {order}", (step,)
+            )
         )
         edits = [_to_edit(row) for row in rows]
         for edit in edits:  # read the plane before the journal says otherwise

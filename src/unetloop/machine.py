@@ -72,7 +72,9 @@ def _gpus(backend: str) -> list[str]:
         import jax
 
         return [
-            str(device.device_kind) for device in jax.devices() if device.platform != "cpu"
+            str(device.device_kind)
+            for device in jax.devices()
+            if device.platform != "cpu"
         ]
     import torch
 

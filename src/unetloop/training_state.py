@@ -49,7 +49,9 @@ def write_state(
     path = _path(out)
     fresh = path.with_name(f"{path.name}.new")
     note = json.dumps({"identity": identity, **values})
-    named: dict[str, Any] = {f"array{index}": array for index, array in enumerate(arrays)}
+    named: dict[str, Any] = {
+        f"array{index}": array for index, array in enumerate(arrays)
+    }
     with fresh.open("wb") as stream:
         np.savez(stream, note=np.array(note), **named)
         stream.flush()
