@@ -357,9 +357,10 @@ def _spoken(project: Project) -> Iterator[None]:
 
 
 def _to_edit(row: tuple[Any, ...]) -> Edit:
-    array, shape = row[3], (row[6], row[7])
+    array, shape = str(row[3]), (int(row[6]), int(row[7]))
+    kind = _DTYPES[array]
     before, after = (
-        np.frombuffer(zlib.decompress(packed), _DTYPES[array]).reshape(shape)
+        np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
         for packed in (row[8], row[9])
     )
     return Edit(row[1], row[2], array, row[4], row[5], before, after)

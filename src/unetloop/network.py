@@ -22,6 +22,7 @@ class Network(Protocol):
     """
 
     backend: str
+    channels: int
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict the maps of a batch of tiles."""
@@ -46,7 +47,9 @@ class OnnxNetwork:
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-        self._name = self._session.get_inputs()[0].name
+        source = self._session.get_inputs()[0]
+        self._name = source.name
+        self.channels = int(source.shape[-1])
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict the maps of a batch of tiles."""
@@ -68,6 +71,7 @@ class KerasNetwork:
         import keras
 
         self.backend = f"Keras on {keras.backend.backend()}"
+        self.channels = int(model.input_shape[-1])
         logits = model.output
         self.model = keras.Model(model.input, keras.ops.sigmoid(logits))
         # XLA compiles anew for every shape, and is slower on a CPU.

@@ -22,6 +22,8 @@ __all__ = ["TrainingPlane", "iterate_batches", "make_plane", "sample_patches"]
 
 _NUCLEUS_SHARE = 0.75
 _GRID = 3
+_LIGHT_GRID = 5
+_UNEVENNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -209,18 +211,26 @@ def _coordinates(
     if config.elastic:
         # Ronneberger 2015: displacements on a coarse 3 x 3 grid, bicubic between.
         coarse = rng.normal(0, config.elastic, (2, _GRID, _GRID))
-        grid += [
-            ndimage.zoom(axis, size / _GRID, order=3, mode="nearest", grid_mode=True)
-            for axis in coarse
-        ]
+        grid += [_smooth(axis, size) for axis in coarse]
     return np.asarray(np.einsum("ij,jyx->iyx", matrix, grid) + center[:, None, None])
+
+
+def _smooth(coarse: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+    """Interpolate a coarse grid to a patch, bicubic."""
+    factor = size / len(coarse)
+    fine = ndimage.zoom(coarse, factor, order=3, mode="nearest", grid_mode=True)
+    return np.asarray(fine, np.float32)
 
 
 def _vary_intensity(
     image: NDArray[np.float32], config: AugmentationConfig, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Vary gamma, contrast, brightness, blur and noise as microscopes do."""
+    """Vary light, gamma, contrast, brightness, blur and noise as microscopes do."""
     strength = config.intensity
+    if strength and rng.random() < 0.5:
+        # Uneven light and stain: bright nuclei beside dim ones.
+        coarse = rng.normal(0, _UNEVENNESS * strength, (_LIGHT_GRID, _LIGHT_GRID))
+        image = image * np.exp(_smooth(coarse, image.shape[0]))[..., None]
     if strength:
         gamma = np.exp(rng.uniform(-0.5, 0.5) * strength)
         contrast = np.exp(rng.uniform(-0.4, 0.4) * strength)

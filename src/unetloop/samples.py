@@ -152,16 +152,20 @@ def _place(
     shape: tuple[int, int],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
+    taken = np.array(centers).reshape(-1, 2)
     if centers and rng.random() < kind.clustering:
-        angle = rng.uniform(0, 2 * np.pi)
-        reach = kind.diameter * rng.uniform(0.8, 1.1)
-        neighbour = centers[rng.integers(len(centers))]
-        return neighbour + reach * np.array([np.sin(angle), np.cos(angle)])
+        neighbour = taken[rng.integers(len(taken))]
+        # Touching and overlapping, but not heaped up out of sight.
+        for angle in rng.uniform(0, 2 * np.pi, 8):
+            reach = kind.diameter * rng.uniform(0.75, 1.05)
+            spot = neighbour + reach * np.array([np.sin(angle), np.cos(angle)])
+            if np.linalg.norm(taken - spot, axis=1).min() > 0.7 * kind.diameter:
+                return np.asarray(spot)
     # Elsewhere they keep apart, as far as there is room.
     spots = rng.uniform(0, 1, (12, 2)) * shape
     if not centers:
         return np.asarray(spots[0])
-    gaps = np.linalg.norm(spots[:, None] - np.array(centers)[None], axis=2).min(axis=1)
+    gaps = np.linalg.norm(spots[:, None] - taken[None], axis=2).min(axis=1)
     return np.asarray(spots[int(gaps.argmax())])
 
 

@@ -23,6 +23,7 @@ from unetloop.events import (
     TrainingDone,
 )
 from unetloop.patches import iterate_batches
+from unetloop.prediction import Scale
 from unetloop.training_data import (
     TrainingImage,
     fingerprint,
@@ -138,16 +139,20 @@ class Training:
         self.cancelled = cancelled
         self._images = images
         self._validation = validation
-        self._learner: Learner | None = None
+        self._made: Learner | None = None
         self._best = _Best()
         self._elapsed_before = 0.0
         self._began = time.monotonic()
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
-        if self._learner is None:
-            raise EngineError("Training has not begun yet.", todo="Wait a moment.")
         return self._learner.network
+
+    @property
+    def _learner(self) -> Learner:
+        if self._made is None:
+            raise EngineError("Training has not begun yet.", todo="Wait a moment.")
+        return self._made
 
     @property
     def diameter(self) -> float:
@@ -155,6 +160,17 @@ class Training:
         if self.start is not None:
             return self.start.diameter
         return self.config.diameter or _DIAMETER
+
+    @property
+    def scale(self) -> Scale:
+        """What a prediction with the network as it is now needs to know."""
+        instances = self.start.instances if self.start else InstanceConfig()
+        return Scale(self.diameter, self.config.normalization, instances)
+
+    @property
+    def step(self) -> int:
+        """Steps made so far."""
+        return self._learner.step if self._made else 0
 
     @property
     def seconds(self) -> float:
@@ -178,7 +194,7 @@ class Training:
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
-        self._learner = self._make_learner()
+        self._made = self._make_learner()
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
         yield from self._loop(planes, windows, train_images, identity)
@@ -189,7 +205,6 @@ class Training:
 
     def _resume(self, identity: str) -> Iterator[Event]:
         learner = self._learner
-        assert learner is not None
         state = read_state(self.out, identity)
         if state is None:
             return
@@ -208,7 +223,6 @@ class Training:
         identity: str,
     ) -> Iterator[Event]:
         config, learner = self.config, self._learner
-        assert learner is not None
         batch_size = config.batch_size
         batches = self._batches(planes, batch_size)
         stopped, losses, rollbacks = "", [], 0
@@ -293,7 +307,6 @@ class Training:
         self, windows: list[Window], images: Sequence[TrainingImage], stopped: str
     ) -> Iterator[Event]:
         learner = self._learner
-        assert learner is not None
         epoch = learner.step // self.config.steps_per_epoch
         score = score_windows(learner.network, windows)[0] if windows else None
         best = self._best.score
@@ -320,7 +333,6 @@ class Training:
         quick: bool,
     ) -> ModelSaved:
         learner = self._learner
-        assert learner is not None
         card = ModelCard(
             model=self.model,
             diameter=self.diameter,
@@ -343,7 +355,6 @@ class Training:
         self, planes: list[TrainingPlane], batch_size: int
     ) -> Iterator[tuple[Any, Any]]:
         learner = self._learner
-        assert learner is not None
         return iterate_batches(
             planes,
             batch_size,
@@ -357,7 +368,6 @@ class Training:
     def _fraction(self) -> float:
         """How much of the run is over, 0..1."""
         learner = self._learner
-        assert learner is not None
         shares = []
         if self.config.epochs is not None:
             shares.append(
@@ -372,7 +382,6 @@ class Training:
     def _rate(self, fraction: float) -> float:
         """Linear warm-up, then half a cosine (Loshchilov 2017, arXiv:1608.03983)."""
         learner = self._learner
-        assert learner is not None
         warm_up = min(1.0, (learner.step + 1) / _WARM_UP_STEPS)
         cosine = 0.5 * (1 + np.cos(np.pi * fraction))
         rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
@@ -384,7 +393,6 @@ class Training:
 
     def _progress(self) -> Progress:
         learner = self._learner
-        assert learner is not None
         return Progress(
             done=round(min(1.0, self._fraction()) * 100, 2),
             total=100,

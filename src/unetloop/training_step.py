@@ -105,7 +105,10 @@ class Learner:
 
     def everything(self) -> list[NDArray[Any]]:
         """Copy the weights and the optimiser's state."""
-        return [np.array(variable) for variable in self._variables()]
+        return [
+            np.array(keras.ops.convert_to_numpy(variable), copy=True)
+            for variable in self._variables()
+        ]
 
     def restore_all(self, arrays: list[NDArray[Any]]) -> None:
         """Put back what `everything` gave."""

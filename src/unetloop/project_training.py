@@ -1,0 +1,51 @@
+"""A project's reviewed planes, as images to learn from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unetloop.images import open_image, resolve_channels
+from unetloop.training_data import TrainingImage
+
+if TYPE_CHECKING:
+    from unetloop.project import Project
+
+__all__ = ["annotated_planes"]
+
+
+def annotated_planes(
+    project: Project, channel: str | None, count: int
+) -> list[TrainingImage]:
+    """List the planes that have a segmentation and a review.
+
+    Parameters
+    ----------
+    project : Project
+        An open project, whose journal was flushed.
+    channel : str or None
+        Channel numbers or names, as on the command line.
+    count : int
+        Channels that the network sees.
+
+    Returns
+    -------
+    list of TrainingImage
+    """
+    result = []
+    for image in project.images:
+        found = [
+            (plane, mask, review)
+            for plane in range(image.planes)
+            if (mask := project.annotation_path("segmentation", image, plane)).exists()
+            and (review := project.annotation_path("review", image, plane)).exists()
+        ]
+        if not found:
+            continue
+        path = project.path_of(image)
+        with open_image(path) as opened:
+            channels = resolve_channels(opened.info, channel, count)
+        result += [
+            TrainingImage(path, mask, review, plane, channels)
+            for plane, mask, review in found
+        ]
+    return result

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop import training as module
+from unetloop.checkpoint import load_weights, open_model
+from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.errors import EngineError
+from unetloop.events import (
+    BatchHalved,
+    EpochDone,
+    ModelSaved,
+    Progress,
+    RolledBack,
+    TrainingDone,
+)
+from unetloop.training import train
+from unetloop.training_data import TrainingImage, split_images
+from unetloop.training_step import Learner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from unetloop.events import Event
+
+SMALL = ModelConfig(options={"filters": [4, 8, 8]})
+
+
+def _config(**changes: object) -> TrainingConfig:
+    values = {"epochs": 2, "steps_per_epoch": 3, "batch_size": 2, "patch_size": 64}
+    return TrainingConfig(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def images(samples: Path) -> list[TrainingImage]:
+    return [
+        TrainingImage(path, samples / "train/masks" / path.name)
+        for path in sorted((samples / "train/images").iterdir())
+    ]
+
+
+def _weights(path: Path) -> list[np.ndarray]:
+    return load_weights(open_model(path)).get_weights()  # type: ignore[no-any-return]
+
+
+def _kinds(events: Sequence[Event], kind: type) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_it_learns_and_leaves_a_model(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    config = _config(epochs=6, steps_per_epoch=10, val_fraction=0.25)
+    events = list(train(images, tmp_path / "m", config, model=SMALL))
+    epochs = _kinds(events, EpochDone)
+    assert epochs[-1].loss < epochs[0].loss  # type: ignore[attr-defined]
+    done = events[-1]
+    assert isinstance(done, TrainingDone)
+    assert (done.steps, done.epochs, done.stopped) == (60, 6, "finished")
+    assert done.score is not None
+    model = open_model(tmp_path / "m")
+    assert model.card.scores["mean_ap"] == pytest.approx(done.score)
+    assert len(model.card.training["images"]) == 3
+    assert (tmp_path / "m" / "model.onnx").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+    last = _kinds(events, Progress)[-1]
+    assert last.done == 100  # type: ignore[attr-defined]
+
+
+def test_the_same_seed_gives_the_same_model(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        list(train(images, tmp_path / name, _config(seed=seed), model=SMALL))
+    first, same, other = (_weights(tmp_path / name) for name in "abc")
+    assert all(np.array_equal(*pair) for pair in zip(first, same, strict=True))
+    assert not all(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+
+
+def test_partial_annotations_are_enough(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    review = np.zeros((256, 256), np.uint8)
+    review[100:160, 100:160] = 1
+    tifffile.imwrite(tmp_path / "review.tif", review)
+    partial = [
+        TrainingImage(image.image, image.mask, tmp_path / "review.tif")
+        for image in images[:1]
+    ]
+    events = list(train(partial, tmp_path / "m", _config(), model=SMALL))
+    assert isinstance(events[-1], TrainingDone)
+    assert all(
+        np.isfinite(event.loss)  # type: ignore[attr-defined]
+        for event in _kinds(events, EpochDone)
+    )
+
+
+def test_nothing_reviewed_is_one_sentence(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "review.tif", np.zeros((256, 256), np.uint8))
+    nobody = [TrainingImage(images[0].image, images[0].mask, tmp_path / "review.tif")]
+    with pytest.raises(EngineError, match="no reviewed nucleus"):
+        list(train(nobody, tmp_path / "m", _config()))
+    assert not (tmp_path / "m").exists()
+
+
+def test_cancelling_keeps_a_model_that_opens(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    steps = iter(range(100))
+    events = list(
+        train(
+            images,
+            tmp_path / "m",
+            _config(epochs=50),
+            model=SMALL,
+            cancelled=lambda: next(steps) >= 5,
+        )
+    )
+    done = events[-1]
+    assert isinstance(done, TrainingDone)
+    assert (done.stopped, done.steps) == ("cancelled", 5)
+    open_model(tmp_path / "m").network()
+
+
+def test_warm_start_goes_on_from_the_weights(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    list(train(images, tmp_path / "a", _config(), model=SMALL))
+    start = open_model(tmp_path / "a")
+    slow = _config(epochs=1, steps_per_epoch=1, learning_rate=1e-9)
+    list(train(images, tmp_path / "b", slow, start=start))
+    for before, after in zip(
+        _weights(tmp_path / "a"), _weights(tmp_path / "b"), strict=True
+    ):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+    assert open_model(tmp_path / "b").card.started_from == start.weights_hash
+
+
+def test_a_diverging_step_is_undone(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Learner.train_step
+
+    def broken(self: Learner, *batch: np.ndarray) -> float:
+        loss = real(self, *batch)
+        if self.step == 4:
+            for variable in self.model.trainable_variables:
+                variable.assign(variable * np.nan)
+            return float("nan")
+        return loss
+
+    monkeypatch.setattr(Learner, "train_step", broken)
+    events = list(train(images, tmp_path / "m", _config(), model=SMALL))
+    (undone,) = _kinds(events, RolledBack)
+    assert "not a number" in undone.reason  # type: ignore[attr-defined]
+    assert all(np.isfinite(array).all() for array in _weights(tmp_path / "m"))
+
+
+def test_memory_that_runs_out_halves_the_batch(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Learner.train_step
+
+    def greedy(self: Learner, patches: np.ndarray, truth: np.ndarray) -> float:
+        if len(patches) > 1:
+            raise MemoryError
+        return real(self, patches, truth)
+
+    monkeypatch.setattr(Learner, "train_step", greedy)
+    events = list(train(images, tmp_path / "m", _config(batch_size=4), model=SMALL))
+    sizes = [event.batch_size for event in _kinds(events, BatchHalved)]  # type: ignore[attr-defined]
+    assert sizes == [2, 1]
+    assert isinstance(events[-1], TrainingDone)
+
+
+def test_early_stopping(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01])
+    monkeypatch.setattr(module, "_VALIDATION_SHARE", 1.0)
+    monkeypatch.setattr(module, "score_windows", lambda *_: (next(scores), 1.0))
+    config = _config(epochs=50, patience=2, val_fraction=0.25)
+    events = list(train(images, tmp_path / "m", config, model=SMALL))
+    done = events[-1]
+    assert isinstance(done, TrainingDone)
+    assert (done.stopped, done.epochs, done.score) == ("early", 3, 0.5)
+    assert len(_kinds(events, ModelSaved)) == 2
+
+
+def test_whole_files_are_held_out(images: list[TrainingImage]) -> None:
+    stack = [TrainingImage(image.image, image.mask, plane=1) for image in images]
+    train_set, held_out = split_images([*images, *stack], None, 0.5, seed=3)
+    assert len(train_set) == len(held_out) == 4
+    assert not {i.image for i in train_set} & {i.image for i in held_out}
+    assert split_images(images, None, None, seed=3)[1] == []
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.events import to_json
+from unetloop.training import train
+from unetloop.training_data import TrainingImage
+folder = Path(sys.argv[1])
+images = [TrainingImage(p, folder / "masks" / p.name)
+          for p in sorted((folder / "images").iterdir())]
+config = TrainingConfig(**json.loads(sys.argv[3]))
+model = ModelConfig(options={"filters": [4, 8, 8]})
+for event in train(images, Path(sys.argv[2]), config, model=model):
+    print(to_json(event), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_a_killed_run_goes_on_to_the_same_end(
+    images: list[TrainingImage], samples: Path, tmp_path: Path
+) -> None:
+    config = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "patch_size": 64}
+    list(train(images, tmp_path / "whole", TrainingConfig(**config), model=SMALL))
+    command = [sys.executable, "-c", RUN, str(samples / "train"), str(tmp_path / "cut")]
+    with subprocess.Popen(
+        [*command, json.dumps(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if '"step 8"' in line:
+                run.kill()
+                break
+    time.sleep(0.1)
+    events = list(
+        train(images, tmp_path / "cut", TrainingConfig(**config), model=SMALL)
+    )
+    texts = [getattr(event, "text", "") for event in events]
+    assert any("stopped after step 6" in text for text in texts)
+    for one, other in zip(
+        _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
