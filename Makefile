@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test lint install system
 
 demo: $(STAMP)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh $(IMAGES)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh "$(IMAGES)"
 
 test: system $(STAMP) lint
 	$(BIN)/pytest tests/engine tests/test_packaging.py tests/test_imports.py
