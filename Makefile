@@ -29,7 +29,9 @@ install: $(STAMP)
 
 # Set up again only when the dependencies change.
 $(STAMP): setup.cfg
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# Debian's own Python can't make environments until python3-venv is there.
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/system_packages.sh python3-venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $(STAMP)
