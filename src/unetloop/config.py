@@ -144,9 +144,9 @@ class TrainingConfig:
 class InstanceConfig:
     """How network maps become numbered nuclei."""
 
-    threshold: float = _option(0.5, "probability above which a pixel is nucleus")
+    threshold: float = _option(0.6, "probability above which a pixel is nucleus")
     seed_threshold: float = _option(
-        0.5, "distance map above which a nucleus has its core"
+        0.6, "distance map above which a nucleus has its core"
     )
     min_size: float = _option(
         0.1, "smallest nucleus, as a share of a typical nucleus's area"

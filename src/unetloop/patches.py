@@ -22,8 +22,6 @@ __all__ = ["TrainingPlane", "iterate_batches", "make_plane", "sample_patches"]
 
 _NUCLEUS_SHARE = 0.75
 _GRID = 3
-_LIGHT_GRID = 5
-_UNEVENNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -225,12 +223,8 @@ def _smooth(coarse: NDArray[np.float64], size: int) -> NDArray[np.float32]:
 def _vary_intensity(
     image: NDArray[np.float32], config: AugmentationConfig, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Vary light, gamma, contrast, brightness, blur and noise as microscopes do."""
+    """Vary gamma, contrast, brightness, blur and noise as microscopes do."""
     strength = config.intensity
-    if strength and rng.random() < 0.5:
-        # Uneven light and stain: bright nuclei beside dim ones.
-        coarse = rng.normal(0, _UNEVENNESS * strength, (_LIGHT_GRID, _LIGHT_GRID))
-        image = image * np.exp(_smooth(coarse, image.shape[0]))[..., None]
     if strength:
         gamma = np.exp(rng.uniform(-0.5, 0.5) * strength)
         contrast = np.exp(rng.uniform(-0.4, 0.4) * strength)

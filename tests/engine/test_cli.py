@@ -1,0 +1,199 @@
+"""The main job from the command line, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.checkpoint import open_model
+from unetloop.cli import main
+from unetloop.files import read_labels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def model(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that learned for two epochs."""
+    folder = tmp_path_factory.mktemp("models") / "m"
+    train = samples / "train"
+    words = ["--images", train / "images", "--masks", train / "masks", "--epochs", "1"]
+    assert main(["train", *map(str, words), "--out", str(folder)]) == 0
+    return folder
+
+
+def _error(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert main([str(word) for word in words]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert "Traceback" not in "".join(lines)
+    return lines[-1]
+
+
+def test_predict_and_evaluate(
+    samples: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, masks = samples / "test/images", samples / "test/masks"
+    words = ["predict", str(images), "--model", str(model), "--out", str(tmp_path)]
+    assert main(words) == 0
+    written = sorted((tmp_path / "labels").iterdir())
+    assert [path.name for path in written] == sorted(p.name for p in images.iterdir())
+    labels = read_labels(written[0])
+    assert set(np.unique(labels)) == set(range(labels.max() + 1))
+    before = written[0].stat().st_mtime_ns
+    assert main(words) == 0  # what is there is left alone
+    assert written[0].stat().st_mtime_ns == before
+    capsys.readouterr()
+    words = ["evaluate", "--pred", str(tmp_path / "labels"), "--truth", str(masks)]
+    assert main([*words, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert set(figures["images"]) == {path.stem for path in images.iterdir()}
+    assert figures["by_image"]["dice"] > 0.5
+    assert main(words) == 0
+    assert "panoptic_quality" in capsys.readouterr().out
+
+
+def test_stacks_keep_their_planes_and_pixel_size(
+    samples: Path, model: Path, tmp_path: Path
+) -> None:
+    plane = tifffile.imread(next(iter(sorted((samples / "test/images").iterdir()))))
+    tifffile.imwrite(
+        tmp_path / "stack.tif",
+        np.stack([plane, plane[::-1], plane[:, ::-1]])[:, None],
+        imagej=True,
+        resolution=(4.0, 4.0),
+        metadata={"axes": "ZCYX", "unit": "um"},
+    )
+    out = tmp_path / "out"
+    words = ["predict", tmp_path / "stack.tif", "--model", model, "--out", out]
+    assert main([*map(str, words), "--diameter", "38"]) == 0
+    with tifffile.TiffFile(out / "labels/stack.tif") as tiff:
+        assert tiff.series[0].shape == (3, 256, 256)
+        assert tiff.series[0].axes == "ZYX"
+        assert tiff.imagej_metadata["unit"] == "um"  # type: ignore[index]
+        assert tiff.pages[0].tags["XResolution"].value == (4, 1)  # type: ignore[union-attr]
+
+
+def test_a_bad_image_does_not_stop_the_others(
+    samples: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    shutil.copytree(samples / "test/images", folder)
+    (folder / "a.tif").write_text("this is no image")
+    tifffile.imwrite(folder / "dot.tif", np.zeros((1, 1), np.uint8))
+    tifffile.imwrite(folder / "nan.tif", np.full((40, 50), np.nan, np.float32))
+    tifffile.imwrite(folder / "rgb.tif", np.zeros((40, 50, 3), np.uint8))
+    words = ["predict", folder, "--model", model, "--out", tmp_path / "out"]
+    assert main([str(word) for word in words]) == 1
+    err = capsys.readouterr().err
+    assert "a.tif: failed. The image can't be read" in err
+    assert "1 failed" in err
+    done = {path.stem for path in (tmp_path / "out/labels").iterdir()}
+    assert done == {path.stem for path in folder.iterdir()} - {"a"}
+
+
+def test_clashing_names_are_refused_before_any_work(
+    samples: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = next(iter((samples / "test/images").iterdir()))
+    for name in ("x.tif", "x.tiff"):
+        shutil.copy(image, tmp_path / name)
+    error = _error(capsys, "predict", tmp_path, "--model", model, "--out", tmp_path)
+    assert "same masks" in error
+    assert not (tmp_path / "labels").exists()
+
+
+def test_unpaired_files_are_all_listed(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = tmp_path / "masks"
+    shutil.copytree(samples / "train/masks", masks)
+    (masks / "small_00.tif").unlink()
+    (masks / "large_01.tif").rename(masks / "other.tif")
+    error = _error(
+        capsys,
+        *("train", "--images", samples / "train/images", "--masks", masks),
+        *("--out", tmp_path / "m"),
+    )
+    for name in ("small_00", "large_01", "other"):
+        assert name in error
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda path: (path / "model.json").write_text("{"), "no model folder"),
+        (lambda path: (path / "model.keras").write_bytes(b"x"), "damaged"),
+        (lambda path: (path / "model.keras").unlink(), "missing"),
+        (lambda path: _edit(path, version=99), "newer version"),
+        (lambda path: _edit(path, format="other"), "not written by unetloop"),
+        (lambda path: _edit(path, diameter="large"), "damaged"),
+        (shutil.rmtree, "no model of this name"),
+    ],
+)
+def test_a_bad_model_is_one_sentence(
+    model: Path,
+    samples: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: object,
+    sentence: str,
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    damage(copy)  # type: ignore[operator]
+    images = samples / "test/images"
+    error = _error(
+        capsys, "predict", images, "--model", copy, "--out", tmp_path / "out"
+    )
+    assert sentence in error
+
+
+def _edit(path: Path, **changes: object) -> None:
+    card = json.loads((path / "model.json").read_text())
+    (path / "model.json").write_text(json.dumps({**card, **changes}))
+
+
+def test_a_model_is_found_in_the_middle_of_a_swap(model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / ".copy.old")
+    assert open_model(tmp_path / "copy").weights_hash == open_model(model).weights_hash
+
+
+def test_what_is_not_a_model_is_not_replaced(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("important")
+    error = _error(
+        capsys,
+        *("train", "--images", samples / "train/images", "--epochs", 1),
+        *("--masks", samples / "train/masks", "--out", tmp_path),
+    )
+    assert "something else than a model" in error
+    assert (tmp_path / "thesis.txt").read_text() == "important"
+
+
+def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    assert "unet" in capsys.readouterr().out
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["seconds_per_512_field"] > 0
+    assert facts["device"]
+
+
+@pytest.mark.parametrize(
+    "words", [["predict"], ["train", "--minutes", "x"], ["nonesuch"]]
+)
+def test_wrong_words_point_to_help(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "--help" in capsys.readouterr().err

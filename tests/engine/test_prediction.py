@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
+from unetloop.images import open_image
+from unetloop.large import predict_blocks, scratch_labels
+from unetloop.metrics import evaluate_pair
+from unetloop.prediction import (
+    PlaneView,
+    Scale,
+    estimate_diameter,
+    predict_maps,
+    predict_region,
+)
+from unetloop.preprocessing import median_diameter, resize_labels, resize_pixels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import DiscNetwork
+
+SCALE = Scale(32.0, NormalizationConfig(), InstanceConfig())
+CONFIG = PredictionConfig(tile=128, overlap=48)
+
+
+def _discs(
+    shape: tuple[int, int], diameter: float = 32.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bright discs that do not touch, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.int32)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    step, number = diameter * 1.5, 0
+    for row in np.arange(step / 2, shape[0], step):
+        for column in np.arange(step / 2, shape[1], step):
+            center = np.array([row, column]) + rng.uniform(-0.1, 0.1, 2) * diameter
+            radius = diameter / 2 * rng.uniform(0.9, 1.1)
+            number += 1
+            inside = np.hypot(rows - center[0], columns - center[1]) < radius
+            labels[inside] = number
+    return (labels > 0).astype(np.float32)[..., None], labels
+
+
+def _end(generator: Any) -> tuple[list[float], Any]:
+    shares = []
+    while True:
+        try:
+            shares.append(next(generator))
+        except StopIteration as stop:
+            return shares, stop.value
+
+
+def _view(tmp_path: Path, image: np.ndarray, name: str = "a.tif") -> PlaneView:
+    tifffile.imwrite(tmp_path / name, (image[..., 0] * 1000).astype(np.uint16))
+    return PlaneView.of(open_image(tmp_path / name), 0, (0,), SCALE.normalization)
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (129, 500), (260, 128)])
+def test_tiled_equals_untiled(
+    disc_network: DiscNetwork, shape: tuple[int, int]
+) -> None:
+    image, _ = _discs(shape, 20)
+    # A map that has no memory of the tile but in its blur: what tiling may change.
+    image = image * 0.4
+
+    def blur(batch: np.ndarray) -> np.ndarray:
+        return disc_network(batch)
+
+    shares, tiled = _end(predict_maps(blur, image, CONFIG))  # type: ignore[arg-type]
+    whole = disc_network(image[None])[0]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len({call[1:] for call in disc_network.calls[:-1]}) == 1  # one shape
+    inside = (slice(8, -8), slice(8, -8))  # at the border the tile is mirrored
+    np.testing.assert_allclose(tiled[inside], whole[inside], atol=1e-4)
+
+
+def test_flips_average_the_mirror_images() -> None:
+    def ramp(batch: np.ndarray) -> np.ndarray:
+        rows = np.linspace(0, 1, batch.shape[1])[None, :, None, None]
+        return np.broadcast_to(rows, (*batch.shape[:3], 2)).astype(np.float32)
+
+    image = np.zeros((64, 64, 1), np.float32)
+    config = PredictionConfig(tile=64, overlap=0, flips=True)
+    _, maps = _end(predict_maps(ramp, image, config))  # type: ignore[arg-type]
+    np.testing.assert_allclose(maps, 0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1, 2])
+def test_the_same_nuclei_at_half_and_double_size(
+    tmp_path: Path, disc_network: DiscNetwork, factor: float
+) -> None:
+    image, labels = _discs((320, 320), 28)
+    shape = (int(320 * factor), int(320 * factor))
+    view = _view(tmp_path, np.clip(resize_pixels(image, shape), 0, 1))
+    truth = resize_labels(labels, shape)
+    diameter = estimate_diameter(disc_network, view, SCALE, CONFIG)
+    assert diameter == pytest.approx(median_diameter(truth), rel=0.1)
+    box = (0, 0, *shape)
+    _, found = _end(predict_region(disc_network, view, box, diameter, SCALE, CONFIG))
+    score = evaluate_pair(truth, found.labels)
+    assert score.ap[4] == 1  # every nucleus, at IoU 0.7
+    assert found.labels.shape == shape
+
+
+def test_blocks_cut_no_nucleus_and_double_none(
+    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unetloop.large._BLOCK_PIXELS", 130**2)
+    image, labels = _discs((500, 420), 32)
+    view = _view(tmp_path, image)
+    with scratch_labels((500, 420), tmp_path) as output:
+        work = predict_blocks(disc_network, view, 32.0, SCALE, CONFIG, output)
+        shares, count = _end(work)
+        found = np.array(output)
+    assert len(shares) > 10
+    assert shares == sorted(shares)
+    assert count == found.max() == len(np.unique(found)) - 1
+    box = (0, 0, 500, 420)
+    _, whole = _end(predict_region(disc_network, view, box, 32.0, SCALE, CONFIG))
+    assert evaluate_pair(whole.labels, found).ap[-1] == 1
+    assert evaluate_pair(labels, found).ap[4] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_an_empty_field_and_a_single_pixel(
+    tmp_path: Path, disc_network: DiscNetwork
+) -> None:
+    for number, shape in enumerate([(1, 1), (3, 200), (64, 64)]):
+        view = _view(tmp_path, np.zeros((*shape, 1)), f"{number}.tif")
+        assert estimate_diameter(disc_network, view, SCALE, CONFIG) is None
+        box = (0, 0, *shape)
+        _, found = _end(predict_region(disc_network, view, box, 32, SCALE, CONFIG))
+        assert found.labels.shape == shape
+        assert found.labels.max() == 0
