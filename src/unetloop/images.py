@@ -250,13 +250,16 @@ def open_image(path: str | Path) -> Image:
         channel_names=tuple(names),
         pixel_size=pixel_size,
     )
+    wrong = ""
     if prod(info.shape) == 0 or "Y" not in axes or "X" not in axes:
-        raise EngineError("The image is empty.", path=str(path), shape=info.shape)
-    if info.dtype.kind not in "biuf":
+        wrong = "The image is empty."
+    elif info.dtype.kind not in "biuf":
+        wrong = "The image must hold whole or real numbers."
+    if wrong:
+        if close is not None:
+            close()
         raise EngineError(
-            "The image must hold whole or real numbers.",
-            path=str(path),
-            dtype=str(info.dtype),
+            wrong, path=str(path), shape=info.shape, dtype=str(info.dtype)
         )
     if len(info.channel_names) != info.channels:
         numbered = [str(number) for number in range(info.channels)]
