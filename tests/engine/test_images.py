@@ -59,9 +59,7 @@ def test_imagej_tiff(tmp_path: Path) -> None:
     with open_image(path) as image:
         assert image.info.axes == "ZCYX"
         assert image.info.pixel_size == (0.25, 0.5)
-        np.testing.assert_array_equal(
-            image.read_plane(2, (3,))[..., 0], STACK[0, 2, 3]
-        )
+        np.testing.assert_array_equal(image.read_plane(2, (3,))[..., 0], STACK[0, 2, 3])
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])

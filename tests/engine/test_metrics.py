@@ -59,7 +59,10 @@ def test_only_what_is_known_counts() -> None:
 
 def test_pooled_and_by_image_differ() -> None:
     many = _square(*((row, row + 2, 0, 2) for row in range(0, 20, 4)))
-    scores = [evaluate_pair(many, many), evaluate_pair(_square((0, 3, 0, 3)), _square())]
+    scores = [
+        evaluate_pair(many, many),
+        evaluate_pair(_square((0, 3, 0, 3)), _square()),
+    ]
     assert average(scores)["mean_ap"] == 0.5
     assert pool(scores).mean_ap == pytest.approx(5 / 6)
     assert "panoptic_quality" in to_table(scores)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unetloop.annotations import distance_to_edge, make_targets
+from unetloop.config import InstanceConfig
+from unetloop.errors import EngineError
+from unetloop.instances import label_nuclei
+from unetloop.metrics import evaluate_pair
+from unetloop.samples import LARGE, SMALL, SampleKind, draw_nuclei
+
+CONFIG = InstanceConfig()
+
+
+@pytest.mark.parametrize("kind", [SMALL, LARGE])
+def test_perfect_maps_give_nearly_all_touching_nuclei(kind: SampleKind) -> None:
+    truth = draw_nuclei(kind, seed=2).labels
+    found = label_nuclei(make_targets(truth).maps, CONFIG, kind.diameter)
+    score = evaluate_pair(truth, found)
+    assert score.ap[0] > 0.85
+    merged = label_nuclei(
+        np.stack([truth > 0] * 2, -1).astype(float), CONFIG, kind.diameter
+    )
+    assert evaluate_pair(truth, merged).ap[0] < score.ap[0] - 0.1
+
+
+def _maps(labels: np.ndarray) -> np.ndarray:
+    distance, extent = distance_to_edge(labels)
+    return np.stack([labels > 0, distance / extent], -1).astype(np.float32)
+
+
+def test_numbers_have_no_gaps_and_follow_the_first_pixel() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[20:30, 2:12] = 1
+    labels[2:12, 20:30] = 2
+    labels[2:12, 5:15] = 3
+    labels[35:37, 35:37] = 4  # too small
+    found = label_nuclei(_maps(labels), CONFIG, 10)
+    assert (found[5, 10], found[5, 25], found[25, 5], found[36, 36]) == (1, 2, 3, 0)
+    every = label_nuclei(_maps(labels), InstanceConfig(min_size=0), 10)
+    assert every.max() == 4
+
+
+def test_holes_are_filled_but_not_what_several_enclose() -> None:
+    labels = np.zeros((30, 30), np.int32)
+    labels[5:20, 5:20] = 1
+    maps = _maps(labels)
+    maps[11:13, 11:13] = 0
+    found = label_nuclei(maps, InstanceConfig(seed_threshold=0.05), 15)
+    assert found.max() == 1
+    assert (found[5:20, 5:20] == 1).all()
+
+
+def test_a_piece_without_a_core_is_a_nucleus() -> None:
+    maps = np.zeros((20, 20, 2), np.float16)
+    maps[5:10, 5:10] = (0.9, 0.1)
+    assert label_nuclei(maps, CONFIG, 5).max() == 1
+    strict = InstanceConfig(threshold=0.95)
+    assert label_nuclei(maps, strict, 5).max() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (30, 2)])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_tiny_and_uniform_maps(shape: tuple[int, int], value: float) -> None:
+    found = label_nuclei(np.full((*shape, 2), value), InstanceConfig(min_size=0), 5)
+    assert found.shape == shape
+    assert found.max() == value
+
+
+def test_other_maps_are_refused() -> None:
+    with pytest.raises(EngineError, match="two channels"):
+        label_nuclei(np.zeros((5, 5)), CONFIG, 5)

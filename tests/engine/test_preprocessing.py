@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unetloop.config import NormalizationConfig
+from unetloop.preprocessing import (
+    intensity_limits,
+    median_diameter,
+    normalize,
+    resize_labels,
+    resize_pixels,
+)
+
+CONFIG = NormalizationConfig(low=0, high=100)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32", "float64"])
+def test_limits_become_0_and_1(dtype: str) -> None:
+    pixels = np.array([[[10, 5], [20, 5]], [[30, 5], [110, 6]]]).astype(dtype)
+    limits = intensity_limits(pixels, CONFIG)
+    np.testing.assert_array_equal(limits, [[10, 5], [110, 6]])
+    result = normalize(pixels, limits)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result[..., 0], [[0, 0.1], [0.2, 1]], atol=1e-6)
+
+
+def test_nan_and_infinity_harm_nothing() -> None:
+    pixels = np.array([[0, 1, np.nan, np.inf, -np.inf]])[..., None]
+    result = normalize(pixels, intensity_limits(pixels, CONFIG))
+    np.testing.assert_array_equal(result[0, :, 0], [0, 1, 0, 4, -1])
+    nothing = np.full((3, 3, 1), np.nan)
+    assert (normalize(nothing, intensity_limits(nothing, CONFIG)) == 0).all()
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_plane_becomes_zero(value: int) -> None:
+    for dtype in (np.uint8, bool, np.float64):
+        pixels = np.full((4, 4, 1), value).astype(dtype)
+        result = normalize(pixels, intensity_limits(pixels, NormalizationConfig()))
+        assert (result == 0).all()
+
+
+def test_sparse_bright_spots_do_not_vanish() -> None:
+    pixels = np.zeros((100, 100, 1), np.uint16)
+    pixels[5, 5] = 900
+    limits = intensity_limits(pixels, NormalizationConfig())
+    assert normalize(pixels, limits).max() == 1
+
+
+def test_resizing() -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None, :, None].repeat(32, 0)
+    half = resize_pixels(ramp, (16, 32))
+    assert half.shape == (16, 32, 1)
+    np.testing.assert_allclose(
+        half[4, 4:-4, 0], ramp[0, 8:-8, 0].reshape(-1, 2).mean(1), rtol=1e-5
+    )
+    labels = np.array([[0, 7], [9, 2]])
+    np.testing.assert_array_equal(
+        resize_labels(labels, (4, 6)), labels.repeat(2, 0).repeat(3, 1)
+    )
+    np.testing.assert_array_equal(
+        resize_labels(resize_labels(labels, (6, 6)), (2, 2)), labels
+    )
+
+
+def test_diameter_is_that_of_a_disc_of_the_same_area() -> None:
+    rows, columns = np.mgrid[:50, :50]
+    disc = np.hypot(rows - 25, columns - 25) <= 10
+    assert median_diameter(disc * 1) == pytest.approx(20, rel=0.03)
+    assert median_diameter(disc * 10**9) == median_diameter(disc * 1)
+    assert median_diameter(np.zeros((5, 5), int)) is None
