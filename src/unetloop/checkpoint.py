@@ -28,7 +28,7 @@ from unetloop.config import (
     to_dict,
 )
 from unetloop.errors import EngineError
-from unetloop.network import KerasNetwork, OnnxNetwork
+from unetloop.network import KerasNetwork, OnnxNetwork, start_keras
 
 if TYPE_CHECKING:
     from unetloop.network import Network
@@ -135,6 +135,7 @@ class Model:
                 return OnnxNetwork(quick)
             except Exception:  # noqa: BLE001 - whatever is wrong, Keras still works
                 pass
+        start_keras()
         return KerasNetwork(load_weights(self))
 
 

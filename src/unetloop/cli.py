@@ -133,6 +133,9 @@ def _train(options: argparse.Namespace) -> int:
         )
 
     def job(cancelled: Any) -> Any:
+        from unetloop.network import start_keras
+
+        start_keras()
         from unetloop.training import train
 
         return train(
@@ -231,6 +234,9 @@ def _models(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     from unetloop.machine import describe_machine
+    from unetloop.network import start_keras
+
+    start_keras()
 
     facts = describe_machine()
     if options.json:

@@ -29,9 +29,11 @@ __all__ = [
 ]
 
 _SUFFIXES = {
-    *(".tif", ".tiff", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
+    *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
     *(".czi", ".nd2", ".lif", ".dv"),
 }
+_LARGE_BYTES = 1 << 28
+_TILE = 512
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,19 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
     return values.astype(np.int32)
 
 
+def _iterate_tiles(
+    labels: NDArray[Any], dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
+    """Give the tiles of each plane, row by row, each of the full size."""
+    for plane in labels.reshape(-1, *labels.shape[-2:]):
+        for row in range(0, plane.shape[0], _TILE):
+            for column in range(0, plane.shape[1], _TILE):
+                part = plane[row : row + _TILE, column : column + _TILE]
+                tile = np.zeros((_TILE, _TILE), dtype)
+                tile[: part.shape[0], : part.shape[1]] = part
+                yield tile
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file so that at any moment the old or the new one is there, whole.
@@ -258,9 +273,18 @@ def write_labels(
     import tifffile
 
     largest = int(labels.max()) if labels.size else 0
+    lowest = int(labels.min()) if labels.size else 0
+    if labels.dtype.kind not in "bui" or lowest < 0 or largest > np.iinfo(np.int32).max:
+        raise EngineError(
+            "Labels must be whole numbers from 0 that fit into 32 bits.",
+            path=str(path),
+            dtype=str(labels.dtype),
+            lowest=lowest,
+            largest=largest,
+        )
     # ImageJ knows no 32-bit integers: beyond 16 bits it is a plain TIFF.
     small = largest <= np.iinfo(np.uint16).max
-    options: dict[str, Any] = {"imagej": small and labels.nbytes < 1 << 31}
+    options: dict[str, Any] = {"imagej": small and labels.nbytes <= _LARGE_BYTES}
     if pixel_size is not None:
         # Dots per centimetre; per micrometre in ImageJ's own dialect.
         per = 1.0 if options["imagej"] else 1e4
@@ -271,9 +295,17 @@ def write_labels(
         description["unit"] = "um"
     try:
         with replacing(path) as fresh:
+            dtype = np.dtype(np.uint16 if small else np.int32)
+            data: Any = labels
+            if labels.nbytes > _LARGE_BYTES:  # perhaps on disk: tile by tile
+                data = _iterate_tiles(labels, dtype)
+                options.update(shape=labels.shape, tile=(_TILE, _TILE))
+            else:
+                data = labels.astype(dtype)
             tifffile.imwrite(
                 fresh,
-                labels.astype(np.uint16 if small else np.int32),
+                data,
+                dtype=dtype,
                 compression="zlib",
                 metadata=description,
                 bigtiff=labels.nbytes > 1 << 31,

@@ -35,7 +35,7 @@ _MICROMETRES = {
     "nanometer": 1e-3,
     "inch": 25400.0,
 }
-_LARGE = 1 << 28
+_LARGE = 1 << 25
 
 
 class _LazyTiff:
@@ -78,9 +78,13 @@ def open_tiff(path: Path) -> Opened:
     if not tiff.series:
         tiff.close()
         raise EngineError("The TIFF file holds no image.", path=str(path))
-    number, series = max(enumerate(tiff.series), key=lambda item: item[1].size)
-    axes = _usual_axes(series.axes, series.shape, path)
-    names, pixel_size = _tiff_metadata(tiff, series, number)
+    try:
+        number, series = max(enumerate(tiff.series), key=lambda item: item[1].size)
+        axes = _usual_axes(series.axes, series.shape, path)
+        names, pixel_size = _tiff_metadata(tiff, series, number)
+    except BaseException:
+        tiff.close()
+        raise
     return axes, _LazyTiff(series, axes), names, pixel_size, tiff.close
 
 

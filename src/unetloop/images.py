@@ -159,6 +159,9 @@ class Image:
             if axis in "TZ":
                 index.append({"T": time, "Z": depth}[axis])
                 continue
+            if axis == "C" and info.rgb:  # one channel of colours
+                index.append(0)
+                continue
             index.append(
                 {"Y": slice(row0, row1), "X": slice(column0, column1)}.get(
                     axis, slice(None)
@@ -253,6 +256,8 @@ def open_image(path: str | Path) -> Image:
     wrong = ""
     if prod(info.shape) == 0 or "Y" not in axes or "X" not in axes:
         wrong = "The image is empty."
+    elif "C" in axes and "S" in axes and info.size("C") > 1:
+        wrong = "The image has both channels and colours; export them one by one."
     elif info.dtype.kind not in "biuf":
         wrong = "The image must hold whole or real numbers."
     if wrong:
@@ -304,7 +309,7 @@ def resolve_channels(
     names = [name.lower() for name in info.channel_names]
     found = []
     for part in (part.strip() for part in wanted.split(",")):
-        if part.isdigit() and int(part) < info.channels:
+        if part.isdecimal() and int(part) < info.channels:
             found.append(int(part))
         elif part.lower() in names:
             found.append(names.index(part.lower()))

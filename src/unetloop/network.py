@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,7 +14,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["KerasNetwork", "Network", "OnnxNetwork"]
+__all__ = ["KerasNetwork", "Network", "OnnxNetwork", "start_keras"]
+
+
+def start_keras() -> None:
+    """Import Keras, and wake its backend and device, without what they print.
+
+    TensorFlow greets users with lines about CUDA libraries and instruction
+    sets, straight to the file descriptor. What matters of it is in
+    ``unetloop info``.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        keras = import_module("keras")
+        keras.ops.zeros(1)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Network(Protocol):

@@ -15,7 +15,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,6 +22,7 @@ from unetloop.config import PredictionConfig, TrainingConfig, from_dict
 from unetloop.errors import EngineError
 from unetloop.events import Event, Failed, JobDone, Notice, to_json
 from unetloop.field import predict_field
+from unetloop.network import start_keras
 from unetloop.project import Project, open_project
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def serve() -> int:
     server = Server(out)
     server.emit(Notice(text="ready"))
     # Importing takes seconds; it should be over before the first click.
-    threading.Thread(target=import_module, args=("keras",), daemon=True).start()
+    threading.Thread(target=start_keras, daemon=True).start()
     try:
         for line in sys.stdin:
             if not server.handle(line):

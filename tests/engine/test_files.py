@@ -97,3 +97,15 @@ def test_writing_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
         raise OSError("full")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_large_labels_are_written_tile_by_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unetloop.files._LARGE_BYTES", 1000)
+    labels = np.arange(2 * 600 * 700, dtype=np.int32).reshape(2, 600, 700)
+    write_labels(tmp_path / "a.tif", labels, (0.5, 0.25), "ZYX")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), labels)
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.info.axes == "ZYX"
+        assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)

@@ -308,7 +308,7 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
     assert resolve_channels(info, "1") == (1,)
     assert resolve_channels(info, "gfp") == (1,)
     assert resolve_channels(info, "GFP, DAPI", 2) == (1, 0)
-    for wrong in ("2", "-1", "red", ""):
+    for wrong in ("2", "-1", "red", "", "²"):
         with pytest.raises(EngineError, match=r"0 \(DAPI\), 1 \(GFP\)"):
             resolve_channels(info, wrong)
     with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
@@ -376,6 +376,25 @@ def test_complex_numbers_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", numbers(4, 4, dtype="complex64"))
     with pytest.raises(EngineError, match="whole or real numbers"):
         open_image(tmp_path / "a.tif")
+
+
+def test_too_many_axes_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", numbers(2, 2, 2, 2, 5, 7), photometric="minisblack"
+    )
+    with pytest.raises(EngineError, match="more axes than"):
+        open_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "labels", [np.full((3, 3), -1), np.full((3, 3), 2**32 + 5), np.full((3, 3), 1.7)]
+)
+def test_labels_that_would_not_come_back_are_refused(
+    tmp_path: Path, labels: np.ndarray
+) -> None:
+    with pytest.raises(EngineError, match="whole numbers from 0"):
+        write_labels(tmp_path / "a.tif", labels)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_pixel_is_an_image(tmp_path: Path) -> None:
