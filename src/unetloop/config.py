@@ -146,7 +146,10 @@ class InstanceConfig:
 
     threshold: float = _option(0.6, "probability above which a pixel is nucleus")
     seed_threshold: float = _option(
-        0.6, "distance map above which a nucleus has its core"
+        0.3, "distance map above which a nucleus has its core"
+    )
+    prominence: float = _option(
+        0.2, "dip of the distance map that divides two nuclei; 0: never"
     )
     min_size: float = _option(
         0.1, "smallest nucleus, as a share of a typical nucleus's area"
@@ -156,6 +159,7 @@ class InstanceConfig:
         for name in ("threshold", "seed_threshold"):
             value = getattr(self, name)
             _check(0 < value < 1, name, value, "between 0 and 1")
+        _check(0 <= self.prominence < 1, "prominence", self.prominence, "from 0 to 1")
         _check(self.min_size >= 0, "min_size", self.min_size, "0 or more")
 
 

@@ -71,3 +71,16 @@ def test_tiny_and_uniform_maps(shape: tuple[int, int], value: float) -> None:
 def test_other_maps_are_refused() -> None:
     with pytest.raises(EngineError, match="two channels"):
         label_nuclei(np.zeros((5, 5)), CONFIG, 5)
+
+
+def test_two_tops_with_a_dip_between_are_two_nuclei() -> None:
+    columns = np.arange(60)
+    top = np.where(np.abs(columns % 30 - 15) < 5, 0.9, 0.6)
+    maps = np.zeros((30, 60, 2), np.float32)
+    maps[5:25, :, 0] = 0.9
+    maps[5:25, :, 1] = top
+    both = label_nuclei(maps, CONFIG, 20)
+    assert (both[15, 15], both[15, 45]) == (1, 2)
+    assert both[:5].max() == both[25:].max() == 0
+    once = label_nuclei(maps, InstanceConfig(prominence=0), 20)
+    assert once[15, 15] == once[15, 45] == 1
