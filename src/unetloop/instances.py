@@ -82,7 +82,7 @@ def _find_cores(
     distance: NDArray[np.floating],
     config: InstanceConfig,
 ) -> NDArray[np.int32]:
-    """Number the cores: a level at a time, divide what has two prominent tops."""
+    """Find the cores: a level at a time, divide what has two prominent tops."""
     level = config.seed_threshold
     cores, count = ndimage.label(foreground & (distance > level))
     if config.prominence == 0:
