@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["TrainingPlane", "iterate_batches", "make_plane", "sample_patches"]
 
 _NUCLEUS_SHARE = 0.75
+_MOST_CENTERS = 1 << 16
 _GRID = 3
+_STEPS_OF_WEIGHT = 16
+_STEPS_OF_DISTANCE = 255
 
 
 @dataclass(frozen=True)
@@ -30,19 +34,23 @@ class TrainingPlane:
 
     Parameters
     ----------
-    stack : tuple of array of float32
-        (rows, columns) each: the image's channels, then foreground, distance,
-        where each of them is known, and the emphasis.
-    channels : int
-        How many of them are the image.
+    image : array of float32
+        (channels, rows, columns).
+    truth : array of uint32
+        (rows, columns): four bytes a pixel, so that one look-up finds all of
+        foreground, distance, and the weights of both.
     nuclei, background : array of int
-        (n, 2): rows and columns of reviewed pixels of either kind.
+        Flat indices of reviewed pixels of either kind, a part of them where
+        there are many; patches lie around them.
+    reviewed : int
+        Number of reviewed pixels.
     """
 
-    stack: tuple[NDArray[np.float32], ...]
-    channels: int
-    nuclei: NDArray[np.int32]
-    background: NDArray[np.int32]
+    image: NDArray[np.float32]
+    truth: NDArray[np.uint32]
+    nuclei: NDArray[np.intp]
+    background: NDArray[np.intp]
+    reviewed: int
 
 
 def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
@@ -61,15 +69,18 @@ def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
     """
     known = targets.valid[..., 0] > 0
     inside = targets.maps[..., 0] > 0
-    layers = [image, targets.maps, targets.valid, targets.emphasis[..., None]]
-    stack = np.concatenate(layers, axis=-1)
+    layers = np.empty((*known.shape, 4), np.uint8)
+    layers[..., 0] = inside
+    layers[..., 1] = np.rint(targets.maps[..., 1] * _STEPS_OF_DISTANCE)
+    weight = np.clip(np.rint(targets.emphasis * _STEPS_OF_WEIGHT), 0, 255)
+    layers[..., 2] = np.where(known, weight, 0)
+    layers[..., 3] = targets.valid[..., 1] > 0
     return TrainingPlane(
-        stack=tuple(
-            np.ascontiguousarray(stack[..., index]) for index in range(stack.shape[-1])
-        ),
-        channels=image.shape[-1],
-        nuclei=np.argwhere(known & inside).astype(np.int32),
-        background=np.argwhere(known & ~inside).astype(np.int32),
+        image=np.ascontiguousarray(np.moveaxis(image, -1, 0)),
+        truth=layers.view(np.uint32)[..., 0],
+        nuclei=_centers(known & inside),
+        background=_centers(known & ~inside),
+        reviewed=int(np.count_nonzero(known)),
     )
 
 
@@ -99,31 +110,23 @@ def sample_patches(
     Returns
     -------
     images : array of float32
-        (count, size, size, channels).
+        (count, size, size, channels), interpolated linearly; behind the
+        border the plane is mirrored.
     truth : array of float32
-        (count, size, size, 4): foreground, distance, and the weight of each;
-        a weight is 0 where a pixel or one it was interpolated from is unknown.
+        (count, size, size, 4) of the nearest pixel: foreground, distance, and
+        the weight of each, 0 where it is unknown.
     """
-    areas = np.array([len(plane.nuclei) + len(plane.background) for plane in planes])
+    areas = np.array([plane.reviewed for plane in planes])
     chances = np.sqrt(areas) / np.sqrt(areas).sum()
-    channels = planes[0].channels
-    images = np.empty((count, size, size, channels), np.float32)
+    images = np.empty((count, size, size, len(planes[0].image)), np.float32)
     truth = np.empty((count, size, size, 4), np.float32)
     for index, choice in enumerate(rng.choice(len(planes), count, p=chances)):
         plane = planes[choice]
         points = _coordinates(_center(plane, size, rng), size, config, rng)
-        # Linear interpolation; behind the border the plane is mirrored.
-        cut = [
-            ndimage.map_coordinates(layer, points, order=1, mode="mirror")
-            for layer in plane.stack
-        ]
-        image = np.stack(cut[:channels], axis=-1)
+        image, layers = _look_up(plane, *points)
         images[index] = _vary_intensity(image, config, rng)
-        foreground, distance, known, whole, emphasis = cut[channels:]
-        truth[index, ..., 0] = foreground
-        truth[index, ..., 1] = distance
-        truth[index, ..., 2] = (known > 0.999) * emphasis
-        truth[index, ..., 3] = whole > 0.999
+        truth[index] = layers
+    truth *= np.array([1, 1 / _STEPS_OF_DISTANCE, 1 / _STEPS_OF_WEIGHT, 1], np.float32)
     return images, truth
 
 
@@ -176,6 +179,13 @@ def iterate_batches(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _centers(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Flat indices of a mask's pixels; an even choice where there are many."""
+    indices = np.flatnonzero(mask)
+    # A copy: a view would keep all of them in memory.
+    return indices[:: 1 + len(indices) // _MOST_CENTERS].copy()
+
+
 def _center(
     plane: TrainingPlane, size: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
@@ -184,7 +194,7 @@ def _center(
     if rng.random() > _NUCLEUS_SHARE:
         kinds.reverse()
     pixels = kinds[0] if len(kinds[0]) else kinds[1]
-    pixel = pixels[rng.integers(len(pixels))]
+    pixel = divmod(int(pixels[rng.integers(len(pixels))]), plane.truth.shape[1])
     return np.asarray(pixel + rng.uniform(-size / 3, size / 3, 2))
 
 
@@ -193,7 +203,7 @@ def _coordinates(
     size: int,
     config: AugmentationConfig,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Where in the plane each pixel of a patch comes from: (2, size, size)."""
     matrix = np.eye(2)
     if config.rotate:
@@ -205,19 +215,66 @@ def _coordinates(
         matrix = matrix @ np.diag([1.0, -1.0])
     matrix = matrix * np.exp(rng.uniform(-1, 1) * np.log(config.scale))
     side = np.arange(size) - (size - 1) / 2
-    grid = np.stack(np.meshgrid(side, side, indexing="ij"))
+    # An affine map of a grid is a sum of what a row and what a column adds.
+    points = matrix[:, :1, None] * side[:, None] + matrix[:, 1:, None] * side
+    points += center[:, None, None]
     if config.elastic:
         # Ronneberger 2015: displacements on a coarse 3 x 3 grid, bicubic between.
         coarse = rng.normal(0, config.elastic, (2, _GRID, _GRID))
-        grid += [_smooth(axis, size) for axis in coarse]
-    return np.asarray(np.einsum("ij,jyx->iyx", matrix, grid) + center[:, None, None])
+        smooth = _bicubic(size)
+        points += smooth @ coarse @ smooth.T
+    return np.asarray(points, np.float32)
 
 
-def _smooth(coarse: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """Interpolate a coarse grid to a patch, bicubic."""
-    factor = size / len(coarse)
-    fine = ndimage.zoom(coarse, factor, order=3, mode="nearest", grid_mode=True)
-    return np.asarray(fine, np.float32)
+@lru_cache(maxsize=8)
+def _bicubic(size: int) -> NDArray[np.float64]:
+    """(size, 3): from a coarse grid's side to a patch's, by cubic splines."""
+    columns = [
+        ndimage.zoom(unit, size / _GRID, order=3, mode="nearest", grid_mode=True)
+        for unit in np.eye(_GRID)
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _look_up(
+    plane: TrainingPlane, rows: NDArray[np.float32], columns: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Find the image (linear) and the truth (nearest pixel) at points.
+
+    By hand, since all layers share their indices: 20 times as fast as
+    `scipy.ndimage.map_coordinates` for each of them.
+    """
+    height, width = plane.truth.shape
+    top, left = np.floor(rows), np.floor(columns)
+    down, right = rows - top, columns - left
+    upper, lower = _mirrored(top.astype(np.intp), height)
+    first, second = _mirrored(left.astype(np.intp), width)
+    upper, lower = upper * width, lower * width
+    corners = upper + first, upper + second, lower + first, lower + second
+    image = np.empty((*rows.shape, len(plane.image)), np.float32)
+    for channel, pixels in enumerate(plane.image):
+        flat = pixels.reshape(-1)
+        a, b, c, d = (flat.take(corner) for corner in corners)
+        a += (b - a) * right
+        c += (d - c) * right
+        image[..., channel] = a + (c - a) * down
+    nearest = np.where(down < 0.5, upper, lower) + np.where(right < 0.5, first, second)
+    layers = plane.truth.reshape(-1).take(nearest)
+    return image, layers[..., None].view(np.uint8)
+
+
+def _mirrored(
+    indices: NDArray[np.intp], size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give each index and the next one, mirrored at 0 and at ``size - 1``."""
+    following = indices + 1
+    if indices.min() < 0 or following.max() >= size:
+        period = max(2 * (size - 1), 1)
+        indices, following = (
+            (size - 1) - np.abs((size - 1) - values % period)
+            for values in (indices, following)
+        )
+    return indices, following
 
 
 def _vary_intensity(

@@ -262,7 +262,7 @@ def load_planes(
 
         count = 0
         for index, plane in enumerate(pool.map(prepare, annotated)):
-            if len(plane.nuclei) + len(plane.background):
+            if plane.reviewed:
                 count += 1
                 add(plane)
             else:
