@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -113,6 +114,7 @@ def _train(options: argparse.Namespace) -> int:
     from unetloop.console import run_job
     from unetloop.events import TrainingDone
 
+    began = time.monotonic()
     config = TrainingConfig(
         minutes=options.minutes,
         epochs=options.epochs,
@@ -146,6 +148,7 @@ def _train(options: argparse.Namespace) -> int:
             start=start,
             validation=validation,
             cancelled=cancelled,
+            began=began,
         )
 
     done = run_job(job)

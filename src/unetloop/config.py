@@ -167,8 +167,8 @@ class InstanceConfig:
 class PredictionConfig:
     """How a trained network is run over an image."""
 
-    tile: int = _option(512, "side of a tile, in pixels at the model's scale")
-    overlap: int = _option(64, "pixels that neighbouring tiles share")
+    tile: int = _option(1024, "largest side of a tile, in pixels at the model's scale")
+    overlap: int = _option(208, "pixels that neighbouring tiles share")
     batch_size: int = _option(0, "tiles at once; 0: by the memory there is")
     flips: bool = _option(False, "average over four mirror images (4 x slower)")
     diameter: float | None = _option(

@@ -66,12 +66,8 @@ def label_nuclei(
     labels = pieces.astype(np.int32)
     shared = (cores_in_piece > 1)[pieces]
     if shared.any():
-        labels[shared] = 0
-        # Bytes keep the watershed's queue short, which makes it fast.
-        height = _LEVELS - np.clip(distance * _LEVELS, 0, _LEVELS).astype(np.uint8)
-        seeds = np.where(shared, cores, 0)
-        divided = watershed(height, seeds, mask=shared)
-        labels += np.where(divided > 0, divided + count, 0).astype(np.int32)
+        divided = _divide(distance, np.where(shared, cores, 0), shared)
+        labels[shared] = divided[shared] + count
     labels = _fill_holes(labels)
     smallest = config.min_size * np.pi / 4 * diameter**2
     return _keep_large(labels, smallest)
@@ -91,12 +87,14 @@ def _find_cores(
         parts, part_count = ndimage.label(foreground & (distance > level))
         if part_count == 0:
             break
-        tops = ndimage.maximum(distance, parts, np.arange(part_count + 1))
-        prominent = np.asarray(tops) >= level + config.prominence
+        inside = np.flatnonzero(parts)
+        part = parts.ravel()[inside]
+        tops = np.zeros(part_count + 1, distance.dtype)
+        np.maximum.at(tops, part, distance.ravel()[inside])
+        prominent = tops >= level + config.prominence
         prominent[0] = False
-        inside = parts > 0
         core_of = np.zeros(part_count + 1, np.int64)
-        core_of[parts[inside]] = cores[inside]
+        core_of[part] = cores.ravel()[inside]
         divided = np.bincount(core_of[prominent], minlength=count + 1) > 1
         divided[0] = False
         new = prominent & divided[core_of]
@@ -108,6 +106,28 @@ def _find_cores(
         cores += numbers[parts]
         count = int(numbers.max())
     return np.asarray(cores, np.int32)
+
+
+def _divide(
+    distance: NDArray[np.floating], cores: NDArray[np.int32], mask: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Divide a mask among its cores by a watershed of the distance map."""
+    # Bytes keep the watershed's queue short, and so does leaving the inside of
+    # the cores out of it: nothing is left to decide there.
+    height = _LEVELS - np.clip(distance * _LEVELS, 0, _LEVELS).astype(np.uint8)
+    inner = cores > 0
+    middle = inner[1:-1, 1:-1]
+    for rows, columns in (
+        (slice(None, -2), slice(1, -1)),
+        (slice(2, None), slice(1, -1)),
+        (slice(1, -1), slice(None, -2)),
+        (slice(1, -1), slice(2, None)),
+    ):
+        middle &= cores[1:-1, 1:-1] == cores[rows, columns]
+    inner[[0, -1]] = False
+    inner[:, [0, -1]] = False
+    divided = watershed(height, np.where(inner, 0, cores), mask=mask & ~inner)
+    return np.asarray(np.where(inner, cores, divided), np.int32)
 
 
 def _cores_in_pieces(

@@ -37,7 +37,7 @@ __all__ = [
     "predict_region",
 ]
 
-_FLIPS = ((False, False), (True, False), (False, True), (True, True))
+_FLIPS = ((1,), (2,), (1, 2))
 _ZOOMS = (0.1, 8.0)
 _FIRST_LOOK = 512
 _FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
@@ -46,6 +46,8 @@ _LIMITS_PIXELS = 1 << 22
 # Activations that a U-Net keeps for each pixel of a tile, in bytes: measured.
 _BYTES_A_PIXEL = 1500
 _MOST_TILES = 8
+_BATCH_PIXELS = 1 << 20  # more at once is not faster, and takes memory
+_SMALLEST_TILE = 256
 
 
 @dataclass(frozen=True)
@@ -159,19 +161,16 @@ def predict_maps(
     array of float32
         (rows, columns, maps): tiles blended so that no seam shows.
     """
-    tiling = Tiling((image.shape[0], image.shape[1]), config.tile, config.overlap)
+    tiling, count = _tiles_that_fit((image.shape[0], image.shape[1]), config)
     tiles = list(tiling)
-    count = config.batch_size or _tiles_that_fit(tiling.sides)
-    flips = _FLIPS if config.flips else _FLIPS[:1]
     total: NDArray[np.float32] | None = None
     for start in range(0, len(tiles), count):
         group = tiles[start : start + count]
         batch = np.stack([tiling.cut(image, tile) for tile in group])
-        maps = np.mean([_flipped(network, batch, *flip) for flip in flips], axis=0)
+        maps = _run(network, batch, config.flips)
         if len(tiles) == 1:  # nothing to blend
             yield 1.0
-            whole: NDArray[np.float32] = maps[0, : image.shape[0], : image.shape[1]]
-            return whole
+            return maps[0, : image.shape[0], : image.shape[1]]
         if total is None:
             total = np.zeros((*image.shape[:2], maps.shape[-1]), np.float32)
         for tile, predicted in zip(group, maps, strict=True):
@@ -308,26 +307,45 @@ def _lively_box(view: PlaneView, size: int) -> tuple[int, int, int, int]:
     return max(boxes, key=lambda box: float(view.read(box).std()))
 
 
-def _flipped(
-    network: Network, batch: NDArray[np.float32], rows: bool, columns: bool
+def _run(
+    network: Network, batch: NDArray[np.float32], flips: bool
 ) -> NDArray[np.float32]:
-    axes = tuple(axis for axis, wanted in ((1, rows), (2, columns)) if wanted)
-    if not axes:
-        return network(batch)
-    return np.flip(network(np.ascontiguousarray(np.flip(batch, axes))), axes)
+    """Run the network once, or over four mirror images and average."""
+    maps = network(batch)
+    if not flips:
+        return maps
+    for axes in _FLIPS:
+        turned = network(np.ascontiguousarray(np.flip(batch, axes)))
+        maps = maps + np.flip(turned, axes)
+    return maps / np.float32(len(_FLIPS) + 1)
 
 
-def _tiles_that_fit(sides: tuple[int, int]) -> int:
-    """How many tiles at once take a quarter of the memory that is free."""
+def _tiles_that_fit(
+    shape: tuple[int, int], config: PredictionConfig
+) -> tuple[Tiling, int]:
+    """Choose tiles that the free memory holds, and how many at once.
+
+    A batch may take a quarter of the free memory; if one tile takes more, the
+    tiles are made smaller.
+    """
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         free = 2 << 30
-    each = sides[0] * sides[1] * _BYTES_A_PIXEL
+    side, overlap = config.tile, config.overlap
+    while True:
+        tiling = Tiling(shape, side, overlap)
+        each = tiling.sides[0] * tiling.sides[1] * _BYTES_A_PIXEL
+        if each <= free / 4 or side <= _SMALLEST_TILE:
+            break
+        side = max(side // 2 // 16 * 16, _SMALLEST_TILE)
+        overlap = min(overlap, side // 2)
     if each > free:
         raise EngineError(
             "There is not enough free memory for one tile.",
-            todo="Close other programs or choose a smaller tile.",
-            tile=sides,
+            todo="Close other programs.",
+            tile=tiling.sides,
         )
-    return int(np.clip(free / 4 / each, 1, _MOST_TILES))
+    pixels = tiling.sides[0] * tiling.sides[1]
+    count = min(free / 4 / each, _BATCH_PIXELS / pixels, _MOST_TILES)
+    return tiling, config.batch_size or max(int(count), 1)

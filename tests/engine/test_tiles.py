@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unetloop.errors import EngineError
-from unetloop.tiles import Tiling, padded_side
+from unetloop.tiles import Tiling, tile_side
 
 
 @settings(deadline=None, max_examples=80)
@@ -31,10 +31,19 @@ def test_cut_and_added_again_it_is_the_same_image(
 
 
 def test_few_sides_all_multiples_of_16() -> None:
-    sides = {padded_side(size, 512) for size in range(1, 2000)}
-    assert len(sides) == 8
+    found = {tile_side(size, 1024, 128) for size in range(1, 9000)}
+    sides = {side for _, side in found}
+    assert len(sides) <= 48
     assert all(side % 16 == 0 for side in sides)
-    assert padded_side(512, 512) == padded_side(5000, 512) == 512
+    assert tile_side(1024, 1024, 128) == (1, 1024)
+    assert tile_side(1030, 1024, 128) == (2, 608)
+    assert max(sides) == 1024
+
+
+@pytest.mark.parametrize("size", [1024, 1100, 2048, 3000, 20_000])
+def test_little_is_computed_twice(size: int) -> None:
+    count, side = tile_side(size, 1024, 128)
+    assert count * side < 1.25 * size
 
 
 def test_nonsense_is_refused() -> None:
