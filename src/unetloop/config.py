@@ -154,6 +154,9 @@ class InstanceConfig:
     min_size: float = _option(
         0.1, "smallest nucleus, as a share of a typical nucleus's area"
     )
+    min_certainty: float = _option(
+        0.9, "smallest mean probability of a nucleus; 0: show all"
+    )
 
     def __post_init__(self) -> None:
         for name in ("threshold", "seed_threshold"):
@@ -161,6 +164,8 @@ class InstanceConfig:
             _check(0 < value < 1, name, value, "between 0 and 1")
         _check(0 <= self.prominence < 1, "prominence", self.prominence, "from 0 to 1")
         _check(self.min_size >= 0, "min_size", self.min_size, "0 or more")
+        certainty = self.min_certainty
+        _check(0 <= certainty <= 1, "min_certainty", certainty, "from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from unetloop.config import InstanceConfig
 
-__all__ = ["label_nuclei"]
+__all__ = ["label_nuclei", "nucleus_certainty"]
 
 _LEVELS = 255
 _LEVEL_STEP = 0.1
+_LEAST_WEIGHT = 1e-3
 
 
 def label_nuclei(
@@ -69,8 +70,41 @@ def label_nuclei(
         divided = _divide(distance, np.where(shared, cores, 0), shared)
         labels[shared] = divided[shared] + count
     labels = _fill_holes(labels)
+    kept = nucleus_certainty(labels, maps) >= config.min_certainty
     smallest = config.min_size * np.pi / 4 * diameter**2
-    return _keep_large(labels, smallest)
+    kept &= np.bincount(labels.ravel()) >= max(smallest, 1)
+    return _keep(labels, kept)
+
+
+def nucleus_certainty(
+    labels: NDArray[np.int32], maps: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """How sure the network is of each nucleus.
+
+    The mean foreground probability of its pixels, weighted by the distance map:
+    at its edge every nucleus is doubtful, whatever its size, in its middle only
+    what may be none.
+
+    Parameters
+    ----------
+    labels : array of int
+        (rows, columns), 0 background.
+    maps : array of float
+        (rows, columns, 2), as for `label_nuclei`.
+
+    Returns
+    -------
+    array of float64
+        (highest label + 1,), 0..1; 0 for the background and missing numbers.
+    """
+    inside = np.flatnonzero(labels)
+    label = labels.ravel()[inside]
+    probability, distance = maps.reshape(-1, 2)[inside].T.astype(np.float32)
+    distance = np.maximum(distance, _LEAST_WEIGHT)
+    size = int(label.max(initial=0)) + 1
+    weight = np.bincount(label, distance, size)
+    certainty = np.bincount(label, distance * probability, size)
+    return np.divide(certainty, weight, out=np.zeros(size), where=weight > 0)
 
 
 def _find_cores(
@@ -174,18 +208,18 @@ def _fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return result
 
 
-def _keep_large(labels: NDArray[np.int32], smallest: float) -> NDArray[np.int32]:
+def _keep(labels: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Keep some of the labels, numbered 1..N by their first pixel."""
     flat = labels.ravel()
-    areas = np.bincount(flat)
-    kept = areas >= max(smallest, 1)
+    kept = kept.copy()
     kept[0] = False
-    first = np.full(len(areas), flat.size, np.int64)
+    first = np.full(len(kept), flat.size, np.int64)
     # Where runs of a label begin; the earliest of them is its first pixel.
     starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
     np.minimum.at(first, flat[starts], starts)
     order = np.flatnonzero(kept)
     order = order[np.argsort(first[order], kind="stable")]
-    numbers = np.zeros(len(areas), np.int32)
+    numbers = np.zeros(len(kept), np.int32)
     numbers[order] = np.arange(1, len(order) + 1, dtype=np.int32)
     result: NDArray[np.int32] = numbers[labels]
     return result

@@ -22,8 +22,10 @@ from unetloop.events import (
     RolledBack,
     TrainingDone,
 )
+from unetloop.fitting import fit_instances
 from unetloop.patches import iterate_batches
 from unetloop.prediction import Scale
+from unetloop.schedule import Schedule
 from unetloop.training_data import (
     TrainingImage,
     fingerprint,
@@ -32,7 +34,7 @@ from unetloop.training_data import (
 )
 from unetloop.training_state import read_state, remove_state, write_state
 from unetloop.training_step import Learner
-from unetloop.validation import cut_windows, score_windows
+from unetloop.validation import cut_windows, predict_windows, score_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,12 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
-_WARM_UP_STEPS = 30
-_LAST_RATE = 0.01
 _MOST_ROLLBACKS = 10
 _VALIDATION_SHARE = 0.08
-# Exporting takes 1.4 x as long as tracing the first step: measured.
-_EXPORT_SHARE = 2.0
 
 
 def train(
@@ -142,15 +140,13 @@ class Training:
         self.out = out
         self.start = start
         self.model = start.card.model if start else (model or ModelConfig())
+        self._instances = start.instances if start else InstanceConfig()
         self.cancelled = cancelled
         self._images = images
         self._validation = validation
         self._made: Learner | None = None
         self._best = _Best()
-        self._elapsed_before = 0.0
-        self._began = time.monotonic() if began is None else began
-        self._export_seconds = 0.0
-        self._score_seconds = 0.0
+        self._schedule = Schedule(config, began)
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
@@ -172,8 +168,7 @@ class Training:
     @property
     def scale(self) -> Scale:
         """What a prediction with the network as it is now needs to know."""
-        instances = self.start.instances if self.start else InstanceConfig()
-        return Scale(self.diameter, self.config.normalization, instances)
+        return Scale(self.diameter, self.config.normalization, self._instances)
 
     @property
     def step(self) -> int:
@@ -183,7 +178,7 @@ class Training:
     @property
     def seconds(self) -> float:
         """Wall time spent, in this process and in killed ones before it."""
-        return self._elapsed_before + time.monotonic() - self._began
+        return self._schedule.seconds
 
     def __iter__(self) -> Iterator[Event]:
         """Run: see `train`."""
@@ -219,7 +214,7 @@ class Training:
         learner.restore_all(state.arrays)
         learner.step = state.step
         learner.rate_factor = state.rate_factor
-        self._elapsed_before = state.seconds
+        self._schedule.add(state.seconds)
         self._best = _Best(state.score, state.best_epoch, saved=True)
         yield Notice(text=f"Going on with a run that stopped after step {state.step}.")
 
@@ -230,7 +225,7 @@ class Training:
         images: Sequence[TrainingImage],
         identity: str,
     ) -> Iterator[Event]:
-        config, learner = self.config, self._learner
+        config, learner, schedule = self.config, self._learner, self._schedule
         batch_size = config.batch_size
         batches = self._batches(planes, batch_size)
         stopped, losses, rollbacks = "", [], 0
@@ -239,11 +234,10 @@ class Training:
             if self.cancelled():
                 stopped = "cancelled"
                 break
-            fraction = self._fraction()
-            if fraction >= 1:
+            if schedule.fraction(learner.step) >= 1:
                 stopped = "finished" if config.epochs else "minutes"
                 break
-            learner.set_rate(self._rate(fraction))
+            learner.set_rate(schedule.rate(learner.step))
             patch, truth = next(batches)
             step_began = time.monotonic()
             try:
@@ -271,8 +265,7 @@ class Training:
                 )
                 continue
             losses.append(loss)
-            if not self._export_seconds:
-                self._export_seconds = _EXPORT_SHARE * (time.monotonic() - step_began)
+            schedule.step_took(time.monotonic() - step_began)
             yield self._progress()
             if learner.step % config.steps_per_epoch == 0:
                 epoch = learner.step // config.steps_per_epoch
@@ -280,9 +273,10 @@ class Training:
                 score = val_loss = None
                 # Scoring must stay a small share of the time.
                 if windows and validation_seconds <= _VALIDATION_SHARE * self.seconds:
-                    score, val_loss = score_windows(learner.network, windows)
-                    self._score_seconds = time.monotonic() - score_began
-                    validation_seconds += self._score_seconds
+                    score, val_loss = self._score(windows)
+                    score_seconds = time.monotonic() - score_began
+                    schedule.score_took(score_seconds)
+                    validation_seconds += score_seconds
                 best = not windows or (
                     score is not None
                     and (self._best.score is None or score >= self._best.score)
@@ -293,7 +287,7 @@ class Training:
                     loss=float(np.mean(losses)),
                     learning_rate=learner.rate,
                     seconds=self.seconds,
-                    seconds_left=self._seconds_left(),
+                    seconds_left=schedule.seconds_left(learner.step),
                     val_loss=val_loss,
                     score=score,
                     best=best,
@@ -320,13 +314,16 @@ class Training:
     ) -> Iterator[Event]:
         learner = self._learner
         epoch = learner.step // self.config.steps_per_epoch
-        score = score_windows(learner.network, windows)[0] if windows else None
+        score, kept = (self._score(windows)[0] if windows else None), epoch
         best = self._best.score
-        if not self._best.saved or score is None or best is None or score >= best:
-            yield self._save(images, score, epoch, quick=True)
-        else:
+        if score is not None and best is not None and score < best:
             learner.load_best(self.out)
-            yield self._save(images, best, self._best.epoch, quick=True)
+            kept = self._best.epoch
+        if windows:
+            yield Notice(text="Fitting the thresholds to the images held out.")
+            maps = predict_windows(learner.network, windows)
+            self._instances, score = fit_instances(windows, maps, self._instances)
+        yield self._save(images, score, kept, quick=True)
         remove_state(self.out)
         yield TrainingDone(
             path=self.out,
@@ -336,6 +333,10 @@ class Training:
             stopped=stopped,
             score=self._best.score,
         )
+
+    def _score(self, windows: list[Window]) -> tuple[float, float]:
+        maps = predict_windows(self._learner.network, windows)
+        return score_windows(windows, maps, self._instances)
 
     def _save(
         self,
@@ -349,7 +350,7 @@ class Training:
             model=self.model,
             diameter=self.diameter,
             normalization=self.config.normalization,
-            instances=self.start.instances if self.start else InstanceConfig(),
+            instances=self._instances,
             training={
                 "settings": to_dict(self.config),
                 "steps": learner.step,
@@ -377,41 +378,14 @@ class Training:
             workers=max(1, min(4, (os.cpu_count() or 2) // 2)),
         )
 
-    def _fraction(self) -> float:
-        """How much of the run is over, 0..1."""
-        learner = self._learner
-        shares = []
-        if self.config.epochs is not None:
-            shares.append(
-                learner.step / (self.config.epochs * self.config.steps_per_epoch)
-            )
-        if self.config.minutes is not None:
-            # Leave time for the last score, and the export for a quick start.
-            seconds = self.config.minutes * 60
-            last = min(self._export_seconds + self._score_seconds, seconds / 2)
-            shares.append(self.seconds / (seconds - last))
-        return max(shares)
-
-    def _rate(self, fraction: float) -> float:
-        """Linear warm-up, then half a cosine (Loshchilov 2017, arXiv:1608.03983)."""
-        learner = self._learner
-        warm_up = min(1.0, (learner.step + 1) / _WARM_UP_STEPS)
-        cosine = 0.5 * (1 + np.cos(np.pi * fraction))
-        rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
-        return float(self.config.learning_rate * warm_up * rate)
-
-    def _seconds_left(self) -> float | None:
-        fraction = self._fraction()
-        return self.seconds * (1 - fraction) / fraction if fraction > 0.01 else None
-
     def _progress(self) -> Progress:
-        learner = self._learner
+        step = self._learner.step
         return Progress(
-            done=round(min(1.0, self._fraction()) * 100, 2),
+            done=round(min(1.0, self._schedule.fraction(step)) * 100, 2),
             total=100,
             unit="%",
-            seconds_left=self._seconds_left(),
-            what=f"step {learner.step}",
+            seconds_left=self._schedule.seconds_left(step),
+            what=f"step {step}",
         )
 
 

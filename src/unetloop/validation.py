@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.annotations import REVIEWED, make_targets
-from unetloop.config import InstanceConfig
 from unetloop.events import Event, Progress
 from unetloop.instances import label_nuclei
 from unetloop.metrics import evaluate_pair
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig
     from unetloop.network import Network
     from unetloop.training_data import TrainingImage
 
-__all__ = ["Window", "cut_windows", "score_windows"]
+__all__ = ["Window", "cut_windows", "predict_windows", "score_windows"]
 
 _SIZE = 256
 _BATCH = 4
@@ -114,8 +113,25 @@ def cut_windows(
         )
 
 
-def score_windows(network: Network, windows: Sequence[Window]) -> tuple[float, float]:
-    """Score a network.
+def predict_windows(
+    network: Network, windows: Sequence[Window]
+) -> list[NDArray[np.float32]]:
+    """Predict the maps of each window, in batches of one shape."""
+    maps: list[NDArray[np.float32]] = []
+    for start in range(0, len(windows), _BATCH):
+        group = list(windows[start : start + _BATCH])
+        missing = _BATCH - len(group)
+        batch = [window.image for window in group + [group[-1]] * missing]
+        maps += list(network(np.stack(batch))[: len(group)])
+    return maps
+
+
+def score_windows(
+    windows: Sequence[Window],
+    maps: Sequence[NDArray[np.float32]],
+    config: InstanceConfig,
+) -> tuple[float, float]:
+    """Score what a network predicts for the windows.
 
     Returns
     -------
@@ -124,19 +140,12 @@ def score_windows(network: Network, windows: Sequence[Window]) -> tuple[float, f
     loss : float
         The default loss, mean by image.
     """
-    config = InstanceConfig()
     scores, losses = [], []
-    for start in range(0, len(windows), _BATCH):
-        group = list(windows[start : start + _BATCH])
-        group += [group[-1]] * (_BATCH - len(group))
-        maps = network(np.stack([window.image for window in group]))
-        for window, predicted in zip(
-            windows[start : start + _BATCH], maps, strict=False
-        ):
-            labels = label_nuclei(predicted, config, window.diameter)
-            result = evaluate_pair(window.labels, labels, valid=window.reviewed)
-            scores.append(result.mean_ap)
-            losses.append(_loss(window.truth, predicted))
+    for window, predicted in zip(windows, maps, strict=True):
+        labels = label_nuclei(predicted, config, window.diameter)
+        result = evaluate_pair(window.labels, labels, valid=window.reviewed)
+        scores.append(result.mean_ap)
+        losses.append(_loss(window.truth, predicted))
     return float(np.mean(scores)), float(np.mean(losses))
 
 

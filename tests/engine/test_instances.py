@@ -6,7 +6,7 @@ import pytest
 from unetloop.annotations import distance_to_edge, make_targets
 from unetloop.config import InstanceConfig
 from unetloop.errors import EngineError
-from unetloop.instances import label_nuclei
+from unetloop.instances import label_nuclei, nucleus_certainty
 from unetloop.metrics import evaluate_pair
 from unetloop.samples import LARGE, SMALL, SampleKind, draw_nuclei
 
@@ -54,9 +54,9 @@ def test_holes_are_filled_but_not_what_several_enclose() -> None:
 
 def test_a_piece_without_a_core_is_a_nucleus() -> None:
     maps = np.zeros((20, 20, 2), np.float16)
-    maps[5:10, 5:10] = (0.9, 0.1)
+    maps[5:10, 5:10] = (0.95, 0.1)
     assert label_nuclei(maps, CONFIG, 5).max() == 1
-    strict = InstanceConfig(threshold=0.95)
+    strict = InstanceConfig(threshold=0.97)
     assert label_nuclei(maps, strict, 5).max() == 0
 
 
@@ -77,10 +77,33 @@ def test_two_tops_with_a_dip_between_are_two_nuclei() -> None:
     columns = np.arange(60)
     top = np.where(np.abs(columns % 30 - 15) < 5, 0.9, 0.6)
     maps = np.zeros((30, 60, 2), np.float32)
-    maps[5:25, :, 0] = 0.9
+    maps[5:25, :, 0] = 0.95
     maps[5:25, :, 1] = top
     both = label_nuclei(maps, CONFIG, 20)
     assert (both[15, 15], both[15, 45]) == (1, 2)
     assert both[:5].max() == both[25:].max() == 0
     once = label_nuclei(maps, InstanceConfig(prominence=0), 20)
     assert once[15, 15] == once[15, 45] == 1
+
+
+def test_doubtful_nuclei_can_be_left_out() -> None:
+    labels = np.zeros((20, 40), np.int32)
+    labels[5:15, 5:15] = 1
+    labels[5:15, 25:35] = 2
+    maps = _maps(labels)
+    maps[..., 0] *= np.where(labels == 2, 0.7, 0.99)
+    certainty = nucleus_certainty(labels, maps)
+    np.testing.assert_allclose(certainty, [0, 0.99, 0.7], atol=1e-6)
+    found = label_nuclei(maps, InstanceConfig(min_certainty=0.8), 10)
+    np.testing.assert_array_equal(found, labels == 1)
+    every = label_nuclei(maps, InstanceConfig(min_certainty=0), 10)
+    np.testing.assert_array_equal(every, labels)
+
+
+def test_a_dim_edge_makes_no_nucleus_doubtful() -> None:
+    labels = np.zeros((30, 30), np.int32)
+    labels[5:25, 5:25] = 1
+    maps = _maps(labels)
+    edge = (maps[..., 1] > 0) & (maps[..., 1] < 0.2)
+    maps[edge, 0] = 0.6
+    assert nucleus_certainty(labels, maps)[1] > 0.95

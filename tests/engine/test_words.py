@@ -34,7 +34,7 @@ def test_settings_survive_json() -> None:
         (TrainingConfig, {"epohcs": 3}),
         (TrainingConfig, {"epochs": "many"}),
         (PredictionConfig, {"tile": 100}),
-        (PredictionConfig, {"overlap": 300}),
+        (PredictionConfig, {"overlap": 600}),
     ],
 )
 def test_wrong_settings_are_refused(kind: type, values: dict[str, object]) -> None:

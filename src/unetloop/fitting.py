@@ -1,0 +1,96 @@
+"""How maps become nuclei, fitted to a network's own images held out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unetloop.instances import label_nuclei, nucleus_certainty
+from unetloop.metrics import evaluate_pair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from unetloop.config import InstanceConfig
+    from unetloop.validation import Window
+
+__all__ = ["fit_instances"]
+
+_THRESHOLDS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7)
+_CERTAINTIES = (0.0, 0.7, 0.8, 0.85, 0.9, 0.93)
+
+
+def fit_instances(
+    windows: Sequence[Window],
+    maps: Sequence[NDArray[np.floating]],
+    default: InstanceConfig,
+) -> tuple[InstanceConfig, float]:
+    """Choose the threshold and the smallest certainty that score best.
+
+    Another setting than the default must be better by more than the standard
+    error of the difference, by image: few images can't decide, and don't.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        Images held out, at the model's scale; at least one.
+    maps : sequence of array
+        What the network predicts for each.
+    default : InstanceConfig
+        Kept where nothing is clearly better; brings all that is not fitted.
+
+    Returns
+    -------
+    config : InstanceConfig
+        The setting chosen.
+    score : float
+        Its mean AP(0.5:0.95) by image, 0..1, on these same images.
+    """
+    thresholds = sorted({*_THRESHOLDS, default.threshold})
+    certainties = sorted({*_CERTAINTIES, default.min_certainty})
+    settings = list(product(thresholds, certainties))
+    scores = np.array(
+        [
+            _score(window, predicted, default, thresholds, certainties)
+            for window, predicted in zip(windows, maps, strict=True)
+        ]
+    ).reshape(len(windows), len(settings))
+    usual = scores[:, settings.index((default.threshold, default.min_certainty))]
+    best = int(scores.mean(0).argmax())
+    gain = scores[:, best] - usual
+    if len(gain) < 2 or gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
+        return default, float(usual.mean())
+    threshold, certainty = settings[best]
+    config = replace(default, threshold=threshold, min_certainty=certainty)
+    return config, float(scores[:, best].mean())
+
+
+def _score(
+    window: Window,
+    maps: NDArray[np.floating],
+    default: InstanceConfig,
+    thresholds: Sequence[float],
+    certainties: Sequence[float],
+) -> list[list[float]]:
+    """Score every setting on one window: a row for each threshold."""
+    rows = []
+    for threshold in thresholds:
+        every = replace(default, threshold=threshold, min_certainty=0.0)
+        labels = label_nuclei(maps, every, window.diameter)
+        certainty = nucleus_certainty(labels, maps)
+        row: list[float] = []
+        kept_before = None
+        for least in certainties:
+            kept = certainty >= least
+            if kept_before is None or (kept != kept_before).any():
+                found = np.where(kept[labels], labels, 0)
+                score = evaluate_pair(window.labels, found, valid=window.reviewed)
+            row.append(score.mean_ap)
+            kept_before = kept
+        rows.append(row)
+    return rows

@@ -1,0 +1,81 @@
+"""How much of a training run is over, and the learning rate that this gives."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from unetloop.config import TrainingConfig
+
+__all__ = ["Schedule"]
+
+_WARM_UP_STEPS = 30
+_LAST_RATE = 0.01
+# Exporting takes 1.4 x as long as tracing the first step: measured.
+_EXPORT_SHARE = 2.0
+# Fitting the thresholds takes at most so many times as long as a score.
+_FIT_SHARE = 6.0
+
+
+class Schedule:
+    """The clock of a run that ends after some minutes or epochs.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Minutes or epochs, and the highest learning rate.
+    began : float, optional
+        Value of `time.monotonic` from which the minutes count; None: now.
+    """
+
+    def __init__(self, config: TrainingConfig, began: float | None = None) -> None:
+        self._config = config
+        self._began = time.monotonic() if began is None else began
+        self._before = 0.0
+        self._first_step = 0.0
+        self._last_score = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time spent, in this process and in killed ones before it."""
+        return self._before + time.monotonic() - self._began
+
+    def add(self, seconds: float) -> None:
+        """Count what a killed process spent before."""
+        self._before += seconds
+
+    def step_took(self, seconds: float) -> None:
+        """Learn from the first step, which is traced, what the export will take."""
+        self._first_step = self._first_step or seconds
+
+    def score_took(self, seconds: float) -> None:
+        """Learn what the last score and the fit of the thresholds will take."""
+        self._last_score = seconds
+
+    def fraction(self, step: int) -> float:
+        """How much of the run is over after so many steps, from 0; 1: all."""
+        config = self._config
+        shares = []
+        if config.epochs is not None:
+            shares.append(step / (config.epochs * config.steps_per_epoch))
+        if config.minutes is not None:
+            seconds = config.minutes * 60
+            last = _EXPORT_SHARE * self._first_step
+            last += (1 + _FIT_SHARE) * self._last_score
+            shares.append(self.seconds / (seconds - min(last, seconds / 2)))
+        return max(shares)
+
+    def seconds_left(self, step: int) -> float | None:
+        """Time to go, in seconds; None at the very start."""
+        fraction = self.fraction(step)
+        return self.seconds * (1 - fraction) / fraction if fraction > 0.01 else None
+
+    def rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine (Loshchilov 2017, arXiv:1608.03983)."""
+        warm_up = min(1.0, (step + 1) / _WARM_UP_STEPS)
+        cosine = 0.5 * (1 + np.cos(np.pi * min(self.fraction(step), 1.0)))
+        rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
+        return float(self._config.learning_rate * warm_up * rate)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from unetloop.config import TrainingConfig
+from unetloop.schedule import Schedule
+
+
+def test_epochs_end_a_run() -> None:
+    schedule = Schedule(TrainingConfig(epochs=4, steps_per_epoch=10))
+    assert [schedule.fraction(step) for step in (0, 10, 40)] == [0, 0.25, 1]
+
+
+def test_minutes_count_from_the_start_of_the_command_and_leave_time_to_save() -> None:
+    schedule = Schedule(TrainingConfig(minutes=1), began=time.monotonic() - 15)
+    assert schedule.fraction(7) == pytest.approx(0.25, abs=0.02)
+    schedule.step_took(3)
+    schedule.step_took(0.1)  # later steps say nothing of the export
+    schedule.score_took(2)
+    saving = 2 * 3 + 7 * 2
+    assert schedule.fraction(7) == pytest.approx(15 / (60 - saving), abs=0.02)
+    schedule.add(100)
+    assert schedule.fraction(7) > 1
+    assert schedule.seconds == pytest.approx(115, abs=1)
+
+
+def test_what_comes_last_takes_at_most_half_of_a_short_run() -> None:
+    schedule = Schedule(TrainingConfig(minutes=0.1), began=time.monotonic())
+    schedule.step_took(100)
+    assert schedule.fraction(0) < 0.5
+
+
+def test_the_rate_rises_and_falls() -> None:
+    schedule = Schedule(
+        TrainingConfig(epochs=10, steps_per_epoch=100, learning_rate=1e-3)
+    )
+    rates = [schedule.rate(step) for step in (0, 29, 300, 700, 1000)]
+    assert rates[0] < 1e-4 < rates[3]
+    assert rates[1] > rates[2] > rates[3] > rates[4]
+    assert rates[4] == pytest.approx(1e-5)
+
+
+def test_time_to_go() -> None:
+    schedule = Schedule(
+        TrainingConfig(epochs=1, steps_per_epoch=100), began=time.monotonic() - 30
+    )
+    assert schedule.seconds_left(0) is None
+    assert schedule.seconds_left(25) == pytest.approx(90, rel=0.05)
