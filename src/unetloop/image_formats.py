@@ -36,6 +36,7 @@ _MICROMETRES = {
     "inch": 25400.0,
 }
 _LARGE = 1 << 25
+_MOST_PIXELS = 1 << 32
 
 
 class _LazyTiff:
@@ -165,6 +166,8 @@ def open_picture(path: Path) -> Opened:
     """Open PNG, JPEG or BMP with Pillow."""
     from PIL import Image as PillowImage
 
+    # Pillow takes large pictures for attacks; a slide scan is none.
+    PillowImage.MAX_IMAGE_PIXELS = _MOST_PIXELS
     with PillowImage.open(path) as picture:
         if picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
             pixels = np.asarray(picture.convert("RGB"))

@@ -136,7 +136,8 @@ class Image:
         Raises
         ------
         EngineError
-            If there is no such plane or channel, or the file can't be read.
+            If there is no such plane, channel or rectangle, or the file can't be
+            read.
         """
         info = self.info
         if not 0 <= plane < info.planes:
@@ -145,6 +146,13 @@ class Image:
             )
         time, depth = divmod(plane, info.size("Z"))
         row0, column0, row1, column1 = box or (0, 0, info.height, info.width)
+        inside = 0 <= row0 <= row1 <= info.height
+        if not (inside and 0 <= column0 <= column1 <= info.width):
+            raise EngineError(
+                f"The image has {info.height} rows and {info.width} columns.",
+                path=str(info.path),
+                box=box,
+            )
         wanted = tuple(channels)
         gray = wanted == (-1,) and info.rgb
         if not gray and any(not 0 <= channel < info.channels for channel in wanted):

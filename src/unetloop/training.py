@@ -37,7 +37,7 @@ from unetloop.training_step import Learner
 from unetloop.validation import cut_windows, predict_windows, score_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from unetloop.checkpoint import Model
@@ -49,6 +49,7 @@ __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
 _MOST_ROLLBACKS = 10
+_FIT_IMAGES = 16
 _VALIDATION_SHARE = 0.08
 
 
@@ -194,13 +195,19 @@ class Training:
         yield from cut_windows(
             held_out, self.model, self.diameter, config, windows.append
         )
+        learned: list[Window] = []
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
+            some = train_images[:: max(1, len(train_images) // _FIT_IMAGES)]
+            yield from cut_windows(
+                some, self.model, self.diameter, config, learned.append
+            )
         yield Notice(text="Starting the network.")
         self._made = self._make_learner()
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
-        yield from self._loop(planes, windows, train_images, identity)
+        stopped = yield from self._loop(planes, windows, train_images, identity)
+        yield from self._finish(windows, learned, train_images, stopped)
 
     def _make_learner(self) -> Learner:
         start = None if self.start is None else load_weights(self.start)
@@ -224,7 +231,7 @@ class Training:
         windows: list[Window],
         images: Sequence[TrainingImage],
         identity: str,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, str]:
         config, learner, schedule = self.config, self._learner, self._schedule
         batch_size = config.batch_size
         batches = self._batches(planes, batch_size)
@@ -307,10 +314,14 @@ class Training:
                 )
                 if config.patience and epoch - self._best.epoch >= config.patience:
                     stopped = "early"
-        yield from self._finish(windows, images, stopped)
+        return stopped
 
     def _finish(
-        self, windows: list[Window], images: Sequence[TrainingImage], stopped: str
+        self,
+        windows: list[Window],
+        learned: list[Window],
+        images: Sequence[TrainingImage],
+        stopped: str,
     ) -> Iterator[Event]:
         learner = self._learner
         epoch = learner.step // self.config.steps_per_epoch
@@ -319,10 +330,12 @@ class Training:
         if score is not None and best is not None and score < best:
             learner.load_best(self.out)
             kept = self._best.epoch
-        if windows:
-            yield Notice(text="Fitting the thresholds to the images held out.")
-            maps = predict_windows(learner.network, windows)
-            self._instances, score = fit_instances(windows, maps, self._instances)
+        # Images that were learned from still tell whether nuclei come out too large.
+        if fitted := windows or learned:
+            yield Notice(text="Fitting the thresholds.")
+            maps = predict_windows(learner.network, fitted)
+            self._instances, fitted_score = fit_instances(fitted, maps, self._instances)
+            score = fitted_score if windows else None
         yield self._save(images, score, kept, quick=True)
         remove_state(self.out)
         yield TrainingDone(
