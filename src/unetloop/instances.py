@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from skimage.measure import label
 from skimage.segmentation import watershed
 
 from unetloop.errors import EngineError
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["label_nuclei", "nucleus_certainty"]
 
 _LEVELS = 255
-_LEVEL_STEP = 0.1
+_STEP = 0.1
+_LEAST_STEP = 0.02
+_ROUNDING = np.float32(1e-4)
 _LEAST_WEIGHT = 1e-3
 
 
@@ -57,19 +62,11 @@ def label_nuclei(
         raise EngineError(
             "Maps must have rows, columns and two channels.", shape=maps.shape
         )
-    foreground = maps[..., 0] > config.threshold
-    distance = maps[..., 1]
-    pieces, count = ndimage.label(foreground)
-    if count == 0:
-        return np.zeros(foreground.shape, np.int32)
-    cores = _find_cores(foreground, distance, config)
-    cores_in_piece = _cores_in_pieces(pieces, cores, count)
-    labels = pieces.astype(np.int32)
-    shared = (cores_in_piece > 1)[pieces]
-    if shared.any():
-        divided = _divide(distance, np.where(shared, cores, 0), shared)
-        labels[shared] = divided[shared] + count
-    labels = _fill_holes(labels)
+    zones = _Zones.of(maps, config)
+    numbers = zones.divide()
+    labels = numbers[zones.image]
+    _flood(labels, maps[..., 1], numbers < 0, zones)
+    zones.fill_holes(labels)
     kept = nucleus_certainty(labels, maps) >= config.min_certainty
     smallest = config.min_size * np.pi / 4 * diameter**2
     kept &= np.bincount(labels.ravel()) >= max(smallest, 1)
@@ -97,115 +94,173 @@ def nucleus_certainty(
     array of float64
         (highest label + 1,), 0..1; 0 for the background and missing numbers.
     """
-    inside = np.flatnonzero(labels)
-    label = labels.ravel()[inside]
-    probability, distance = maps.reshape(-1, 2)[inside].T.astype(np.float32)
-    distance = np.maximum(distance, _LEAST_WEIGHT)
+    label = labels.ravel().astype(np.intp)
+    distance = np.maximum(maps[..., 1], _LEAST_WEIGHT).ravel()
     size = int(label.max(initial=0)) + 1
     weight = np.bincount(label, distance, size)
-    certainty = np.bincount(label, distance * probability, size)
+    certainty = np.bincount(label, distance * maps[..., 0].ravel(), size)
+    certainty[0] = 0
     return np.divide(certainty, weight, out=np.zeros(size), where=weight > 0)
 
 
-def _find_cores(
-    foreground: NDArray[np.bool_],
+@dataclass(frozen=True)
+class _Zones:
+    """Connected areas of one level each, and which of them touch.
+
+    Level 0 is background, 1 and more foreground, by the distance map. What is
+    found on the few zones need not be looked for on the many pixels.
+
+    Parameters
+    ----------
+    image : array of int32
+        (rows, columns): the zone of each pixel.
+    levels : array of uint8
+        (zones,): the level of each.
+    seed : int
+        Lowest level of a core.
+    rise : int
+        Levels by which a part of a core must rise to be a core of its own.
+    borders : array of int64
+        (2, borders): flat indices of neighbouring pixels of two zones.
+    edges : array of int32
+        (2, edges): zones that touch, the lower one first.
+    """
+
+    image: NDArray[np.int32]
+    levels: NDArray[np.uint8]
+    seed: int
+    rise: int
+    borders: NDArray[np.int64]
+    edges: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, maps: NDArray[np.floating], config: InstanceConfig) -> _Zones:
+        """Cut maps into zones, in steps of half the prominence."""
+        height = max(config.prominence / 2, _LEAST_STEP) if config.prominence else _STEP
+        seed = 1 + int(np.ceil(config.seed_threshold / height))
+        depth = (maps[..., 1] - np.float32(config.seed_threshold)) / np.float32(height)
+        image = np.clip(depth + (seed + _ROUNDING), 1, 255).astype(np.uint8)
+        image[maps[..., 0] <= config.threshold] = 0
+        zones = label(image, background=-1, connectivity=1).astype(np.int32) - 1
+        levels = np.zeros(int(zones.max()) + 1, np.uint8)
+        levels[zones] = image
+        flat, columns = zones.ravel(), zones.shape[1]
+        right = np.flatnonzero(flat[:-1] != flat[1:])
+        right = right[right % columns != columns - 1]
+        below = np.flatnonzero(flat[:-columns] != flat[columns:])
+        first = np.concatenate([right, below])
+        second = np.concatenate([right + 1, below + columns])
+        one, other = flat[first], flat[second]
+        upwards = levels[one] < levels[other]
+        lower, higher = np.where(upwards, one, other), np.where(upwards, other, one)
+        once = _graph(lower, higher, len(levels)).tocsr().tocoo()
+        edges = np.stack(once.coords)
+        rise = 2 if config.prominence else 256
+        return cls(zones, levels, seed, rise, np.stack([first, second]), edges)
+
+    def components(self, level: int) -> NDArray[np.int32]:
+        """Give the connected parts of a level and higher numbers; 0: below it."""
+        inside = self.levels >= level
+        lower, higher = self.edges[:, inside[self.edges[0]]]
+        graph = _graph(lower, higher, len(self.levels))
+        part = connected_components(graph, directed=False)[1]
+        numbers = np.zeros(len(self.levels), np.int32)
+        numbers[part[inside]] = 1
+        return np.where(inside, numbers.cumsum(dtype=np.int32)[part], 0)
+
+    def cores(self) -> NDArray[np.int32]:
+        """Find the core of each zone, 0 outside; divide those with two tops.
+
+        A level at a time: a core of which two parts rise further is two cores.
+        """
+        cores = self.components(self.seed)
+        for level in range(self.seed + 1, int(self.levels.max()) + 1 - self.rise):
+            parts = self.components(level)
+            tops = np.zeros(int(parts.max()) + 1, np.uint8)
+            np.maximum.at(tops, parts, self.levels)
+            prominent = tops >= level + self.rise
+            prominent[0] = False
+            core_of = np.zeros(len(tops), np.int64)
+            core_of[parts] = cores
+            divided = np.bincount(core_of[prominent], minlength=cores.max() + 1) > 1
+            divided[0] = False
+            new = prominent & divided[core_of]
+            numbers = np.where(new, cores.max() + new.cumsum(), 0)
+            cores[divided[cores]] = 0
+            cores += numbers[parts].astype(np.int32)
+        return cores
+
+    def divide(self) -> NDArray[np.int32]:
+        """Give the zones of each nucleus a number; 0 background, -1 undecided.
+
+        A piece of foreground with at most one core is one nucleus. In others a
+        zone belongs to the core of the higher zones that it touches; where these
+        are of several cores, its pixels must decide one by one.
+        """
+        pieces, cores = self.components(1), self.cores()
+        piece_of_core = np.zeros(int(cores.max()) + 1, np.int64)
+        piece_of_core[cores] = pieces
+        cores_in_piece = np.bincount(piece_of_core[1:], minlength=pieces.max() + 1)
+        shared = (cores_in_piece > 1)[pieces] & (pieces > 0)
+        numbers = np.where(shared, -1, pieces).astype(np.int32)
+        owned = shared & (cores > 0)
+        numbers[owned] = cores[owned] + pieces.max()
+        lower, higher = self.edges[:, shared[self.edges[0]]]
+        least = np.full(len(numbers), np.iinfo(np.int32).max, np.int32)
+        most = np.full(len(numbers), -1, np.int32)
+        for level in range(int(self.levels.max()) - 1, 0, -1):
+            here = self.levels[lower] == level
+            zone, above = lower[here], numbers[higher[here]]
+            np.minimum.at(least, zone, above)
+            np.maximum.at(most, zone, above)
+            clear = zone[(least[zone] == most[zone]) & (numbers[zone] < 0)]
+            numbers[clear] = most[clear]
+        return numbers
+
+    def fill_holes(self, labels: NDArray[np.int32]) -> None:
+        """Give background that a single nucleus encloses its label, in place."""
+        hole = self.levels == 0
+        for side in (self.image[0], self.image[-1], *self.image[:, [0, -1]].T):
+            hole[side] = False
+        if not hole.any():
+            return
+        flat, zones = labels.ravel(), self.image.ravel()
+        lowest = np.full(len(hole), np.iinfo(np.int32).max, np.int32)
+        highest = np.zeros(len(hole), np.int32)
+        for inner, outer in (self.borders, self.borders[::-1]):
+            around = hole[zones[inner]]
+            np.minimum.at(lowest, zones[inner[around]], flat[outer[around]])
+            np.maximum.at(highest, zones[inner[around]], flat[outer[around]])
+        filled = hole & (lowest == highest)
+        if filled.any():
+            inside = filled[self.image]
+            labels[inside] = highest[self.image[inside]]
+
+
+def _graph(one: NDArray[np.int32], other: NDArray[np.int32], size: int) -> coo_array:
+    return coo_array((np.ones(len(one), bool), (one, other)), (size, size))
+
+
+def _flood(
+    labels: NDArray[np.int32],
     distance: NDArray[np.floating],
-    config: InstanceConfig,
-) -> NDArray[np.int32]:
-    """Find the cores: a level at a time, divide what has two prominent tops."""
-    level = config.seed_threshold
-    cores, count = ndimage.label(foreground & (distance > level))
-    if config.prominence == 0:
-        return np.asarray(cores, np.int32)
-    while count and (level := level + _LEVEL_STEP) + config.prominence < 1:
-        parts, part_count = ndimage.label(foreground & (distance > level))
-        if part_count == 0:
-            break
-        inside = np.flatnonzero(parts)
-        part = parts.ravel()[inside]
-        tops = np.zeros(part_count + 1, distance.dtype)
-        np.maximum.at(tops, part, distance.ravel()[inside])
-        prominent = tops >= level + config.prominence
-        prominent[0] = False
-        core_of = np.zeros(part_count + 1, np.int64)
-        core_of[part] = cores.ravel()[inside]
-        divided = np.bincount(core_of[prominent], minlength=count + 1) > 1
-        divided[0] = False
-        new = prominent & divided[core_of]
-        if not new.any():
-            continue
-        numbers = np.zeros(part_count + 1, np.int32)
-        numbers[new] = np.arange(count + 1, count + 1 + np.count_nonzero(new))
-        cores[divided[cores]] = 0
-        cores += numbers[parts]
-        count = int(numbers.max())
-    return np.asarray(cores, np.int32)
-
-
-def _divide(
-    distance: NDArray[np.floating], cores: NDArray[np.int32], mask: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """Divide a mask among its cores by a watershed of the distance map."""
-    # Bytes keep the watershed's queue short, and so does leaving the inside of
-    # the cores out of it: nothing is left to decide there.
+    undecided: NDArray[np.bool_],
+    zones: _Zones,
+) -> None:
+    """Divide undecided zones by a watershed of the distance map, in place."""
+    if not undecided.any():
+        return
+    # Only the pixels that border on undecided ones matter as markers.
+    flat = labels.ravel()
+    markers = np.zeros_like(labels)
+    for inner, outer in (zones.borders, zones.borders[::-1]):
+        pixels = outer[(flat[inner] < 0) & (flat[outer] > 0)]
+        markers.ravel()[pixels] = flat[pixels]
+    mask = labels < 0
+    # Bytes keep the watershed's queue short.
     height = _LEVELS - np.clip(distance * _LEVELS, 0, _LEVELS).astype(np.uint8)
-    inner = cores > 0
-    middle = inner[1:-1, 1:-1]
-    for rows, columns in (
-        (slice(None, -2), slice(1, -1)),
-        (slice(2, None), slice(1, -1)),
-        (slice(1, -1), slice(None, -2)),
-        (slice(1, -1), slice(2, None)),
-    ):
-        middle &= cores[1:-1, 1:-1] == cores[rows, columns]
-    inner[[0, -1]] = False
-    inner[:, [0, -1]] = False
-    divided = watershed(height, np.where(inner, 0, cores), mask=mask & ~inner)
-    return np.asarray(np.where(inner, cores, divided), np.int32)
-
-
-def _cores_in_pieces(
-    pieces: NDArray[np.int32], cores: NDArray[np.int32], count: int
-) -> NDArray[np.int64]:
-    """How many cores each piece of foreground holds; index 0 is the background."""
-    inside = cores > 0
-    piece_of_core = np.zeros(int(cores.max()) + 1, np.int64)
-    piece_of_core[cores[inside]] = pieces[inside]
-    cores_in_piece = np.bincount(piece_of_core, minlength=count + 1)
-    cores_in_piece[0] = 0  # numbers of cores that were divided
-    return cores_in_piece
-
-
-def _fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Fill background that one nucleus encloses."""
-    holes, count = ndimage.label(labels == 0)
-    if count <= 1:
-        return labels
-    # The largest part of the background is no hole; skip its pixels.
-    sizes = np.bincount(holes.ravel())
-    sizes[0] = 0
-    outside = np.zeros(count + 1, bool)
-    outside[int(sizes.argmax())] = True
-    outside[0] = True
-    for side in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
-        outside[side] = True
-    if outside.all():
-        return labels
-    result = labels.copy()
-    for number, box in enumerate(ndimage.find_objects(holes), start=1):
-        if outside[number] or box is None:
-            continue
-        rows, columns = box
-        window = (
-            slice(rows.start - 1, rows.stop + 1),
-            slice(columns.start - 1, columns.stop + 1),
-        )
-        hole = holes[window] == number
-        rim = ndimage.binary_dilation(hole) & ~hole
-        around = np.unique(labels[window][rim])
-        if len(around) == 1:
-            result[window][hole] = around[0]
-    return result
+    divided = watershed(height, markers, mask=mask | (markers > 0))
+    labels[mask] = divided[mask]
 
 
 def _keep(labels: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
-_MOST_ROLLBACKS = 10
+_LOWEST_RATE_FACTOR = 2.0**-10
 _FIT_IMAGES = 16
 _VALIDATION_SHARE = 0.08
 
@@ -235,7 +235,7 @@ class Training:
         config, learner, schedule = self.config, self._learner, self._schedule
         batch_size = config.batch_size
         batches = self._batches(planes, batch_size)
-        stopped, losses, rollbacks = "", [], 0
+        stopped, losses = "", []
         validation_seconds = 0.0
         while not stopped:
             if self.cancelled():
@@ -259,8 +259,7 @@ class Training:
                 continue
             reason = learner.divergence(loss)
             if reason:
-                rollbacks += 1
-                if rollbacks > _MOST_ROLLBACKS:
+                if learner.rate_factor <= _LOWEST_RATE_FACTOR:
                     raise EngineError(
                         f"Training keeps diverging ({reason}).",
                         todo="Lower the learning rate, or check the images for "

@@ -24,6 +24,7 @@ __all__ = ["Learner"]
 _SNAPSHOT_STEPS = 25
 _WINDOW = 100
 _DIVERGED = 10.0
+_RECOVERY = 2 ** (1 / 100)  # what a rollback took off the rate is back in 100 steps
 _WEIGHT_DECAY = 1e-4
 _CLIP = 1.0
 
@@ -84,6 +85,7 @@ class Learner:
         if len(self._losses) >= 10 and loss > _DIVERGED * np.median(self._losses) + 1:
             return f"the loss jumped to {loss:.3g}"
         self._losses.append(loss)
+        self.rate_factor = min(1.0, self.rate_factor * _RECOVERY)
         if self.step % _SNAPSHOT_STEPS == 0:
             everything = self.everything()
             # A step may return a good loss and leave broken weights behind.
@@ -96,7 +98,8 @@ class Learner:
     def roll_back(self, lower_rate: bool) -> None:
         """Return to the last good weights, and halve the rate if asked to.
 
-        The step count stays, so that the schedule and the batches go on.
+        The step count stays, so that the schedule and the batches go on; good
+        steps bring the rate back little by little.
         """
         self.restore_all(self._snapshot[1])
         if lower_rate:

@@ -169,6 +169,28 @@ def test_a_diverging_step_is_undone(
     assert all(np.isfinite(array).all() for array in _weights(tmp_path / "m"))
 
 
+def test_a_loss_that_is_never_a_number_ends_the_run(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Learner, "train_step", lambda *_: float("nan"))
+    with pytest.raises(EngineError, match="keeps diverging"):
+        list(train(images, tmp_path / "m", _config(), model=SMALL))
+
+
+def test_the_rate_comes_back_after_a_rollback() -> None:
+    learner = Learner(SMALL, _config())
+    learner.roll_back(lower_rate=True)
+    learner.set_rate(1.0)
+    assert learner.rate == 0.5
+    learner.step = 1  # no snapshots
+    for _ in range(50):
+        assert learner.divergence(1.0) == ""
+    assert 0.6 < learner.rate_factor < 0.8
+    for _ in range(60):
+        learner.divergence(1.0)
+    assert learner.rate_factor == 1.0
+
+
 def test_memory_that_runs_out_halves_the_batch(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
