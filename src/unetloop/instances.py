@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from skimage.measure import label
+from skimage.measure import label as label_components
 from skimage.segmentation import watershed
 
 from unetloop.errors import EngineError
@@ -67,9 +67,9 @@ def label_nuclei(
     labels = numbers[zones.image]
     _flood(labels, maps[..., 1], numbers < 0, zones)
     zones.fill_holes(labels)
-    kept = nucleus_certainty(labels, maps) >= config.min_certainty
+    areas, certainty = _areas_and_certainty(labels, maps)
     smallest = config.min_size * np.pi / 4 * diameter**2
-    kept &= np.bincount(labels.ravel()) >= max(smallest, 1)
+    kept = (certainty >= config.min_certainty) & (areas >= max(smallest, 1))
     return _keep(labels, kept)
 
 
@@ -94,13 +94,22 @@ def nucleus_certainty(
     array of float64
         (highest label + 1,), 0..1; 0 for the background and missing numbers.
     """
-    label = labels.ravel().astype(np.intp)
-    distance = np.maximum(maps[..., 1], _LEAST_WEIGHT).ravel()
+    return _areas_and_certainty(labels, maps)[1]
+
+
+def _areas_and_certainty(
+    labels: NDArray[np.int32], maps: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    flat = labels.ravel()
+    inside = np.flatnonzero(flat)
+    label = flat[inside].astype(np.intp)
+    probability, distance = maps.reshape(-1, 2).take(inside, axis=0).T
+    distance = np.maximum(distance, _LEAST_WEIGHT)
     size = int(label.max(initial=0)) + 1
+    areas = np.bincount(label, minlength=size)
     weight = np.bincount(label, distance, size)
-    certainty = np.bincount(label, distance * maps[..., 0].ravel(), size)
-    certainty[0] = 0
-    return np.divide(certainty, weight, out=np.zeros(size), where=weight > 0)
+    certainty = np.bincount(label, distance * probability, size)
+    return areas, certainty / np.where(weight > 0, weight, 1)
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,8 @@ class _Zones:
         depth = (maps[..., 1] - np.float32(config.seed_threshold)) / np.float32(height)
         image = np.clip(depth + (seed + _ROUNDING), 1, 255).astype(np.uint8)
         image[maps[..., 0] <= config.threshold] = 0
-        zones = label(image, background=-1, connectivity=1).astype(np.int32) - 1
+        zones = label_components(image, background=-1, connectivity=1)
+        zones = zones.astype(np.int32) - 1
         levels = np.zeros(int(zones.max()) + 1, np.uint8)
         levels[zones] = image
         flat, columns = zones.ravel(), zones.shape[1]
