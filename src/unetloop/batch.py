@@ -145,7 +145,7 @@ class _Clock:
 
 def _targets(images: Sequence[FoundImage], out: Path) -> list[Path]:
     targets = [
-        out / "labels" / image.relative.parent / f"{image.relative.stem}.tif"
+        out / "labels" / image.stem.with_name(f"{image.stem.name}.tif")
         for image in images
     ]
     seen: dict[Path, Path] = {}

@@ -43,6 +43,12 @@ class FoundImage:
     path: Path
     relative: Path
 
+    @property
+    def stem(self) -> Path:
+        """Relative path without its suffixes: ``a/x`` of ``a/x.ome.tif``."""
+        stem = self.relative.with_suffix("")
+        return stem.with_suffix("") if stem.suffix.lower() == ".ome" else stem
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -148,7 +154,7 @@ def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[
 def _by_stem(folder: Path, what: str) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for found in find_images([folder], recursive=True):
-        stem = str(found.relative.with_suffix(""))
+        stem = str(found.stem)
         if stem in stems:
             raise EngineError(
                 f"Two {what} have the same name without suffix.",

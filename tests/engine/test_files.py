@@ -109,3 +109,14 @@ def test_large_labels_are_written_tile_by_tile(
     with open_image(tmp_path / "a.tif") as image:
         assert image.info.axes == "ZYX"
         assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.OME.TIF", "a.ome.zarr"])
+def test_an_image_is_paired_whatever_its_suffixes(tmp_path: Path, name: str) -> None:
+    image, mask = tmp_path / "images" / name, tmp_path / "masks" / "a.png"
+    image.parent.mkdir()
+    mask.parent.mkdir()
+    image.touch()
+    mask.touch()
+    (pair,) = pair_by_stem(image.parent, mask.parent)
+    assert (pair.image, pair.mask) == (image, mask)
