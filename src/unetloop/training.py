@@ -347,8 +347,11 @@ class Training:
         )
 
     def _score(self, windows: list[Window]) -> tuple[float, float]:
+        """Mean AP and loss of the network as it is."""
         maps = predict_windows(self._learner.network, windows)
-        return score_windows(windows, maps, self._instances)
+        truth = np.stack([window.truth for window in windows])
+        loss = self._learner.loss(truth, np.stack(maps))
+        return score_windows(windows, maps, self._instances), loss
 
     def _save(
         self,

@@ -27,6 +27,7 @@ _DIVERGED = 10.0
 _RECOVERY = 2 ** (1 / 100)  # what a rollback took off the rate is back in 100 steps
 _WEIGHT_DECAY = 1e-4
 _CLIP = 1.0
+_SMALLEST = 1e-6
 
 
 class Learner:
@@ -48,11 +49,12 @@ class Learner:
         keras.utils.set_random_seed(config.seed)
         self.model = build_network(model) if start is None else start
         entry = catalog.find(catalog.LOSSES, config.loss, "loss")
+        self._loss = catalog.load(entry.function)
         self.model.compile(
             keras.optimizers.AdamW(
                 config.learning_rate, weight_decay=_WEIGHT_DECAY, global_clipnorm=_CLIP
             ),
-            catalog.load(entry.function),
+            self._loss,
             # XLA makes training on a CPU take 1.9 times as long.
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
@@ -77,6 +79,11 @@ class Learner:
         loss = float(np.asarray(self.model.train_on_batch(patches, truth)))
         self.step += 1
         return loss
+
+    def loss(self, truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
+        """Give the loss of predicted maps, which are probabilities."""
+        maps = np.clip(maps, _SMALLEST, 1 - _SMALLEST)
+        return float(np.mean(self._loss(truth, np.log(maps / (1 - maps)))))
 
     def divergence(self, loss: float) -> str:
         """Say why a loss means that the step went wrong; empty if it did not."""

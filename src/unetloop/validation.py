@@ -26,8 +26,6 @@ __all__ = ["Window", "cut_windows", "predict_windows", "score_windows"]
 
 _SIZE = 256
 _BATCH = 4
-_SMALLEST = 1e-6
-_DISTANCE_SHARE = 3.0
 
 
 @dataclass(frozen=True)
@@ -130,38 +128,14 @@ def score_windows(
     windows: Sequence[Window],
     maps: Sequence[NDArray[np.float32]],
     config: InstanceConfig,
-) -> tuple[float, float]:
-    """Score what a network predicts for the windows.
-
-    Returns
-    -------
-    score : float
-        Mean AP(0.5:0.95) by image, 0..1.
-    loss : float
-        The default loss, mean by image.
-    """
-    scores, losses = [], []
+) -> float:
+    """Score what a network predicts: mean AP(0.5:0.95) by image, 0..1."""
+    scores = []
     for window, predicted in zip(windows, maps, strict=True):
         labels = label_nuclei(predicted, config, window.diameter)
         result = evaluate_pair(window.labels, labels, valid=window.reviewed)
         scores.append(result.mean_ap)
-        losses.append(_loss(window.truth, predicted))
-    return float(np.mean(scores)), float(np.mean(losses))
-
-
-def _loss(truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
-    """Give the same value as `losses.foreground_and_distance`, of probabilities."""
-    probability = np.clip(maps[..., 0], _SMALLEST, 1 - _SMALLEST)
-    entropy = -(
-        truth[..., 0] * np.log(probability)
-        + (1 - truth[..., 0]) * np.log(1 - probability)
-    )
-    error = np.abs(maps[..., 1] - truth[..., 1])
-    return _mean(entropy, truth[..., 2]) + _DISTANCE_SHARE * _mean(error, truth[..., 3])
-
-
-def _mean(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    return float((values * weight).sum() / max(weight.sum(), 1.0))
+    return float(np.mean(scores))
 
 
 def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -75,6 +75,22 @@ def test_the_truth_has_the_least_loss(name: str) -> None:
     assert np.isfinite(np.asarray(loss(truth * 0, right * 100))).all()
 
 
+def test_a_lost_dip_costs_more_than_the_same_error_spread_out() -> None:
+    truth = np.ones((1, 16, 16, 4), np.float32)
+    truth[..., 1] = 0.8
+    truth[:, :, 8, 1] = 0.2  # between two nuclei that touch
+    lost, spread = truth[..., 1].copy(), truth[..., 1].copy()
+    lost[:, :, 8] += 0.6
+    spread += 0.6 / 16
+    loss = catalog.load(catalog.LOSSES["default"].function)
+    foreground = np.full_like(lost, 9.0)
+    losses = [
+        float(np.mean(loss(truth, np.stack([foreground, np.log(d / (1 - d))], -1))))
+        for d in (lost, spread)
+    ]
+    assert losses[0] > 2 * losses[1]
+
+
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(EngineError, match="choose from unet"):
         build_network(ModelConfig("nonesuch"))

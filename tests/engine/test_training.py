@@ -213,7 +213,7 @@ def test_early_stopping(
 ) -> None:
     scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01])
     monkeypatch.setattr(module, "_VALIDATION_SHARE", 1.0)
-    monkeypatch.setattr(module, "score_windows", lambda *_: (next(scores), 1.0))
+    monkeypatch.setattr(module, "score_windows", lambda *_: next(scores))
     config = _config(epochs=50, patience=2, val_fraction=0.25)
     events = list(train(images, tmp_path / "m", config, model=SMALL))
     done = events[-1]
