@@ -99,7 +99,7 @@ class TrainingConfig:
     steps_per_epoch: int = _option(100, "optimiser steps in one epoch")
     batch_size: int = _option(8, "patches in one step")
     patch_size: int = _option(128, "side of a patch, in pixels at the model's scale")
-    learning_rate: float = _option(2e-3, "highest learning rate")
+    learning_rate: float = _option(1.5e-3, "highest learning rate")
     loss: str = _option("default", "name of the loss")
     patience: int = _option(0, "epochs without progress before stopping; 0: never")
     diameter: float | None = _option(
