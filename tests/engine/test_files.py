@@ -1,6 +1,9 @@
+"""Which files are meant, which belong together, and labels on disk."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,87 +19,149 @@ from unetloop.files import (
 )
 from unetloop.images import open_image
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def numbers(*shape: int, dtype: str = "uint16") -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
 
 
-def _touch(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    return folder
+def test_find_images_sorts_and_skips(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "stack.zarr").mkdir()
+    for name in ("b.tif", "a.PNG", ".c.tif", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "deep" / "er" / "d.jpg").touch()
+    (tmp_path / ".hidden" / "e.tif").touch()
+    flat = [str(item.relative) for item in find_images([tmp_path])]
+    assert flat == ["a.PNG", "b.tif", "stack.zarr"]
+    deep = {item.relative for item in find_images([tmp_path], recursive=True)}
+    assert deep == {*map(Path, flat), Path("deep/er/d.jpg")}
+    twice = find_images([tmp_path / "b.tif", tmp_path])
+    assert len(twice) == 3
+    assert twice[0].relative == Path("b.tif")
 
 
-def test_images_are_found_sorted_without_hidden_ones(tmp_path: Path) -> None:
-    _touch(tmp_path, "b.tif", "a.PNG", ".c.tif", "d.txt", "sub/e.jpg")
-    assert [str(found.relative) for found in find_images([tmp_path])] == [
-        "a.PNG",
-        "b.tif",
-    ]
-    deep = find_images([tmp_path, tmp_path / "b.tif"], recursive=True)
-    assert [found.relative.as_posix() for found in deep] == [
-        "a.PNG",
-        "b.tif",
-        "sub/e.jpg",
-    ]
-    with pytest.raises(EngineError, match="no image here"):
-        find_images([_touch(tmp_path / "none", "x.txt")])
-    with pytest.raises(EngineError, match="no such file"):
-        find_images([tmp_path / "missing"])
+def test_find_images_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no such file or folder"):
+        find_images([tmp_path / "none"])
+    with pytest.raises(EngineError, match="--recursive"):
+        find_images([tmp_path])
 
 
-def test_pairs_and_what_has_no_partner(tmp_path: Path) -> None:
-    _touch(tmp_path / "i", "a.tif", "s/b.png", "c.tif")
-    _touch(tmp_path / "m", "a.png", "s/b.tif", "d.tif")
-    with pytest.raises(EngineError, match=r"c\.tif.*d\.tif"):
-        pair_by_stem(tmp_path / "i", tmp_path / "m")
-    (tmp_path / "i/c.tif").unlink()
-    (tmp_path / "m/d.tif").unlink()
-    pairs = pair_by_stem(tmp_path / "i", tmp_path / "m")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0,
+    reason="only a user who is not root can be denied a folder",
+)
+def test_a_folder_without_permission(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0)
+    try:
+        with pytest.raises(EngineError, match="can't be read"):
+            find_images([folder])
+    finally:
+        folder.chmod(0o700)
+
+
+def test_pairs_by_stem_and_lists_all_that_have_none(tmp_path: Path) -> None:
+    for name in ("images/a.png", "images/b.tif", "masks/a.tif", "masks/b.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    pairs = pair_by_stem(tmp_path / "images", tmp_path / "masks")
     assert [(pair.image.name, pair.mask.name) for pair in pairs] == [
-        ("a.tif", "a.png"),
-        ("b.png", "b.tif"),
+        ("a.png", "a.tif"),
+        ("b.tif", "b.tif"),
     ]
-    _touch(tmp_path / "m", "a.tif")
-    with pytest.raises(EngineError, match="same name"):
-        pair_by_stem(tmp_path / "i", tmp_path / "m")
+    (tmp_path / "images" / "lonely.tif").touch()
+    (tmp_path / "masks" / "alone.tif").touch()
+    with pytest.raises(EngineError, match=r"lonely\.tif.*alone\.tif"):
+        pair_by_stem(tmp_path / "images", tmp_path / "masks")
 
 
-@pytest.mark.parametrize("largest", [3, 65_535, 65_536, 2**31 - 1])
-def test_labels_come_back_with_their_pixel_size(tmp_path: Path, largest: int) -> None:
+def test_two_images_of_one_stem_are_refused(tmp_path: Path) -> None:
+    for name in ("images/a.png", "images/a.tif", "masks/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(EngineError, match="Two images have the same name"):
+        pair_by_stem(tmp_path / "images", tmp_path / "masks")
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("largest", "dtype", "imagej"),
+    [(3, "uint16", True), (65535, "uint16", True), (65536, "int32", False)],
+)
+def test_labels_round_trip_with_pixel_size(
+    tmp_path: Path, largest: int, dtype: str, imagej: bool
+) -> None:
     labels = np.zeros((20, 30), np.int32)
     labels[3:9, 4:8] = largest
-    path = tmp_path / "sub" / "a.tif"
+    path = tmp_path / "new" / "a.tif"
     write_labels(path, labels, (0.5, 0.25))
-    np.testing.assert_array_equal(read_labels(path), labels)
+    read = read_labels(path)
+    assert read.dtype == np.int32
+    np.testing.assert_array_equal(read, labels)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej == imagej
+        assert tiff.pages[0].dtype == np.dtype(dtype)
+        assert tiff.pages[0].compression == tifffile.COMPRESSION.ADOBE_DEFLATE
     with open_image(path) as image:
-        assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)
+        assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-4)
 
 
-def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
-    bad = {
-        "rgb": (np.zeros((5, 5, 3), np.uint8), "not colours"),
-        "half": (np.full((5, 5), 0.5, np.float32), "whole numbers"),
-        "nan": (np.full((5, 5), np.nan, np.float32), "whole numbers"),
-        "minus": (np.full((5, 5), -1, np.int16), "negative"),
-        "huge": (np.full((5, 5), 2**31, np.uint32), "32 bits"),
-        "stack": (np.zeros((2, 5, 5), np.uint16), "one plane"),
-    }
-    for name, (array, sentence) in bad.items():
-        photometric = "rgb" if name == "rgb" else "minisblack"
-        tifffile.imwrite(tmp_path / "a.tif", array, photometric=photometric)
-        with pytest.raises(EngineError, match=sentence):
-            read_labels(tmp_path / "a.tif")
+def test_labels_without_pixel_size_claim_none(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", numbers(4, 4))
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.info.pixel_size is None
 
 
-def test_writing_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(path) as fresh:  # noqa: PT012
-        fresh.write_text("ne")
-        raise OSError("full")
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+def test_labels_of_a_stack_are_read_by_plane(tmp_path: Path) -> None:
+    labels = numbers(3, 4, 5)
+    write_labels(tmp_path / "a.tif", labels, axes="ZYX")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif", 1), labels[1])
+    with pytest.raises(EngineError, match="one plane"):
+        read_labels(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.full((4, 4), 0.5, np.float32), "whole numbers"),
+        (np.full((4, 4), np.nan, np.float32), "whole numbers"),
+        (np.full((4, 4), np.inf, np.float32), "fit into 32 bits"),
+        (np.full((4, 4), -1, np.int16), "negative"),
+        (np.full((4, 4), 2**31, np.uint32), "fit into 32 bits"),
+        (np.zeros((4, 4, 3), np.uint8), "not colours"),
+    ],
+)
+def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, sentence: str) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="rgb" if values.ndim == 3 else None
+    )
+    with pytest.raises(EngineError, match=sentence):
+        read_labels(tmp_path / "a.tif")
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write_labels(path, np.ones((4, 4), np.int32))
+
+    def broken() -> None:
+        with replacing(path) as fresh:
+            fresh.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken()
+    assert read_labels(path).tolist() == np.ones((4, 4), int).tolist()
+    assert [item.name for item in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_labels_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="could not be written"):
+        write_labels(tmp_path / "file" / "a.tif", np.ones((4, 4), np.int32))
 
 
 def test_large_labels_are_written_tile_by_tile(
@@ -120,3 +185,14 @@ def test_an_image_is_paired_whatever_its_suffixes(tmp_path: Path, name: str) -> 
     mask.touch()
     (pair,) = pair_by_stem(image.parent, mask.parent)
     assert (pair.image, pair.mask) == (image, mask)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.full((3, 3), -1), np.full((3, 3), 2**32 + 5), np.full((3, 3), 1.7)]
+)
+def test_labels_that_would_not_come_back_are_refused(
+    tmp_path: Path, labels: np.ndarray
+) -> None:
+    with pytest.raises(EngineError, match="whole numbers from 0"):
+        write_labels(tmp_path / "a.tif", labels)
+    assert list(tmp_path.iterdir()) == []
