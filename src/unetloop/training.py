@@ -375,7 +375,7 @@ class Training:
             scores={} if score is None else {"mean_ap": float(score)},
             started_from=self.start.weights_hash if self.start else None,
         )
-        save_model(learner.model, card, self.out, quick=quick)
+        save_model(learner.averaged, card, self.out, quick=quick)
         self._best = _Best(score, epoch, saved=True)
         return ModelSaved(path=self.out, step=learner.step, score=score)
 

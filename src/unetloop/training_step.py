@@ -24,6 +24,9 @@ __all__ = ["Learner"]
 _SNAPSHOT_STEPS = 25
 _WINDOW = 100
 _DIVERGED = 10.0
+_PATIENCE = 5  # a single bad batch, or the overshoot of the first steps, passes by
+_AVERAGE_STEPS = 10
+_AVERAGE_DECAY = 0.9
 _RECOVERY = 2 ** (1 / 100)  # what a rollback took off the rate is back in 100 steps
 _WEIGHT_DECAY = 1e-4
 _CLIP = 1.0
@@ -32,6 +35,11 @@ _SMALLEST = 1e-6
 
 class Learner:
     """A network with its optimiser (AdamW, clipped by the global norm).
+
+    What is predicted with, scored and saved is ``averaged``: the exponential
+    moving average of the weights (Polyak and Juditsky 1992), over about the last
+    hundred steps. It is better than the weights of any one step while the
+    learning rate is high.
 
     Parameters
     ----------
@@ -48,6 +56,8 @@ class Learner:
     ) -> None:
         keras.utils.set_random_seed(config.seed)
         self.model = build_network(model) if start is None else start
+        self.averaged = keras.models.clone_model(self.model)
+        self.averaged.set_weights(self.model.get_weights())
         entry = catalog.find(catalog.LOSSES, config.loss, "loss")
         self._loss = catalog.load(entry.function)
         self.model.compile(
@@ -59,11 +69,12 @@ class Learner:
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         self.model.optimizer.build(self.model.trainable_variables)
-        self.network = KerasNetwork(self.model)
+        self.network = KerasNetwork(self.averaged)
         self.step = 0
         self.rate = config.learning_rate
         self.rate_factor = 1.0
         self._losses: deque[float] = deque(maxlen=_WINDOW)
+        self._high_losses = 0
         self._snapshot = (self.step, self.everything())
 
     def set_rate(self, rate: float) -> None:
@@ -78,6 +89,8 @@ class Learner:
         self.model.reset_metrics()
         loss = float(np.asarray(self.model.train_on_batch(patches, truth)))
         self.step += 1
+        if self.step % _AVERAGE_STEPS == 0:
+            self._average()
         return loss
 
     def loss(self, truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
@@ -90,7 +103,9 @@ class Learner:
         if not np.isfinite(loss):
             return "the loss is not a number"
         if len(self._losses) >= 10 and loss > _DIVERGED * np.median(self._losses) + 1:
-            return f"the loss jumped to {loss:.3g}"
+            self._high_losses += 1
+            return f"the loss rose to {loss:.3g}" * (self._high_losses >= _PATIENCE)
+        self._high_losses = 0
         self._losses.append(loss)
         self.rate_factor = min(1.0, self.rate_factor * _RECOVERY)
         if self.step % _SNAPSHOT_STEPS == 0:
@@ -109,6 +124,7 @@ class Learner:
         steps bring the rate back little by little.
         """
         self.restore_all(self._snapshot[1])
+        self._high_losses = 0
         if lower_rate:
             self.rate_factor /= 2
             self.rate /= 2
@@ -126,8 +142,18 @@ class Learner:
             variable.assign(array)
 
     def load_best(self, folder: Path) -> None:
-        """Take the weights of a saved model folder."""
-        self.model.set_weights(load_weights(open_model(folder)).get_weights())
+        """Take the averaged weights of a saved model folder."""
+        self.averaged.set_weights(load_weights(open_model(folder)).get_weights())
+
+    def _average(self) -> None:
+        # At first the average forgets faster, or the random weights would last.
+        updates = self.step // _AVERAGE_STEPS
+        decay = min(_AVERAGE_DECAY, updates / (updates + 10))
+        for mean, weight in zip(
+            self.averaged.variables, self.model.variables, strict=True
+        ):
+            mean.assign(decay * mean + (1 - decay) * weight)
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        optimizer = self.model.optimizer.variables
+        return [*self.model.variables, *optimizer, *self.averaged.variables]

@@ -44,6 +44,7 @@ class Client:
             event = json.loads(line)
             if event["event"] in kinds and job in (None, event["job"]):
                 return dict(event)
+            assert event["event"] != "Failed" or event["job"] != job, event
         raise AssertionError("the engine went away")
 
 

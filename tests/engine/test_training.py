@@ -191,6 +191,29 @@ def test_the_rate_comes_back_after_a_rollback() -> None:
     assert learner.rate_factor == 1.0
 
 
+def test_one_bad_batch_is_no_divergence() -> None:
+    learner = Learner(SMALL, _config())
+    learner.step = 1  # no snapshots
+    for loss in [1.0] * 20 + [50.0] * 4 + [1.0] + [50.0] * 4:
+        assert learner.divergence(loss) == ""
+    assert "rose to 50" in learner.divergence(50.0)
+
+
+def test_what_is_predicted_with_is_the_average_of_the_last_steps() -> None:
+    learner = Learner(SMALL, _config(learning_rate=0.05))
+    rng = np.random.default_rng(0)
+    patches = rng.random((2, 64, 64, 1), np.float32)
+    truth = rng.random((2, 64, 64, 4), np.float32)
+    for _ in range(200):
+        learner.train_step(patches, truth)
+    last = [np.asarray(weight) for weight in learner.model.get_weights()]
+    mean = [np.asarray(weight) for weight in learner.averaged.get_weights()]
+    assert all(np.isfinite(weight).all() for weight in mean)
+    distance = sum(float(np.abs(a - b).sum()) for a, b in zip(last, mean, strict=True))
+    size = sum(float(np.abs(weight).sum()) for weight in last)
+    assert 0 < distance < 0.5 * size
+
+
 def test_memory_that_runs_out_halves_the_batch(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
