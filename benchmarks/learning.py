@@ -105,7 +105,7 @@ def run(data: Path, nuclei: int, minutes: float, seed: int) -> list[dict[str, ob
         seconds = time.monotonic() - began
         subprocess.run(
             [
-                *(*unetloop, "predict", data / "val/images", "--flips"),
+                *(*unetloop, "predict", data / "val/images"),
                 *("--model", folder / "model", "--out", folder / "out"),
             ],
             check=True,

@@ -155,7 +155,7 @@ class InstanceConfig:
         0.1, "smallest nucleus, as a share of a typical nucleus's area"
     )
     min_certainty: float = _option(
-        0.9, "smallest mean probability of a nucleus; 0: show all"
+        0.8, "smallest mean probability of a nucleus; 0: show all"
     )
 
     def __post_init__(self) -> None:

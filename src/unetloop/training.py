@@ -49,7 +49,6 @@ __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
 _LOWEST_RATE_FACTOR = 2.0**-10
-_FIT_IMAGES = 16
 _VALIDATION_SHARE = 0.08
 
 
@@ -195,19 +194,14 @@ class Training:
         yield from cut_windows(
             held_out, self.model, self.diameter, config, windows.append
         )
-        learned: list[Window] = []
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
-            some = train_images[:: max(1, len(train_images) // _FIT_IMAGES)]
-            yield from cut_windows(
-                some, self.model, self.diameter, config, learned.append
-            )
         yield Notice(text="Starting the network.")
         self._made = self._make_learner()
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
         stopped = yield from self._loop(planes, windows, train_images, identity)
-        yield from self._finish(windows, learned, train_images, stopped)
+        yield from self._finish(windows, train_images, stopped)
 
     def _make_learner(self) -> Learner:
         start = None if self.start is None else load_weights(self.start)
@@ -318,7 +312,6 @@ class Training:
     def _finish(
         self,
         windows: list[Window],
-        learned: list[Window],
         images: Sequence[TrainingImage],
         stopped: str,
     ) -> Iterator[Event]:
@@ -329,12 +322,10 @@ class Training:
         if score is not None and best is not None and score < best:
             learner.load_best(self.out)
             kept = self._best.epoch
-        # Images that were learned from still tell whether nuclei come out too large.
-        if fitted := windows or learned:
-            yield Notice(text="Fitting the thresholds.")
-            maps = predict_windows(learner.network, fitted)
-            self._instances, fitted_score = fit_instances(fitted, maps, self._instances)
-            score = fitted_score if windows else None
+        if windows:
+            yield Notice(text="Fitting the thresholds to the images held out.")
+            maps = predict_windows(learner.network, windows)
+            self._instances, score = fit_instances(windows, maps, self._instances)
         yield self._save(images, score, kept, quick=True)
         remove_state(self.out)
         yield TrainingDone(
