@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_instances"]
 
 _THRESHOLDS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7)
+_FEW = 4
 _CERTAINTIES = (0.0, 0.7, 0.8, 0.85, 0.9, 0.93)
 
 
@@ -32,8 +33,7 @@ def fit_instances(
 ) -> tuple[InstanceConfig, float]:
     """Choose the threshold and the smallest certainty that score best.
 
-    Another setting than the default must be better by more than the standard
-    error of the difference, by image: few images can't decide, and don't.
+    Fewer than four images can't decide, and don't.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def fit_instances(
     maps : sequence of array
         What the network predicts for each.
     default : InstanceConfig
-        Kept where nothing is clearly better; brings all that is not fitted.
+        Kept where nothing is better; brings all that is not fitted.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def fit_instances(
     usual = scores[:, settings.index((default.threshold, default.min_certainty))]
     best = int(scores.mean(0).argmax())
     gain = scores[:, best] - usual
-    if len(gain) < 2 or gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
+    if len(windows) < _FEW or gain.mean() <= 0:
         return default, float(usual.mean())
     threshold, certainty = settings[best]
     config = replace(default, threshold=threshold, min_certainty=certainty)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
+_CLEARLY = 0.03
 _LOWEST_RATE_FACTOR = 2.0**-10
 _VALIDATION_SHARE = 0.08
 
@@ -317,15 +318,22 @@ class Training:
     ) -> Iterator[Event]:
         learner = self._learner
         epoch = learner.step // self.config.steps_per_epoch
-        score, kept = (self._score(windows)[0] if windows else None), epoch
-        best = self._best.score
-        if score is not None and best is not None and score < best:
-            learner.load_best(self.out)
-            kept = self._best.epoch
+        score, kept = None, epoch
         if windows:
             yield Notice(text="Fitting the thresholds to the images held out.")
+            usual = self._instances
             maps = predict_windows(learner.network, windows)
-            self._instances, score = fit_instances(windows, maps, self._instances)
+            self._instances, score = fit_instances(windows, maps, usual)
+            best = self._best.score
+            last = score_windows(windows, maps, usual) if best is not None else 0.0
+            # The last steps, at the lowest rate, are the better bet; few images
+            # must say clearly that an earlier epoch was better.
+            lead = 0.0 if stopped == "early" else _CLEARLY
+            if best is not None and best > last + lead:
+                learner.load_best(self.out)
+                kept = self._best.epoch
+                maps = predict_windows(learner.network, windows)
+                self._instances, score = fit_instances(windows, maps, usual)
         yield self._save(images, score, kept, quick=True)
         remove_state(self.out)
         yield TrainingDone(
