@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -285,8 +285,6 @@ def _result(generator: Generator[float, None, Any]) -> Any:
 
 
 def _without_flips(config: PredictionConfig) -> PredictionConfig:
-    from dataclasses import replace
-
     return replace(config, flips=False)
 
 
