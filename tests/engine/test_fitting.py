@@ -66,7 +66,7 @@ def test_doubtful_nuclei_are_left_out_if_they_are_wrong() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_one_image_decides_nothing_and_what_is_no_better_changes_nothing(count: int) -> None:
+def test_one_image_or_no_gain_changes_nothing(count: int) -> None:
     windows = _windows(count)
     rim = 0.63 if count == 1 else 0.02
     maps = [_swollen(window, rim) for window in windows]
