@@ -144,7 +144,7 @@ class TrainingConfig:
 class InstanceConfig:
     """How network maps become numbered nuclei."""
 
-    threshold: float = _option(0.6, "probability above which a pixel is nucleus")
+    threshold: float = _option(0.55, "probability above which a pixel is nucleus")
     seed_threshold: float = _option(
         0.3, "distance map above which a nucleus has its core"
     )
@@ -155,7 +155,7 @@ class InstanceConfig:
         0.1, "smallest nucleus, as a share of a typical nucleus's area"
     )
     min_certainty: float = _option(
-        0.8, "smallest mean probability of a nucleus; 0: show all"
+        0.85, "smallest mean probability of a nucleus; 0: show all"
     )
 
     def __post_init__(self) -> None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_instances"]
 
-_THRESHOLDS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7)
+_THRESHOLDS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+_CERTAINTIES = (0.0, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95)
 _FEW = 4
-_CERTAINTIES = (0.0, 0.7, 0.8, 0.85, 0.9, 0.93)
 
 
 def fit_instances(
@@ -31,9 +31,10 @@ def fit_instances(
     maps: Sequence[NDArray[np.floating]],
     default: InstanceConfig,
 ) -> tuple[InstanceConfig, float]:
-    """Choose the threshold and the smallest certainty that score best.
+    """Choose the threshold and the smallest certainty that surely score best.
 
-    Fewer than four images can't decide, and don't.
+    What counts is the gain over the default, less its standard error: a few
+    images that gain by chance choose nothing. Fewer than four can't decide.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def fit_instances(
     maps : sequence of array
         What the network predicts for each.
     default : InstanceConfig
-        Kept where nothing is better; brings all that is not fitted.
+        Kept where nothing is surely better; brings all that is not fitted.
 
     Returns
     -------
@@ -61,9 +62,12 @@ def fit_instances(
         ]
     ).reshape(len(windows), len(settings))
     usual = scores[:, settings.index((default.threshold, default.min_certainty))]
-    best = int(scores.mean(0).argmax())
-    gain = scores[:, best] - usual
-    if len(windows) < _FEW or gain.mean() <= 0:
+    if len(windows) < _FEW:
+        return default, float(usual.mean())
+    gains = scores - usual[:, None]
+    sure = gains.mean(0) - gains.std(0, ddof=1) / np.sqrt(len(windows))
+    best = int(sure.argmax())
+    if sure[best] <= 0:
         return default, float(usual.mean())
     threshold, certainty = settings[best]
     config = replace(default, threshold=threshold, min_certainty=certainty)
