@@ -1,0 +1,191 @@
+"""What the loop knows now: frozen dataclasses that panels show, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Curve", "ImageRow", "Learning", "LoopState", "Reading", "Shown"]
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One line of the list of images.
+
+    Parameters
+    ----------
+    id, name : str
+        The project's identifier, and what people call the file.
+    state : str
+        ``"untouched"``, ``"proposed"`` (predicted, nobody looked), ``"in work"``
+        (something is reviewed), ``"done"`` (all is), ``"locked"`` (for scoring
+        only) or ``"missing"`` (the file is away).
+    planes : int
+        Planes of a stack or movie; 1 for a plain image.
+    nuclei : int
+        Nuclei on the planes that were seen; -1 while not known.
+    reviewed : int
+        How many of them are reviewed.
+    thumbnail : array of uint8, optional
+        (rows, columns), at most 64 × 64.
+    """
+
+    id: str
+    name: str
+    state: str = "untouched"
+    planes: int = 1
+    nuclei: int = -1
+    reviewed: int = 0
+    thumbnail: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the image on the screen is read; what was guessed can be changed.
+
+    Parameters
+    ----------
+    axes : str
+        As in the file, of ``TCZYXS``.
+    dtype : str
+        Of its pixels.
+    channel_names : tuple of str
+        Channels to choose from.
+    channel : str
+        Number or name of the one with the nuclei.
+    pixel_size : float, optional
+        In micrometres.
+    diameter : float, optional
+        Of a nucleus, in pixels; None: estimated at each prediction.
+    diameter_found : float, optional
+        What the last prediction estimated, in pixels.
+    """
+
+    axes: str
+    dtype: str
+    channel_names: tuple[str, ...]
+    channel: str
+    pixel_size: float | None = None
+    diameter: float | None = None
+    diameter_found: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Loss and score of a training so far, one value an epoch."""
+
+    steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+    scores: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What training does.
+
+    Parameters
+    ----------
+    phase : str
+        ``"idle"``, ``"starting"``, ``"running"``, ``"paused"`` or ``"stopping"``.
+    sentence : str
+        What is happening, in plain words.
+    fraction : float
+        How much is done, 0..1.
+    seconds_left : float, optional
+        Time to go.
+    curve : Curve
+        Of the run that is under way, or the last one.
+    automatic : bool
+        Whether training starts by itself after enough corrections.
+    can_start : str
+        Empty if it can be started, else the sentence why not.
+    """
+
+    phase: str = "idle"
+    sentence: str = ""
+    fraction: float = 0.0
+    seconds_left: float | None = None
+    curve: Curve = field(default_factory=Curve)
+    automatic: bool = True
+    can_start: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How masks are shown and made from the maps.
+
+    Parameters
+    ----------
+    outlines : bool
+        Outlines instead of filled nuclei.
+    threshold : float
+        Probability above which a pixel is nucleus.
+    min_size : float
+        Smallest nucleus, as a share of a typical nucleus's area.
+    """
+
+    outlines: bool = True
+    threshold: float = 0.55
+    min_size: float = 0.1
+
+
+@dataclass(frozen=True)
+class LoopState:
+    """All of it.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The project's; None while no images are open.
+    images : tuple of ImageRow
+        The list.
+    current : str
+        Id of the image on the screen; empty: none.
+    plane : int
+        Its plane on the screen.
+    reading : Reading, optional
+        Of the image on the screen.
+    learning : Learning
+        What training does.
+    shown : Shown
+        How masks are shown.
+    model : str
+        Name of the model that predicts.
+    models : tuple of str
+        Names of all that can be chosen, the best first.
+    device : str
+        What the engine runs on; empty while it starts.
+    field_seconds : float, optional
+        What the last prediction of the field in view took.
+    saved : str
+        When the last correction was stored, in words; empty: nothing yet.
+    busy : str
+        What is being done right now for the field in view; empty: nothing.
+    problem : str
+        What is wrong and what to do; empty: nothing is.
+    can_undo, can_redo : bool
+        Whether there is something to.
+    """
+
+    folder: Path | None = None
+    images: tuple[ImageRow, ...] = ()
+    current: str = ""
+    plane: int = 0
+    reading: Reading | None = None
+    learning: Learning = field(default_factory=Learning)
+    shown: Shown = field(default_factory=Shown)
+    model: str = "nuclei"
+    models: tuple[str, ...] = ("nuclei",)
+    device: str = ""
+    field_seconds: float | None = None
+    saved: str = ""
+    busy: str = ""
+    problem: str = ""
+    can_undo: bool = False
+    can_redo: bool = False
