@@ -40,15 +40,21 @@ class NormalizationConfig:
     """How intensities become numbers near 0..1: by percentiles of the plane.
 
     ``(plane - p_low) / (p_high - p_low)``, each channel by itself, percentiles
-    over the whole plane.
+    over the whole plane. Where nuclei are dark, as in stained tissue, the plane is
+    inverted: 100 - low becomes 0 and 100 - high becomes 1.
     """
 
     low: float = _option(1.0, "percentile that becomes 0")
     high: float = _option(99.8, "percentile that becomes 1")
+    nuclei: str = _option(
+        "bright", "bright or dark on their background, or either: plane by plane"
+    )
 
     def __post_init__(self) -> None:
         _check(0 <= self.low < 100, "low", self.low, "from 0 to below 100")
         _check(self.low < self.high <= 100, "high", self.high, "above low, at most 100")
+        kinds = ("bright", "dark", "either")
+        _check(self.nuclei in kinds, "nuclei", self.nuclei, "bright, dark or either")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ _READER_PLUGINS = {
     ".dv": "bioio-dv",
     ".sldy": "bioio-sldy",
 }
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,8 @@ class Image:
             ``time * slices + slice``.
         channels : sequence of int
             Which channels, in this order. The single channel -1 of an RGB
-            image is its luminance (ITU-R BT.601), as float32.
+            image is the mean of its colours, as float32: a stain that is saved as
+            pure blue would all but vanish in its luminance.
         box : tuple of int, optional
             First row, first column, and the row and column behind the last.
 
@@ -192,7 +192,7 @@ class Image:
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         if gray:
-            return pixels[..., :3].astype(np.float32) @ _LUMINANCE[:, None]
+            return pixels[..., :3].mean(-1, np.float32, keepdims=True)
         return pixels[..., list(wanted)]
 
     def close(self) -> None:
@@ -291,7 +291,7 @@ def resolve_channels(
     info : ImageInfo
         The image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas. None: the luminance of
+        Numbers from 0, or names, separated by commas. None: the mean of
         RGB for a network that sees one channel, else the first ones.
     count : int
         Channels that the network sees.

@@ -39,13 +39,16 @@ def intensity_limits(
         than four million pixels, an even grid of about that many is taken.
         NaN and infinite pixels are left out.
     config : NormalizationConfig
-        The two percentiles.
+        The two percentiles, and whether nuclei are bright or dark. Where they
+        may be either, the background is taken to be the larger part: an
+        intensity distribution with its tail to the dark has dark nuclei.
 
     Returns
     -------
     array of float32
-        (2, channels): low and high limit of each channel; high is above low
-        even where a plane is constant.
+        (2, channels): intensities of 0 and of 1 in each channel. They differ
+        even where a plane is constant; the first is the higher one where
+        nuclei are dark.
     """
     step = max(
         1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
@@ -61,11 +64,23 @@ def intensity_limits(
             continue
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
-        low, high = np.percentile(values, (config.low, config.high))
-        if not high > low:  # sparse bright spots, or a constant plane
-            high = max(float(values.max()), low)
-        limits[:, channel] = low, high if high > low else low + 1
+        if config.nuclei == "dark" or (config.nuclei == "either" and _dark(values)):
+            shares = 100 - config.low, 100 - config.high
+            furthest = float(values.min())
+        else:
+            shares = config.low, config.high
+            furthest = float(values.max())
+        zero, one = np.percentile(values, shares)
+        if zero == one:  # few sparse spots, or a constant plane
+            one = furthest if furthest != zero else zero + max(1, abs(zero))
+        limits[:, channel] = zero, one
     return limits
+
+
+def _dark(values: NDArray[Any]) -> bool:
+    """Whether the tail of a distribution points to the dark."""
+    low, middle, high = np.percentile(values, (1, 50, 99))
+    return bool(middle - low > high - middle)
 
 
 def normalize(pixels: NDArray[Any], limits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,6 +25,26 @@ def test_limits_become_0_and_1(dtype: str) -> None:
     np.testing.assert_allclose(result[..., 0], [[0, 0.1], [0.2, 1]], atol=1e-6)
 
 
+def test_dark_nuclei_become_bright() -> None:
+    pixels = np.full((40, 40, 2), 200, np.uint8)
+    pixels[:10, :20] = 50
+    pixels[..., 1] = 250 - pixels[..., 1]
+    either = NormalizationConfig(nuclei="either")
+    result = normalize(pixels, intensity_limits(pixels, either))
+    for channel in (0, 1):  # dark on bright, and bright on dark
+        np.testing.assert_allclose(result[:10, :20, channel], 1, atol=1e-6)
+        np.testing.assert_allclose(result[10:, :, channel], 0, atol=1e-6)
+    dark = intensity_limits(pixels, NormalizationConfig(nuclei="dark"))
+    np.testing.assert_array_equal(dark, [[200, 200], [50, 50]])
+
+
+@pytest.mark.parametrize("value", [0.0, 1e30, -1e30])
+def test_a_constant_plane_of_any_size_is_finite(value: float) -> None:
+    pixels = np.full((8, 8, 1), value)
+    limits = intensity_limits(pixels, NormalizationConfig(nuclei="either"))
+    assert (normalize(pixels, limits) == 0).all()
+
+
 def test_nan_and_infinity_harm_nothing() -> None:
     pixels = np.array([[0, 1, np.nan, np.inf, -np.inf]])[..., None]
     result = normalize(pixels, intensity_limits(pixels, CONFIG))
