@@ -5,11 +5,13 @@ journal, an SQLite file with full synchronisation, before `Journal.record`
 returns; the TIFF files are snapshots that `Journal.flush` brings up to date.
 State = snapshot + what was done, undone or redone since (its tick is later);
 applying that twice changes nothing, so a crash between the two is harmless.
+Threads may share a journal: a viewer flushes and reads ahead in the background.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 import zlib
 from collections import Counter
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.proposals import place_proposals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +100,12 @@ class Journal:
         self._project = project
         self._planes: dict[tuple[str, int, str], NDArray[Any]] = {}
         self._changed: set[tuple[str, int, str]] = set()
+        self._lock = threading.RLock()
+        self._flushing = threading.Lock()
         with _spoken(project):
-            self._base = sqlite3.connect(project.journal_path, isolation_level=None)
+            self._base = sqlite3.connect(
+                project.journal_path, isolation_level=None, check_same_thread=False
+            )
             self._base.execute("PRAGMA journal_mode=DELETE")
             self._base.execute("PRAGMA synchronous=FULL")
             self._base.executescript(_SCHEMA)
@@ -112,7 +119,8 @@ class Journal:
             (rows, columns), int32 for ``"segmentation"``, uint8 for
             ``"review"``; a copy.
         """
-        return self._plane(image.id, plane, array).copy()
+        with self._lock:
+            return self._plane(image.id, plane, array).copy()
 
     def record(self, action: str, edits: list[Edit]) -> int:
         """Write what one action of the user changed; it is safe on return.
@@ -131,6 +139,10 @@ class Journal:
         """
         for edit in edits:
             self._check(edit)
+        with self._lock:
+            return self._record(action, edits)
+
+    def _record(self, action: str, edits: list[Edit]) -> int:
         with _spoken(self._project):
             self._base.execute("BEGIN IMMEDIATE")
             try:
@@ -163,6 +175,7 @@ class Journal:
         plane: int,
         corner: tuple[int, int],
         labels: NDArray[np.int32],
+        core: tuple[int, int, int, int] | None = None,
     ) -> NDArray[np.int32]:
         """Put proposals where nobody has looked; what is reviewed stays as it is.
 
@@ -175,6 +188,11 @@ class Journal:
         labels : array of int32
             (rows, columns): 0 background, 1..N proposed nuclei. They get
             numbers of their own, and are clipped at what is reviewed.
+        core : tuple of int, optional
+            The part of ``labels`` that is not margin: first row, first column,
+            and the row and column behind the last; see
+            `proposals.place_proposals`. None: all of it, and whatever was
+            proposed before is replaced.
 
         Returns
         -------
@@ -182,8 +200,19 @@ class Journal:
             The rectangle as it is now. It is not an edit of the user, and is
             not undone; `flush` stores it.
         """
-        segmentation = self._plane(image.id, plane, "segmentation")
-        review = self._plane(image.id, plane, "review")
+        with self._lock:
+            return self._write_prediction(image.id, plane, corner, labels, core)
+
+    def _write_prediction(
+        self,
+        image: str,
+        plane: int,
+        corner: tuple[int, int],
+        labels: NDArray[np.int32],
+        core: tuple[int, int, int, int] | None,
+    ) -> NDArray[np.int32]:
+        segmentation = self._plane(image, plane, "segmentation")
+        review = self._plane(image, plane, "review")
         window = (
             slice(corner[0], corner[0] + labels.shape[0]),
             slice(corner[1], corner[1] + labels.shape[1]),
@@ -195,28 +224,55 @@ class Journal:
                 corner=corner,
                 shape=labels.shape,
             )
-        free = seen != 1
         # Numbers above all that exist: nuclei that reach out of the window stay.
         first = int(segmentation.max(initial=0))
-        place[free] = np.where(labels > 0, labels + first, 0)[free]
-        self._changed.add((image.id, plane, "segmentation"))
+        if core is not None:
+            place[:] = place_proposals(place, seen, labels, core, first)
+        else:
+            free = seen != 1
+            place[free] = np.where(labels > 0, labels + first, 0)[free]
+        self._changed.add((image, plane, "segmentation"))
         return place.copy()
 
     def flush(self) -> None:
         """Write the arrays that changed to their TIFF files."""
-        for key in sorted(self._changed):
-            name, plane, array = key
-            image = self._project.image(name)
-            if array == "review":
-                self._project.write_review(image, plane, self._planes[key])
-            else:
-                self._project.write_segmentation(image, plane, self._planes[key])
-            with _spoken(self._project):
-                self._base.execute(
-                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
-                    (*key, self._next_tick()),
-                )
-            self._changed.discard(key)
+        with self._flushing:
+            with self._lock:
+                # Later edits get a later tick, and are applied to the snapshot.
+                tick = self._next_tick() - 1
+                changed = {key: self._planes[key].copy() for key in self._changed}
+                self._changed.clear()
+            try:
+                for key in sorted(changed):
+                    self._store(key, changed[key], tick)
+                    del changed[key]
+            finally:
+                with self._lock:
+                    self._changed |= set(changed)
+
+    def _store(
+        self, key: tuple[str, int, str], values: NDArray[Any], tick: int
+    ) -> None:
+        name, plane, array = key
+        image = self._project.image(name)
+        if array == "review":
+            self._project.write_review(image, plane, values)
+        else:
+            self._project.write_segmentation(image, plane, values)
+        with self._lock, _spoken(self._project):
+            self._base.execute(
+                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (*key, tick)
+            )
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._query("SELECT 1 FROM edits WHERE undone = 0 LIMIT 1", ()))
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._query("SELECT 1 FROM edits WHERE undone = 1 LIMIT 1", ()))
 
     def ledger(self) -> dict[str, int]:
         """Count the steps by action; undone ones do not count."""
@@ -313,9 +369,11 @@ class Journal:
         )
 
     def _move(self, which: str, undone: int) -> list[Edit]:
-        ((step,),) = self._query(which, ())
-        if step is None:
-            return []
+        with self._lock:
+            ((step,),) = self._query(which, ())
+            return [] if step is None else self._move_step(int(step), undone)
+
+    def _move_step(self, step: int, undone: int) -> list[Edit]:
         order = "DESC" if undone else "ASC"
         rows = list(
             self._query(
@@ -335,7 +393,11 @@ class Journal:
         return edits
 
     def _query(self, text: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with _spoken(self._project), closing(self._base.execute(text, values)) as rows:
+        with (
+            self._lock,
+            _spoken(self._project),
+            closing(self._base.execute(text, values)) as rows,
+        ):
             return list(rows)
 
 

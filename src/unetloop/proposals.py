@@ -1,0 +1,91 @@
+"""Where a new prediction of a field meets what is there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["place_proposals"]
+
+_RIGHT = 1
+_MOST_NUMBERS = 1 << 22
+
+
+def place_proposals(
+    segmentation: NDArray[np.int32],
+    review: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    core: tuple[int, int, int, int],
+    first: int,
+) -> NDArray[np.int32]:
+    """Put the nuclei of a predicted field among those of the fields beside it.
+
+    A field is predicted with a margin round its core. A nucleus belongs to the
+    field in whose core its larger part lies, and is written whole, so that
+    fields side by side cut none and double none. What is reviewed stays; a new
+    nucleus is left out where most of it is reviewed or belongs to others.
+
+    Parameters
+    ----------
+    segmentation : array of int32
+        (rows, columns) of the field with its margin, as it is.
+    review : array of uint8
+        The same size: 1 is right and stays.
+    labels : array of int32
+        The same size: 0 background, 1..N predicted nuclei.
+    core : tuple of int
+        First row, first column, and the row and column behind the last, within
+        the arrays.
+    first : int
+        New nuclei get numbers above this one.
+
+    Returns
+    -------
+    array of int32
+        (rows, columns): what the field becomes.
+    """
+    reviewed = review == _RIGHT
+    old = np.where(reviewed, 0, segmentation)
+    compact = _compact(old)
+    ours = _mostly_in(compact, core, int(compact.max(initial=0)) + 1)
+    result = segmentation.copy()
+    result[ours[compact] & ~reviewed] = 0
+    new = _mostly_in(labels, core, int(labels.max(initial=0)) + 1)
+    free = ~reviewed & (result == 0)
+    areas = np.bincount(labels.ravel(), minlength=len(new))
+    room = np.bincount(labels[free], minlength=len(new))
+    new &= room * 2 >= areas
+    new[0] = False
+    kept = np.zeros(len(new), np.int32)
+    kept[new] = np.arange(first + 1, first + 1 + int(new.sum()), dtype=np.int32)
+    written = kept[labels]
+    return np.where(free & (written > 0), written, result).astype(np.int32)
+
+
+def _compact(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give labels numbers low enough to be counted; 0 stays 0."""
+    inside = labels > 0
+    if not inside.any():
+        return labels
+    lowest, highest = int(labels[inside].min()), int(labels.max())
+    if highest - lowest < _MOST_NUMBERS:
+        return np.where(inside, labels - (lowest - 1), 0).astype(np.int32)
+    result = np.zeros_like(labels)
+    result[inside] = np.unique(labels[inside], return_inverse=True)[1] + 1
+    return result
+
+
+def _mostly_in(
+    labels: NDArray[np.int32], core: tuple[int, int, int, int], count: int
+) -> NDArray[np.bool_]:
+    """Say of each number whether its larger part lies in the core; not of 0."""
+    areas = np.bincount(labels.ravel(), minlength=count)
+    part = labels[core[0] : core[2], core[1] : core[3]]
+    within = np.bincount(part.ravel(), minlength=count)
+    result: NDArray[np.bool_] = within * 2 >= np.maximum(areas, 1)
+    result[0] = False
+    return result

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unetloop.proposals import place_proposals
+
+CORE = (0, 0, 20, 20)
+
+
+def _plane(*nuclei: tuple[int, slice, slice]) -> np.ndarray:
+    plane = np.zeros((20, 30), np.int32)
+    for number, rows, columns in nuclei:
+        plane[rows, columns] = number
+    return plane
+
+
+def _nobody() -> np.ndarray:
+    return np.zeros((20, 30), np.uint8)
+
+
+def test_a_nucleus_on_the_seam_is_written_whole_by_one_field_only() -> None:
+    left = _plane((1, slice(2, 8), slice(15, 24)))  # 5 of 9 columns in the core
+    right = _plane((1, slice(12, 18), slice(17, 26)))  # 3 of 9
+    both = left + 2 * (right > 0)
+    result = place_proposals(_plane(), _nobody(), both, CORE, 10)
+    np.testing.assert_array_equal(result > 0, left > 0)
+    assert result.max() == 11
+
+
+def test_the_fields_beside_it_keep_theirs_and_old_proposals_go() -> None:
+    before = _plane(
+        (3, slice(0, 4), slice(0, 4)),  # in the core: replaced
+        (4, slice(0, 8), slice(18, 28)),  # the neighbour's
+    )
+    labels = _plane((1, slice(10, 14), slice(2, 6)), (2, slice(0, 8), slice(12, 19)))
+    result = place_proposals(before, _nobody(), labels, CORE, 4)
+    assert set(np.unique(result)) == {0, 4, 5, 6}
+    assert np.array_equal(result == 4, before == 4)
+    assert (result == 6).sum() == 8 * 6  # clipped at the neighbour's
+
+
+def test_what_is_reviewed_stays_and_casts_no_second_nucleus_round_it() -> None:
+    before = _plane((7, slice(4, 10), slice(4, 10)))
+    review = _nobody()
+    review[3:11, 3:11] = 1
+    review[12:18, 3:9] = 1  # deleted: reviewed background
+    labels = _plane((1, slice(2, 12), slice(3, 11)), (2, slice(12, 18), slice(3, 10)))
+    result = place_proposals(before, review, labels, CORE, 7)
+    np.testing.assert_array_equal(result, before)
+
+
+@pytest.mark.parametrize("high", [50, 2**30])
+def test_old_numbers_may_be_as_high_as_they_like(high: int) -> None:
+    before = _plane((1, slice(0, 3), slice(0, 3)), (high, slice(5, 8), slice(22, 28)))
+    result = place_proposals(before, _nobody(), _plane(), CORE, high)
+    assert set(np.unique(result)) == {0, high}
+
+
+def test_a_field_without_background_is_no_problem() -> None:
+    before = np.full((20, 30), 5, np.int32)
+    labels = np.ones((20, 30), np.int32)
+    result = place_proposals(before, _nobody(), labels, (0, 0, 20, 30), 5)
+    assert np.all(result == 6)
