@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.config import PredictionConfig
+    from unetloop.config import NormalizationConfig, PredictionConfig
     from unetloop.network import Network
     from unetloop.prediction import Scale
     from unetloop.project import Project
@@ -65,13 +68,18 @@ def predict_field(
         `Progress`, then `FieldPredicted`.
     """
     began = time.monotonic()
-    entry = project.image(image)
-    with open_image(project.path_of(entry)) as opened:
+    path = project.path_of(project.image(image))
+    with open_image(path) as opened:
         channels = resolve_channels(opened.info, channel, network.channels)
-        view = PlaneView.of(opened, plane, channels, scale.normalization)
+        look = _Look(path, path.stat().st_mtime_ns, plane, channels)
+        limits = _limits(look, scale.normalization)
+        view = PlaneView(opened, plane, channels, limits)
         area = _clip(box, view.shape)
-        diameter = config.diameter or estimate_diameter(network, view, scale, config)
-        diameter = diameter or scale.diameter
+        found = _DIAMETERS.setdefault(network, {})
+        if config.diameter is None and (look, step) not in found:
+            estimate = estimate_diameter(network, view, scale, config)
+            found[look, step] = estimate or scale.diameter
+        diameter = config.diameter or found[look, step]
         work = predict_region(network, view, area, diameter, scale, config)
         while True:
             try:
@@ -81,8 +89,10 @@ def predict_field(
                 break
             yield Progress(done=share, total=1, unit="field", what=image)
     folder = project.cache_folder / "fields" / image
-    labels = _store(folder / f"{plane}.labels.npy", result.labels)
-    maps = _store(folder / f"{plane}.maps.npy", result.maps.astype(np.float16))
+    # Names of their own: a viewer may read one field while the next is predicted.
+    name = "-".join(map(str, (plane, *area)))
+    labels = _store(folder / f"{name}.labels.npy", result.labels)
+    maps = _store(folder / f"{name}.maps.npy", result.maps.astype(np.float16))
     yield FieldPredicted(
         image=image,
         plane=plane,
@@ -94,6 +104,27 @@ def predict_field(
         model_step=step,
         seconds=time.monotonic() - began,
     )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A plane as it is in a file at a time, through some channels."""
+
+    path: Path
+    changed: int
+    plane: int
+    channels: tuple[int, ...]
+
+
+# Fields of one plane follow each other: its nuclei are measured once by a network
+# (at each step, while it learns), its intensities once.
+_DIAMETERS: WeakKeyDictionary[Any, dict[tuple[_Look, int], float]] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=64)
+def _limits(look: _Look, config: NormalizationConfig) -> NDArray[np.float32]:
+    with open_image(look.path) as image:
+        return PlaneView.of(image, look.plane, look.channels, config).limits
 
 
 def _clip(box: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
