@@ -97,7 +97,7 @@ def run(data: Path, nuclei: int, minutes: float, seed: int) -> list[dict[str, ob
                 *(*unetloop, "train", "--images", folder / "images"),
                 *("--masks", folder / "masks", "--review", folder / "review"),
                 *("--minutes", str(minutes), "--seed", str(seed)),
-                *("--out", folder / "model"),
+                *("--start", "scratch", "--out", folder / "model"),
             ],
             check=True,
             stderr=subprocess.DEVNULL,
