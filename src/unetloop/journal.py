@@ -274,6 +274,13 @@ class Journal:
         """Whether there is a step to do again."""
         return bool(self._query("SELECT 1 FROM edits WHERE undone = 1 LIMIT 1", ()))
 
+    def forget(self, image: str) -> None:
+        """Let go of an image's planes in memory; what is not stored yet stays."""
+        with self._flushing, self._lock:
+            for key in [key for key in self._planes if key[0] == image]:
+                if key not in self._changed:
+                    del self._planes[key]
+
     def ledger(self) -> dict[str, int]:
         """Count the steps by action; undone ones do not count."""
         rows = self._query(

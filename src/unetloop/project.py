@@ -9,6 +9,9 @@
     cache/                     what can be computed again
     journal.sqlite             every edit, see `journal`
     lock                       held while a program has the project open
+
+Who holds the lock may start a helper that opens the same project *shared*: it
+reads what was flushed, and writes models and cache alone.
 """
 
 from __future__ import annotations
@@ -79,16 +82,21 @@ class Project:
         The folder, which exists.
     images : tuple of ProjectImage
         What ``project.json`` lists.
-    lock : filelock.FileLock
-        Held until `close`.
+    lock : filelock.FileLock, optional
+        Held until `close`. None: the project is open shared.
     """
 
     def __init__(
-        self, folder: Path, images: tuple[ProjectImage, ...], lock: FileLock
+        self, folder: Path, images: tuple[ProjectImage, ...], lock: FileLock | None
     ) -> None:
         self.folder = folder
         self.images = images
         self._lock = lock
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program holds the lock, and may change the project."""
+        return self._lock is None
 
     @property
     def models_folder(self) -> Path:
@@ -111,12 +119,27 @@ class Project:
         Raises
         ------
         EngineError
-            If the project has none of this id.
+            If the project has none of this id, nor was it added meanwhile.
         """
-        for image in self.images:
-            if image.id == identifier:
-                return image
+        for _ in range(2):
+            for image in self.images:
+                if image.id == identifier:
+                    return image
+            if not self.shared:
+                break
+            self.refresh()
         raise EngineError("The project has no such image.", image=identifier)
+
+    def refresh(self) -> None:
+        """Where it is shared: read again which images there are.
+
+        Raises
+        ------
+        EngineError
+            If ``project.json`` is damaged or gone.
+        """
+        if self.shared:
+            self.images = _read_images(self.folder / "project.json")
 
     def path_of(self, image: ProjectImage) -> Path:
         """Say where an image's file is.
@@ -141,7 +164,7 @@ class Project:
         Raises
         ------
         EngineError
-            If one can't be read; then none is added.
+            If one can't be read; then none is added. Or if it is shared.
         """
         known = {(self.folder / image.path).resolve(): image for image in self.images}
         taken = {image.id for image in self.images}
@@ -210,7 +233,8 @@ class Project:
 
     def close(self) -> None:
         """Let other programs open the project."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def __enter__(self) -> Project:
         return self
@@ -233,6 +257,7 @@ class Project:
     def _write(
         self, kind: str, image: ProjectImage, plane: int, array: NDArray[Any]
     ) -> None:
+        self._check_own()
         self._check_plane(image, plane)
         if array.shape != (image.height, image.width):
             raise EngineError(
@@ -248,7 +273,16 @@ class Project:
                 f"The image has {image.planes} planes.", image=image.id, plane=plane
             )
 
+    def _check_own(self) -> None:
+        if self.shared:
+            raise EngineError(
+                "The project belongs to the program that holds its lock.",
+                todo="Change it there.",
+                path=str(self.folder),
+            )
+
     def _store(self, images: tuple[ProjectImage, ...]) -> None:
+        self._check_own()
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -262,7 +296,7 @@ class Project:
         self.images = images
 
 
-def open_project(folder: Path, create: bool = False) -> Project:
+def open_project(folder: Path, create: bool = False, shared: bool = False) -> Project:
     """Open a project folder, and make it first if asked to.
 
     Parameters
@@ -271,6 +305,9 @@ def open_project(folder: Path, create: bool = False) -> Project:
         The folder.
     create : bool
         Make a new project where there is none.
+    shared : bool
+        Read it beside the program that holds its lock, which started this one;
+        images and annotations can't be changed, and none is made.
 
     Raises
     ------
@@ -280,11 +317,13 @@ def open_project(folder: Path, create: bool = False) -> Project:
     """
     folder = Path(folder).absolute()
     file = folder / "project.json"
-    if not file.exists() and not create:
+    if not file.exists() and (shared or not create):
         raise EngineError("There is no project in this folder.", path=str(folder))
+    if shared:
+        return Project(folder, _read_images(file), None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
+        lock = FileLock(folder / "lock", thread_local=False)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise EngineError(

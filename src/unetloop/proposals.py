@@ -9,10 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["place_proposals"]
+__all__ = ["place_proposals", "where_most_is_left"]
 
 _RIGHT = 1
 _MOST_NUMBERS = 1 << 22
+_LOOKED_AT = 1024
 
 
 def place_proposals(
@@ -64,6 +65,41 @@ def place_proposals(
     kept[new] = np.arange(first + 1, first + 1 + int(new.sum()), dtype=np.int32)
     written = kept[labels]
     return np.where(free & (written > 0), written, result).astype(np.int32)
+
+
+def where_most_is_left(
+    segmentation: NDArray[np.int32],
+    review: NDArray[np.uint8],
+    view: tuple[int, int, int, int],
+) -> tuple[float, float] | None:
+    """Find the view with most proposals that nobody has looked at.
+
+    Parameters
+    ----------
+    segmentation, review : array
+        (rows, columns) of a plane.
+    view : tuple of int
+        What is on the screen; views of this size side by side are compared.
+
+    Returns
+    -------
+    tuple of float or None
+        Row and column of its middle; None if nothing is left.
+    """
+    step = max(1, max(segmentation.shape) // _LOOKED_AT)
+    left = (segmentation[::step, ::step] > 0) & (review[::step, ::step] == 0)
+    if not left.any():
+        return None
+    sides = [max(1, (view[2 + axis] - view[axis]) // step) for axis in (0, 1)]
+    rows, columns = (
+        np.arange(0, size, side) for size, side in zip(left.shape, sides, strict=True)
+    )
+    sums = np.add.reduceat(np.add.reduceat(left, rows, 0, int), columns, 1)
+    row, column = np.unravel_index(int(sums.argmax()), sums.shape)
+    return (
+        min((int(row) + 0.5) * sides[0] * step, segmentation.shape[0] - 1.0),
+        min((int(column) + 0.5) * sides[1] * step, segmentation.shape[1] - 1.0),
+    )
 
 
 def _compact(labels: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -1,0 +1,82 @@
+"""Work beside the event loop, whose result comes back into it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qtpy.QtCore import QObject, Signal
+
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Background"]
+
+Result = TypeVar("Result")
+
+
+class Background(QObject):
+    """Threads that read and write files while the viewer stays awake.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+        Qt's owner.
+    """
+
+    _finished = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="unet-loop")
+        self._closed = False
+        self._finished.connect(self._on_finished)
+
+    def run(
+        self,
+        work: Callable[[], Result],
+        then: Callable[[Result], None],
+        failed: Callable[[EngineError], None],
+    ) -> None:
+        """Work in a thread, then call back in the event loop.
+
+        Parameters
+        ----------
+        work : callable
+            Runs in a thread; touches neither Qt nor napari.
+        then : callable
+            Gets its result.
+        failed : callable
+            Gets the `EngineError` that it raised; any other exception is raised
+            in the event loop, where napari shows it.
+        """
+        if self._closed:
+            return
+
+        def job() -> None:
+            try:
+                result: Any = work()
+                call: Callable[[Any], None] = then
+            except EngineError as error:
+                result, call = error, failed
+            except Exception as error:  # noqa: BLE001 - raised again in the loop
+                result, call = error, _raise
+            if not self._closed:
+                self._finished.emit(call, result)
+
+        self._threads.submit(job)
+
+    def close(self) -> None:
+        """Wait for what runs, drop what waits; nothing is called back any more."""
+        self._closed = True
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _on_finished(self, call: Callable[[Any], None], result: Any) -> None:
+        if not self._closed:
+            call(result)
+
+
+def _raise(error: Exception) -> None:
+    raise error

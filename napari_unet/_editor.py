@@ -1,0 +1,235 @@
+"""Corrections: into the journal first, then onto the screen, and back again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from unetloop import corrections
+from unetloop.errors import EngineError
+from unetloop.journal import Edit
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from napari_unet._current import Current
+    from napari_unet._layers import Layers
+    from napari_unet._strokes import Window
+    from unetloop.corrections import Change
+    from unetloop.journal import Journal
+
+__all__ = ["Editor"]
+
+_RETRY_MS = 10_000
+_BY_POINT = {
+    "accept": corrections.accept,
+    "delete": corrections.delete,
+    "ignore": corrections.ignore,
+    "join": corrections.join,
+    "split": corrections.split,
+    "box": corrections.accept_box,
+}
+
+
+@dataclass(frozen=True)
+class _Unstored:
+    """A correction that is on the screen but not in the journal yet."""
+
+    action: str
+    edits: list[Edit]
+
+
+class Editor(QObject):
+    """Applies corrections to the image on the screen.
+
+    Signals: ``corrected(action)`` after each; ``moved(image, plane)`` when what
+    was undone lies elsewhere; ``problem(text)``, empty when it is over.
+
+    Parameters
+    ----------
+    layers : Layers
+        The screen.
+    """
+
+    corrected = Signal(str)
+    undone = Signal()
+    moved = Signal(str, int)
+    problem = Signal(str)
+
+    def __init__(self, layers: Layers, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._journal: Journal | None = None
+        self._current: Current | None = None
+        self._unstored: deque[_Unstored] = deque()
+        self._last_stored = ""
+        self._retry = QTimer(self)
+        self._retry.setInterval(_RETRY_MS)
+        self._retry.timeout.connect(self.store)
+        layers.painted.connect(self._on_painted)
+        layers.replaced.connect(self._on_replaced)
+
+    @property
+    def saved(self) -> str:
+        """When the last correction was stored, in words; empty: nothing yet."""
+        if self._unstored:
+            return f"{len(self._unstored)} corrections are not stored yet"
+        return self._last_stored
+
+    @property
+    def unstored(self) -> bool:
+        """Whether corrections wait for the journal."""
+        return bool(self._unstored)
+
+    def open(self, journal: Journal | None) -> None:
+        """Work with another journal, or with none."""
+        self._journal = journal
+        self._current = None
+        self._unstored.clear()
+        self._retry.stop()
+        self._last_stored = ""
+
+    def show(self, current: Current) -> None:
+        """Work on another image."""
+        self._current = current
+
+    def correct(self, tool: str, where: Any) -> bool:
+        """Apply a tool; say whether there was something to correct."""
+        current, plane = self._current, self._layers.plane
+        if current is None or plane not in current.loaded:
+            return False
+        truth = current.truth
+        change = _BY_POINT[tool](truth.segmentation[plane], truth.review[plane], where)
+        if change is None:
+            return False
+        self._apply(plane, change)
+        return True
+
+    def free_number(self) -> int:
+        """Give a number that no nucleus of the plane on the screen has."""
+        if self._current is None:
+            return 1
+        plane = self._current.truth.segmentation[self._layers.plane]
+        return corrections.free_number(plane)
+
+    def undo(self) -> None:
+        """Take the last correction back, whenever it was made."""
+        self._step(back=True)
+
+    def redo(self) -> None:
+        """Make the correction again that was taken back last."""
+        self._step(back=False)
+
+    def store(self) -> bool:
+        """Store what could not be stored; say whether nothing is left."""
+        if self._journal is None:
+            return not self._unstored
+        try:
+            while self._unstored:
+                self._journal.record(self._unstored[0].action, self._unstored[0].edits)
+                self._unstored.popleft()
+        except EngineError as error:
+            self._retry.start()
+            self.problem.emit(f"Not stored yet, it stays on the screen: {error}")
+            return False
+        if self._retry.isActive():
+            self._retry.stop()
+            self.problem.emit("")
+        self._last_stored = time.strftime("saved at %H:%M:%S")
+        return True
+
+    def _step(self, back: bool) -> None:
+        if self._journal is None or not self.store():
+            return
+        try:
+            edits = self._journal.undo() if back else self._journal.redo()
+        except EngineError as error:
+            self.problem.emit(str(error))
+            return
+        if not edits:
+            return
+        current = self._current
+        for edit in edits:
+            if current is not None and edit.image == current.entry.id:
+                self._paste(current, edit, edit.before if back else edit.after)
+        self.undone.emit()
+        first = edits[0]
+        elsewhere = current is None or first.image != current.entry.id
+        if elsewhere or first.plane != self._layers.plane:
+            self.moved.emit(first.image, first.plane)
+
+    def _paste(self, current: Current, edit: Edit, values: Any) -> None:
+        if edit.plane not in current.loaded:
+            return
+        window = (
+            slice(edit.row, edit.row + values.shape[0]),
+            slice(edit.column, edit.column + values.shape[1]),
+        )
+        truth = current.truth
+        array = truth.review if edit.array == "review" else truth.segmentation
+        array[edit.plane][window] = values
+        self._layers.update(edit.plane, window)
+
+    def _apply(self, plane: int, change: Change) -> None:
+        current = self._current
+        if current is None:
+            return
+        window = change.window
+        edits = []
+        for name, array, after in (
+            ("segmentation", current.truth.segmentation, change.segmentation),
+            ("review", current.truth.review, change.review),
+        ):
+            before = array[plane][window]
+            if not np.array_equal(before, after):
+                where = (plane, name, change.row, change.column)
+                edits.append(Edit(current.entry.id, *where, before.copy(), after))
+                array[plane][window] = after
+        if edits:
+            self._unstored.append(_Unstored(change.action, edits))
+            self.store()
+        self._layers.update(plane, window)
+        if edits:
+            self.corrected.emit(change.action)
+
+    def _on_painted(self, plane: int, window: Window) -> None:
+        current = self._current
+        painted = self._layers.painted_plane(plane)
+        if current is None or painted is None:
+            return
+        if plane not in current.loaded:  # another plane, not read yet
+            self._layers.update(plane, window)
+            return
+        change = corrections.touched(
+            current.truth.segmentation[plane][window],
+            painted,
+            current.truth.review[plane],
+            (window[0].start, window[1].start),
+        )
+        if change is not None:
+            self._apply(plane, change)
+
+    def _on_replaced(self) -> None:
+        """Take over what another plug-in made of the nuclei, if it has their size."""
+        current = self._current
+        layer = self._layers.nuclei
+        if current is None or layer is None:
+            return
+        shape = (*current.pixels.lead, *current.pixels.plane_shape)
+        if layer.data.shape != shape or not isinstance(layer.data, np.ndarray):
+            self._layers.put_back()
+            self.problem.emit(
+                "The nuclei were given data of another size; they are as before. "
+                "Give them labels of the image's own size."
+            )
+            return
+        rows, columns = current.pixels.plane_shape
+        whole = slice(0, rows), slice(0, columns)
+        for plane in sorted(current.loaded):
+            self._on_painted(plane, whole)
+        self._layers.put_back()

@@ -1,0 +1,155 @@
+"""The list of images: thumbnails, states and counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet._pixels import make_thumbnail
+from napari_unet._state import ImageRow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet._background import Background
+    from napari_unet._current import Current
+    from napari_unet._workspace import View
+    from unetloop.errors import EngineError
+    from unetloop.project import Project, ProjectImage
+
+__all__ = ["Gallery"]
+
+_COUNT_MS = 600
+_MOST_COUNTED = 1 << 26
+
+
+class Gallery(QObject):
+    """Keeps the rows of the list; thumbnails come one after the other.
+
+    Signal: ``changed()``.
+
+    Parameters
+    ----------
+    background : Background
+        Reads files.
+    """
+
+    changed = Signal()
+
+    def __init__(self, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self.rows: tuple[ImageRow, ...] = ()
+        self._project: Project | None = None
+        self._view: View | None = None
+        self._current: Current | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_COUNT_MS)
+        self._timer.timeout.connect(self._count_now)
+
+    def open(self, project: Project, view: View) -> None:
+        """List the images of another project."""
+        self._project, self._view = project, view
+        self._current = None
+        self.rows = tuple(_row(image, view.of(image.id)) for image in project.images)
+        self._next_thumbnail(project, list(project.images))
+
+    def name_of(self, image: str) -> str:
+        """Give what people call an image."""
+        return next((row.name for row in self.rows if row.id == image), image)
+
+    def set_locked(self, image: str, locked: bool) -> None:
+        """Mark an image as one for scoring, or not."""
+        state = "locked" if locked else self._known(image).get("state", "untouched")
+        self._change(image, state=state)
+
+    def set_missing(self, image: str) -> None:
+        """Mark an image whose file can't be read."""
+        self._change(image, state="missing")
+
+    def count(self, current: Current) -> None:
+        """Count the nuclei of the image on the screen, soon."""
+        if self._current is not None and self._current is not current:
+            self._timer.stop()
+        self._current = current
+        self._timer.start()
+
+    def _count_now(self) -> None:
+        current = self._current
+        if current is None or current.truth.review.size > _MOST_COUNTED:
+            return
+
+        def then(found: dict[str, Any]) -> None:
+            image = current.entry.id
+            known = self._known(image)
+            known.update(found)
+            state = "locked" if known.get("locked") else found["state"]
+            self._change(
+                image, nuclei=found["nuclei"], reviewed=found["reviewed"], state=state
+            )
+
+        self._background.run(lambda: _count(current), then, lambda error: None)
+
+    def _next_thumbnail(self, project: Project, images: list[ProjectImage]) -> None:
+        if not images or project is not self._project:
+            return
+        image, rest = images[0], images[1:]
+
+        def then(thumbnail: NDArray[np.uint8]) -> None:
+            if project is self._project:
+                self._change(image.id, thumbnail=thumbnail)
+                self._next_thumbnail(project, rest)
+
+        def failed(error: EngineError) -> None:
+            if project is self._project:
+                self.set_missing(image.id)
+                self._next_thumbnail(project, rest)
+
+        self._background.run(
+            lambda: make_thumbnail(project.path_of(image)), then, failed
+        )
+
+    def _known(self, image: str) -> dict[str, Any]:
+        return self._view.of(image) if self._view is not None else {}
+
+    def _change(self, image: str, **values: Any) -> None:
+        self.rows = tuple(
+            replace(row, **values) if row.id == image else row for row in self.rows
+        )
+        self.changed.emit()
+
+
+def _row(image: ProjectImage, known: dict[str, Any]) -> ImageRow:
+    state = "locked" if known.get("locked") else str(known.get("state", "untouched"))
+    nuclei, reviewed = known.get("nuclei", -1), known.get("reviewed", 0)
+    return ImageRow(
+        id=image.id,
+        name=image.path.rsplit("/", 1)[-1],
+        state=state,
+        planes=image.planes,
+        nuclei=nuclei if isinstance(nuclei, int) else -1,
+        reviewed=reviewed if isinstance(reviewed, int) else 0,
+    )
+
+
+def _count(current: Current) -> dict[str, Any]:
+    nuclei = reviewed = 0
+    done = len(current.loaded) == current.entry.planes
+    looked = False
+    for plane in sorted(current.loaded):
+        labels = current.truth.segmentation[plane]
+        review = current.truth.review[plane]
+        areas = np.bincount(labels.ravel())
+        right = np.bincount(labels[review == 1], minlength=len(areas))
+        nuclei += int(np.count_nonzero(areas[1:]))
+        reviewed += int(np.count_nonzero(right[1:]))
+        looked = looked or bool(review.any())
+        done = done and bool(np.all(review[labels > 0])) and looked
+    state = "done" if done else "in work" if looked else "proposed"
+    if not nuclei and not looked:
+        state = "untouched"
+    return {"nuclei": nuclei, "reviewed": reviewed, "state": state}

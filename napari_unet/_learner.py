@@ -1,0 +1,289 @@
+"""When training starts, what it says of itself, and which model is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet._models import Models
+from napari_unet._state import Curve, Learning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_unet._background import Background
+    from napari_unet._engine import Engine
+    from unetloop.errors import EngineError
+    from unetloop.journal import Journal
+
+__all__ = ["Learner"]
+
+_ENOUGH = 10
+_MINUTES = 1.0
+_STEPS_PER_EPOCH = 25
+_IDLE_MS = 2500
+_WORSE = 0.005
+_NOTHING_YET = (
+    "Correct some nuclei first: ten nuclei, or one field that is right, will do."
+)
+
+
+class Learner(QObject):
+    """One training at a time, from the best model so far.
+
+    Signals: ``changed()`` when there is something new to say; ``model_chosen(name)``
+    when another model is to predict from now on; ``kept(name)`` when it stays;
+    ``live(bool)`` while a network is being trained that can predict.
+
+    Parameters
+    ----------
+    engine, background
+        What it works with.
+    """
+
+    changed = Signal()
+    model_chosen = Signal(str)
+    kept = Signal()
+    live = Signal(bool)
+
+    def __init__(
+        self, engine: Engine, background: Background, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._background = background
+        self._journal: Journal | None = None
+        self.models = Models()
+        self.state = Learning(can_start=_NOTHING_YET)
+        self.settings: dict[str, Any] = {}
+        self.learned = 0
+        self._corrections = 0
+        self._boxes = 0
+        self._model = ""
+        self._job = ""
+        self._command: dict[str, Any] = {}
+        self._done: dict[str, Any] | None = None
+        self._resume = False
+        self._channel: str | None = None
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(_IDLE_MS)
+        self._idle.timeout.connect(self._start_if_due)
+        engine.received.connect(self._on_event)
+        engine.started.connect(self._on_engine_started)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training is under way."""
+        return self.state.phase != "idle"
+
+    def open(self, journal: Journal | None, models: Models, learned: int) -> None:
+        """Learn in another project, or in none."""
+        if self._job:
+            self._engine.cancel(self._job)
+        self._job, self._command, self._done = "", {}, None
+        self._resume = False
+        self._idle.stop()
+        self._journal, self.models, self.learned = journal, models, learned
+        automatic = self.state.automatic
+        self.state = Learning(automatic=automatic, can_start=_NOTHING_YET)
+        self.live.emit(False)
+        self.count()
+
+    def use(self, model: str, channel: str | None) -> None:
+        """Start from this model, and look at this channel."""
+        self._model, self._channel = model, channel
+
+    def count(self) -> None:
+        """Look up how many corrections there are."""
+        ledger: dict[str, int] = {}
+        if self._journal is not None:
+            ledger = self._journal.ledger()
+        self._corrections = sum(ledger.values())
+        self._boxes = ledger.get("box", 0)
+        self._show(can_start="" if self._corrections else _NOTHING_YET)
+
+    def corrected(self) -> None:
+        """Take note of a correction; training starts when the user rests."""
+        self.count()
+        self._idle.start()
+
+    def set_automatic(self, automatic: bool) -> None:
+        """Let training start by itself, or not."""
+        self._show(automatic=automatic)
+        if automatic:
+            self._idle.start()
+
+    def start(self) -> None:
+        """Store the corrections and train."""
+        if self.busy or self._journal is None or self.state.can_start:
+            return
+        name = self.models.free_name()
+        self._command = {
+            "out": name,
+            "settings": {
+                "minutes": _MINUTES,
+                "steps_per_epoch": _STEPS_PER_EPOCH,
+                **self.settings,
+            },
+            "start": self.models.location(self._model),
+        }
+        if self._command["settings"].get("epochs"):
+            self._command["settings"].pop("minutes", None)
+        if self._channel:
+            self._command["channel"] = self._channel
+        self._done = None
+        self.learned = self._corrections
+        self._show(
+            phase="starting",
+            sentence="Getting ready to learn from your corrections.",
+            fraction=0.0,
+            seconds_left=None,
+            curve=Curve(),
+        )
+        self._flush_and_send()
+
+    def pause(self) -> None:
+        """Let it rest."""
+        if self.state.phase in ("starting", "running") and self._job:
+            self._engine.send("pause")
+            self.live.emit(False)
+            self._show(phase="paused", sentence="Paused. What was learned is kept.")
+
+    def resume(self) -> None:
+        """Go on."""
+        if self.state.phase == "paused":
+            self._engine.send("resume")
+            self._show(phase="running", sentence="Going on.")
+            self.live.emit(True)
+
+    def stop(self) -> None:
+        """End it now; what was learned is kept."""
+        if self._job and self.state.phase != "stopping":
+            self._engine.cancel(self._job)
+            self._show(phase="stopping", sentence="Stopping; what was learned is kept.")
+        elif self._resume:
+            self._resume = False
+            self._end("Stopped.")
+
+    def _start_if_due(self) -> None:
+        fresh = self._corrections - self.learned
+        first = self.learned == 0 and self._boxes > 0
+        if self.state.automatic and not self.busy and (fresh >= _ENOUGH or first):
+            self.start()
+
+    def _flush_and_send(self) -> None:
+        journal = self._journal
+        if journal is None:
+            return
+
+        def send(_: None) -> None:
+            if journal is self._journal and self._command:
+                self._job = self._engine.send("train", **self._command)
+
+        self._background.run(journal.flush, send, self._on_failed)
+
+    def _on_failed(self, error: EngineError) -> None:
+        self._end(str(error))
+
+    def _on_engine_started(self) -> None:
+        if self._resume:
+            self._resume = False
+            self._show(phase="starting", sentence="Going on from the last checkpoint.")
+            self._flush_and_send()
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if not self._job or event.get("job") != self._job:
+            return
+        answers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "Notice": self._on_notice,
+            "Progress": self._on_progress,
+            "EpochDone": self._on_epoch_done,
+            "BatchHalved": self._on_batch_halved,
+            "RolledBack": self._on_rolled_back,
+            "TrainingDone": self._on_training_done,
+            "JobDone": self._on_job_done,
+            "Failed": self._on_job_failed,
+        }
+        answer = answers.get(event["event"])
+        if answer is not None:
+            answer(event)
+
+    def _on_notice(self, event: dict[str, Any]) -> None:
+        if self.state.phase == "starting":
+            self._show(sentence=str(event["text"]))
+
+    def _on_progress(self, event: dict[str, Any]) -> None:
+        total = event.get("total") or 0
+        if "step" not in str(event.get("what", "")):
+            return
+        share = min(float(event["done"]) / total, 1.0) if total else 0.0
+        if self.state.phase == "starting":
+            self._show(
+                phase="running",
+                sentence=f"Learning from {self.learned} corrections as "
+                f"{self._command['out']}.",
+            )
+            self.live.emit(True)
+        self._show(fraction=share, seconds_left=event.get("seconds_left"))
+
+    def _on_epoch_done(self, event: dict[str, Any]) -> None:
+        curve = self.state.curve
+        score = event.get("score")
+        self._show(
+            curve=Curve(
+                (*curve.steps, int(event["step"])),
+                (*curve.losses, float(event.get("loss") or 0.0)),
+                (*curve.scores, None if score is None else float(score)),
+            )
+        )
+
+    def _on_batch_halved(self, event: dict[str, Any]) -> None:
+        self._show(sentence="Memory ran short: learning in smaller batches.")
+
+    def _on_rolled_back(self, event: dict[str, Any]) -> None:
+        self._show(sentence="A step went astray and was taken back; going on slower.")
+
+    def _on_training_done(self, event: dict[str, Any]) -> None:
+        self._done = event
+
+    def _on_job_failed(self, event: dict[str, Any]) -> None:
+        if event.get("engine_died"):
+            self._job = ""
+            self._resume = True
+            self.live.emit(False)
+            self._show(phase="starting", sentence=str(event.get("message", "")))
+        else:
+            self._end(str(event.get("message", "")))
+
+    def _on_job_done(self, event: dict[str, Any]) -> None:
+        done = self._done
+        if done is None:
+            self._end("Stopped before anything was learned.")
+            return
+        name = str(self._command["out"])
+        score, before = done.get("score"), self.models.score(self._model)
+        if score is not None and before is not None and score < before - _WORSE:
+            self._end(
+                f"{name} scored {score:.2f}, {self._model} {before:.2f} on images it "
+                f"did not learn from: {self._model} stays."
+            )
+            return
+        how = "" if score is None else f" It scored {score:.2f} on images held out."
+        self._end(f"Learned: {name} predicts now.{how}", name)
+
+    def _end(self, sentence: str, model: str = "") -> None:
+        self._job, self._command, self._done = "", {}, None
+        self.live.emit(False)
+        self._show(phase="idle", sentence=sentence, fraction=0.0, seconds_left=None)
+        if model:
+            self.model_chosen.emit(model)
+        else:
+            self.kept.emit()
+        self._idle.start()
+
+    def _show(self, **values: Any) -> None:
+        self.state = replace(self.state, **values)
+        self.changed.emit()

@@ -1,0 +1,90 @@
+"""Which models there are to choose from, and what their cards say."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from unetloop.catalog import SHIPPED
+from unetloop.config import InstanceConfig, from_dict
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["SHIPPED", "Models"]
+
+_ROUND = "round-"
+
+
+class Models:
+    """The models of a project, and the one that ships.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the project keeps them; None while none is open.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """List them, the newest first, the shipped one last."""
+        found: list[str] = []
+        if self._folder is not None and self._folder.is_dir():
+            found = [
+                path.name
+                for path in self._folder.iterdir()
+                if not path.name.startswith(".") and (path / "model.json").is_file()
+            ]
+        return (*sorted(found, key=_order, reverse=True), SHIPPED)
+
+    def location(self, name: str) -> str:
+        """Say by what the engine knows a model: a path, or the shipped one's name."""
+        if self._folder is not None and (self._folder / name).is_dir():
+            return str(self._folder / name)
+        return name
+
+    def free_name(self, taken: Iterable[str] = ()) -> str:
+        """Give the next model a name that none has, nor one that was broken off."""
+        used = {*self.names(), *taken}
+        if self._folder is not None and self._folder.is_dir():
+            used |= {
+                path.name.removeprefix(".").removesuffix(".resume.npz")
+                for path in self._folder.glob(f".{_ROUND}*.resume.npz")
+            }
+        numbers = [_order(name)[0] for name in used]
+        return f"{_ROUND}{max(numbers, default=0) + 1}"
+
+    def score(self, name: str) -> float | None:
+        """Give what it scored on the images that were held out, where some were."""
+        value = self._card(name).get("scores", {}).get("mean_ap")
+        return float(value) if isinstance(value, (int, float)) else None
+
+    def instances(self, name: str) -> InstanceConfig:
+        """Say how its maps become nuclei."""
+        try:
+            return from_dict(InstanceConfig, dict(self._card(name)["instances"]))
+        except (KeyError, TypeError, ValueError, EngineError):
+            return InstanceConfig()
+
+    def _card(self, name: str) -> dict[str, Any]:
+        try:
+            if self._folder is not None and (self._folder / name).is_dir():
+                text = (self._folder / name / "model.json").read_text("utf-8")
+            else:
+                shipped = files("unetloop") / "pretrained" / name / "model.json"
+                text = shipped.read_text("utf-8")
+            card = json.loads(text)
+        except (OSError, ValueError):
+            return {}
+        return card if isinstance(card, dict) else {}
+
+
+def _order(name: str) -> tuple[int, str]:
+    found = re.fullmatch(rf"{_ROUND}(\d+)", name)
+    return (int(found[1]) if found else 0), name

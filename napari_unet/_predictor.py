@@ -1,0 +1,341 @@
+"""The field in view: asked for, written where nobody has looked, shown."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet._fields import Fields, StoredMaps
+from unetloop.instances import label_nuclei
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet._background import Background
+    from napari_unet._current import Current
+    from napari_unet._editor import Editor
+    from napari_unet._engine import Engine
+    from napari_unet._fields import Field
+    from napari_unet._layers import Layers
+    from unetloop.config import InstanceConfig
+    from unetloop.errors import EngineError
+    from unetloop.journal import Journal
+
+__all__ = ["Predictor"]
+
+_REST_MS = 250
+_LIVE_MS = 4000
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A field that the engine was asked for."""
+
+    job: str
+    image: str
+    plane: int
+    field: Field
+    live: bool
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Proposals that wait for the mouse to be released."""
+
+    image: str
+    plane: int
+    field: Field
+    labels: NDArray[np.int32]
+    diameter: float
+
+
+class Predictor(QObject):
+    """Keeps what is in view predicted, one field at a time.
+
+    Signals: ``changed()`` when there is something new to say; ``shown(image)``
+    when proposals came onto the screen; ``problem(text)``, empty when it is over.
+
+    Parameters
+    ----------
+    layers, editor, engine, background
+        What it works with.
+    """
+
+    changed = Signal()
+    shown = Signal(str)
+    problem = Signal(str)
+
+    def __init__(
+        self,
+        layers: Layers,
+        editor: Editor,
+        engine: Engine,
+        background: Background,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._editor = editor
+        self._engine = engine
+        self._background = background
+        self._journal: Journal | None = None
+        self._current: Current | None = None
+        self._model = ""
+        self._instances: InstanceConfig | None = None
+        self._channel: str | None = None
+        self._diameter: float | None = None
+        self._found: dict[tuple[str, int], float] = {}
+        self._fields = Fields()
+        self._asked: _Asked | None = None
+        self._reading = False
+        self._waiting: deque[_Labelled] = deque()
+        self._asked_for_labels = 0
+        self.seconds: float | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self.request)
+        self._live = QTimer(self)
+        self._live.setInterval(_LIVE_MS)
+        self._live.timeout.connect(self._request_live)
+        engine.received.connect(self._on_event)
+        layers.view_changed.connect(self._rest.start)
+        layers.released.connect(self._write_waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the field in view is being predicted."""
+        return self._asked is not None
+
+    @property
+    def diameter_found(self) -> float | None:
+        """Diameter that was estimated on the plane on the screen, in pixels."""
+        if self._current is None:
+            return None
+        return self._found.get((self._current.entry.id, self._layers.plane))
+
+    def open(self, journal: Journal | None) -> None:
+        """Work with another journal, or with none."""
+        self._drop()
+        self._journal = journal
+        self._current = None
+        self._fields.forget()
+        self._found.clear()
+
+    def show(
+        self, current: Current, channel: str | None, diameter: float | None
+    ) -> None:
+        """Keep another image predicted."""
+        self._drop()
+        reread = self._current is not None and self._current.entry is current.entry
+        if reread and (channel, diameter) != (self._channel, self._diameter):
+            self._forget_image(current)
+        self._current = current
+        self._channel, self._diameter = channel, diameter
+        self.request()
+
+    def use_model(self, location: str) -> None:
+        """Predict with another model from now on."""
+        if location != self._model:
+            self._model = location
+            self._drop()
+            self._fields.forget()
+            self.request()
+
+    def predict_again(self) -> None:
+        """Forget what is known of all fields, and predict what is in view."""
+        self._drop()
+        self._fields.forget()
+        self.request()
+
+    def set_live(self, live: bool) -> None:
+        """Predict what is in view every few seconds with what is being trained."""
+        if live and not self._live.isActive():
+            self._live.start()
+        elif not live and self._live.isActive():
+            self._live.stop()
+
+    def label_with(self, instances: InstanceConfig | None) -> None:
+        """Make the proposals from the maps anew; None: as the model says."""
+        self._instances = instances
+        if instances is None or self._current is None:
+            return
+        self._asked_for_labels += 1
+        self._label_next(
+            self._asked_for_labels,
+            self._fields.maps(self._current.entry.id, self._layers.plane),
+            (self._current.entry.id, self._layers.plane),
+        )
+
+    def request(self) -> None:
+        """Ask for the next field in view that is not known."""
+        current, visible = self._current, self._layers.visible
+        if current is None or visible is None or not self._model or self._reading:
+            return
+        plane, image = self._layers.plane, current.entry.id
+        if plane not in current.loaded:
+            return
+        if self._asked is not None:
+            asked = self._asked
+            core = asked.field.core
+            seen = (asked.image, asked.plane) == (image, plane) and (
+                core[0] < visible[2]
+                and visible[0] < core[2]
+                and core[1] < visible[3]
+                and visible[1] < core[3]
+            )
+            if seen:
+                return
+            self._drop()
+        shape = current.pixels.plane_shape
+        size = self._size(image, plane)
+        wanted = self._fields.next(image, plane, shape, visible, size)
+        if wanted is not None:
+            self._ask(image, plane, wanted, live=False)
+
+    def _request_live(self) -> None:
+        current, visible = self._current, self._layers.visible
+        if current is None or visible is None or self._asked or self._reading:
+            return
+        plane, image = self._layers.plane, current.entry.id
+        if plane in current.loaded:
+            shape = current.pixels.plane_shape
+            wanted = self._fields.view(shape, visible, self._size(image, plane))
+            self._ask(image, plane, wanted, live=True)
+
+    def _size(self, image: str, plane: int) -> float | None:
+        return self._diameter or self._found.get((image, plane))
+
+    def _ask(self, image: str, plane: int, wanted: Field, live: bool) -> None:
+        size = self._size(image, plane)
+        values: dict[str, Any] = {} if live else {"model": self._model}
+        if self._channel:
+            values["channel"] = self._channel
+        if size:
+            values["settings"] = {"diameter": size}
+        job = self._engine.send(
+            "predict_field", image=image, plane=plane, box=list(wanted.box), **values
+        )
+        self._asked = _Asked(job, image, plane, wanted, live)
+        self.changed.emit()
+
+    def _drop(self) -> None:
+        """Forget what was asked for: nobody looks at it any more."""
+        if self._asked is not None:
+            asked, self._asked = self._asked, None
+            self._engine.cancel(asked.job)
+            self.changed.emit()
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        asked = self._asked
+        if asked is None or event.get("job") != asked.job:
+            return
+        kind = event["event"]
+        if kind == "FieldPredicted":
+            self._asked = None
+            self.seconds = float(event["seconds"])
+            self.problem.emit("")
+            self._read(asked, event)
+            self.changed.emit()
+        elif kind in ("Failed", "JobDone"):
+            self._asked = None
+            self.changed.emit()
+            if kind == "Failed" and not event.get("engine_died") and not asked.live:
+                # Ask again when the view changes, not without end.
+                self.problem.emit(str(event.get("message", "")))
+
+    def _read(self, asked: _Asked, event: dict[str, Any]) -> None:
+        """Read the answer in a thread; the next request would overwrite it."""
+        current = self._current
+        if current is None or current.entry.id != asked.image:
+            return
+        self._reading = True
+        diameter, instances = float(event["diameter"]), self._instances
+        top, left, bottom, right = asked.field.box
+
+        def work() -> tuple[NDArray[np.int32], NDArray[np.float16]]:
+            maps = np.load(event["maps"])
+            if instances is None:
+                labels = np.load(event["labels"])
+            else:
+                labels = label_nuclei(maps.astype(np.float32), instances, diameter)
+            return labels, maps
+
+        def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
+            self._reading = False
+            labels, maps = found
+            if labels.shape == (bottom - top, right - left):
+                stored = StoredMaps(asked.field, maps, diameter)
+                shape = current.pixels.plane_shape
+                if not asked.live:
+                    self._fields.add(asked.image, asked.plane, shape, stored)
+                    self._found[asked.image, asked.plane] = diameter
+                self._write(
+                    _Labelled(asked.image, asked.plane, asked.field, labels, diameter)
+                )
+            self.request()
+
+        self._background.run(work, then, self._on_failed)
+
+    def _on_failed(self, error: EngineError) -> None:
+        self._reading = False
+        self.problem.emit(str(error))
+
+    def _label_next(
+        self, turn: int, maps: list[StoredMaps], where: tuple[str, int]
+    ) -> None:
+        instances = self._instances
+        if not maps or instances is None or turn != self._asked_for_labels:
+            return
+        stored, rest = maps[0], maps[1:]
+
+        def then(labels: NDArray[np.int32]) -> None:
+            if turn == self._asked_for_labels:
+                self._write(_Labelled(*where, stored.field, labels, stored.diameter))
+                self._label_next(turn, rest, where)
+
+        self._background.run(
+            lambda: label_nuclei(
+                stored.maps.astype(np.float32), instances, stored.diameter
+            ),
+            then,
+            self._on_failed,
+        )
+
+    def _write(self, labelled: _Labelled) -> None:
+        self._waiting.append(labelled)
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        """Put proposals onto the screen, unless the user is painting."""
+        while self._waiting and not self._layers.stroke_in_progress:
+            if self._editor.unstored and not self._editor.store():
+                return
+            self._put(self._waiting.popleft())
+
+    def _put(self, new: _Labelled) -> None:
+        current, journal = self._current, self._journal
+        if current is None or journal is None or current.entry.id != new.image:
+            return
+        if new.plane not in current.loaded:
+            return
+        top, left, bottom, right = new.field.box
+        plane = current.truth.segmentation[new.plane]
+        before = int(plane.max(initial=0))
+        window = slice(top, bottom), slice(left, right)
+        after = journal.write_prediction(
+            current.entry, new.plane, (top, left), new.labels, new.field.core_in_box
+        )
+        plane[window] = after
+        self._layers.update(new.plane, window)
+        self._layers.keep_number_free(before, max(before, int(after.max(initial=0))))
+        self.shown.emit(new.image)
+
+    def _forget_image(self, current: Current) -> None:
+        for plane in range(current.entry.planes):
+            self._fields.forget_plane(current.entry.id, plane)
+            self._found.pop((current.entry.id, plane), None)

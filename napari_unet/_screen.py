@@ -1,0 +1,126 @@
+"""What of an image is on the screen, and what is under the pointer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+
+    from napari_unet._pixels import Pixels
+
+__all__ = ["Screen"]
+
+
+class Screen(QObject):
+    """Camera, plane and pointer, in rows and columns of the image that is shown.
+
+    Signal: ``view_changed()`` when the camera or the plane moved.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    """
+
+    view_changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.nuclei: Labels | None = None
+        self._pixels: Pixels | None = None
+
+    @property
+    def plane(self) -> int:
+        """The plane on the screen."""
+        if self.nuclei is None or self.nuclei.ndim == 2:
+            return 0
+        lead = self.nuclei.data.shape[:-2]
+        point = np.round(self.nuclei.world_to_data(self.viewer.dims.point)).astype(int)
+        step = [
+            min(max(int(value), 0), size - 1)
+            for value, size in zip(point[:-2], lead, strict=True)
+        ]
+        return int(np.ravel_multi_index(step, lead))
+
+    def go_to_plane(self, plane: int) -> None:
+        """Bring a plane to the screen."""
+        if self._pixels is None or not self._pixels.lead:
+            return
+        steps = np.unravel_index(plane, self._pixels.lead)
+        first = self.viewer.dims.ndim - 2 - len(steps)
+        for axis, step in enumerate(steps, first):
+            self.viewer.dims.set_current_step(axis, int(step))
+
+    @property
+    def flat(self) -> bool:
+        """Whether rows and columns are on the screen, in this order."""
+        dims = self.viewer.dims
+        return dims.ndisplay == 2 and tuple(dims.displayed) == (
+            dims.ndim - 2,
+            dims.ndim - 1,
+        )
+
+    def pixel(self, position: Any) -> tuple[int, int] | None:
+        """Row and column of a position in the world; None where there are none."""
+        if self.nuclei is None or not self.flat:
+            return None
+        row, column = self.nuclei.world_to_data(position)[-2:]
+        rows, columns = self.nuclei.data.shape[-2:]
+        found = round(float(row)), round(float(column))
+        return found if 0 <= found[0] < rows and 0 <= found[1] < columns else None
+
+    @property
+    def visible(self) -> tuple[int, int, int, int] | None:
+        """The box of rows and columns on the screen; None in 3-D."""
+        if self.nuclei is None or not self.flat:
+            return None
+        rows, columns = self.nuclei.data.shape[-2:]
+        first, last = (corner[-2:] for corner in self.nuclei.corner_pixels)
+        if not (last[0] > first[0] and last[1] > first[1]):
+            return 0, 0, rows, columns  # nothing was drawn yet
+        return (
+            max(int(first[0]), 0),
+            max(int(first[1]), 0),
+            min(int(last[0]) + 1, rows),
+            min(int(last[1]) + 1, columns),
+        )
+
+    def centre_on(self, row: float, column: float) -> None:
+        """Move the camera."""
+        if self.nuclei is not None:
+            point = list(self.nuclei.world_to_data(self.viewer.dims.point))
+            point[-2:] = [row, column]
+            world = self.nuclei.data_to_world(point)
+            self.viewer.scene.camera.center = (0.0, float(world[-2]), float(world[-1]))
+
+    @property
+    def camera(self) -> dict[str, Any]:
+        """Where the camera is, to be stored."""
+        camera = self.viewer.scene.camera
+        return {
+            "center": [float(value) for value in camera.center],
+            "zoom": float(camera.zoom),
+        }
+
+    @camera.setter
+    def camera(self, where: dict[str, Any]) -> None:
+        try:
+            center = tuple(float(value) for value in where["center"])
+            zoom = float(where["zoom"])
+        except (KeyError, TypeError, ValueError):
+            self.viewer.reset_view()
+            return
+        self.viewer.scene.camera.center = center
+        self.viewer.scene.camera.zoom = zoom
+
+    @property
+    def zoom(self) -> float:
+        """Pixels of the screen per pixel of the image."""
+        scale = self.nuclei.scale[-1] if self.nuclei is not None else 1.0
+        return max(float(self.viewer.scene.camera.zoom) * float(scale), 1e-6)

@@ -1,0 +1,441 @@
+"""The loop without its widgets: project, journal, engine and layers of one viewer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._background import Background
+from napari_unet._editor import Editor
+from napari_unet._engine import Engine
+from napari_unet._gallery import Gallery
+from napari_unet._layers import Layers
+from napari_unet._learner import Learner
+from napari_unet._models import SHIPPED, Models
+from napari_unet._opener import Opener
+from napari_unet._predictor import Predictor
+from napari_unet._state import LoopState, Reading
+from napari_unet._tools import Tools
+from unetloop.errors import EngineError
+from unetloop.proposals import where_most_is_left
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari import Viewer
+
+__all__ = ["Session"]
+
+
+class Session(QObject):
+    """What one viewer works on; docks show it and tell it what the user wants.
+
+    Signals: ``changed(LoopState)``; ``said(text, level)`` for napari's
+    notifications; ``tool_armed(name)``.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    engine : Engine, optional
+        The engine; the real one if left out.
+    """
+
+    changed = Signal(object)
+    said = Signal(str, str)
+    tool_armed = Signal(str)
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        engine: Engine | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.state = LoopState(model=SHIPPED, models=(SHIPPED,))
+        self._problems: dict[str, str] = {}
+        self._busy = ""
+        self._closed = False
+        self._engine = engine or Engine(self)
+        self._background = Background(self)
+        self.layers = Layers(viewer, self)
+        self.tools = Tools(self.layers, self)
+        self.opener = Opener(self.layers, self._background, self)
+        self.editor = Editor(self.layers, self)
+        self.predictor = Predictor(
+            self.layers, self.editor, self._engine, self._background, self
+        )
+        self.learner = Learner(self._engine, self._background, self)
+        self.gallery = Gallery(self._background, self)
+        self._connect()
+        self._engine.start()
+
+    def _connect(self) -> None:
+        self._engine.stopped.connect(self._on_engine_stopped)
+        self._engine.started.connect(self._on_engine_started)
+        self._engine.received.connect(self._on_event)
+        self.opener.opened.connect(self._on_opened)
+        self.opener.shown.connect(self._on_shown)
+        self.opener.plane_loaded.connect(self.predictor.request)
+        self.opener.missing.connect(self.gallery.set_missing)
+        self.opener.busy.connect(self._on_busy)
+        self.opener.problem.connect(self._set_problem)
+        self.opener.said.connect(self.said)
+        self.tools.wanted.connect(self._on_wanted)
+        self.tools.armed.connect(self.tool_armed)
+        self.layers.view_changed.connect(self._on_view_changed)
+        self.layers.removed.connect(self._on_layer_removed)
+        self.editor.corrected.connect(self._on_corrected)
+        self.editor.undone.connect(self._on_undone)
+        self.editor.moved.connect(self._on_moved)
+        self.editor.problem.connect(lambda text: self._set_problem("store", text))
+        self.predictor.changed.connect(self._refresh)
+        self.predictor.shown.connect(lambda image: self._count())
+        self.predictor.problem.connect(lambda text: self._set_problem("field", text))
+        self.learner.changed.connect(self._refresh)
+        self.learner.live.connect(self.predictor.set_live)
+        self.learner.model_chosen.connect(self.choose_model)
+        self.learner.kept.connect(self._on_model_kept)
+        self.gallery.changed.connect(self._refresh)
+
+    # What the panels ask for
+
+    def open(self, paths: Sequence[Path | str]) -> None:
+        """Open images, folders or a project."""
+        self.tools.disarm()
+        self.opener.open(paths)
+
+    def use_layer(self) -> None:
+        """Work on the image layer that is selected in napari."""
+        self.opener.open_layer()
+
+    def show_image(self, image: str) -> None:
+        """Bring an image of the project to the screen."""
+        self.tools.disarm()
+        self.opener.show(image)
+
+    def next(self) -> None:
+        """Show the next image of the list."""
+        self._step(1)
+
+    def previous(self) -> None:
+        """Show the previous image of the list."""
+        self._step(-1)
+
+    def change_reading(self, values: dict[str, Any]) -> None:
+        """Read the image on the screen in another way."""
+        current = self.opener.current
+        if current is None:
+            return
+        known = self.opener.known()
+        again = values.get("channel", known.get("channel")) != known.get("channel")
+        known.update(values)
+        if again or "pixel_size" in values:
+            if again:
+                known.pop("contrast", None)
+            self.opener.show(current.entry.id, self.layers.plane)
+        else:
+            self._show_reading()
+            self.predictor.show(current, *self._how())
+        self.opener.note()
+
+    def lock(self, image: str, locked: bool) -> None:
+        """Keep an image for scoring only, or learn from it again."""
+        self.opener.known(image)["locked"] = locked
+        self.gallery.set_locked(image, locked)
+        self.opener.note()
+
+    def use_tool(self, name: str) -> None:
+        """Let a tool wait for the mouse, or do at once what needs none."""
+        self.tools.arm(name)
+
+    def set_outlines(self, outlines: bool) -> None:
+        """Show outlines, or filled nuclei."""
+        self.layers.set_filled(not outlines)
+        if self.opener.workspace is not None:
+            self.opener.workspace.view.outlines = outlines
+        self._update(shown=replace(self.state.shown, outlines=outlines))
+        self.opener.note()
+
+    def set_threshold(self, threshold: float) -> None:
+        """Count pixels above this probability as nucleus."""
+        self._set_instances(threshold=threshold)
+
+    def set_min_size(self, min_size: float) -> None:
+        """Leave out nuclei below this share of a typical nucleus's area."""
+        self._set_instances(min_size=min_size)
+
+    def start_learning(self) -> None:
+        """Train now."""
+        self.learner.start()
+
+    def pause_learning(self) -> None:
+        """Let training rest."""
+        self.learner.pause()
+
+    def resume_learning(self) -> None:
+        """Go on with training."""
+        self.learner.resume()
+
+    def stop_learning(self) -> None:
+        """End training; what was learned is kept."""
+        self.learner.stop()
+
+    def set_automatic(self, automatic: bool) -> None:
+        """Let training start by itself, or not."""
+        if self.opener.workspace is not None:
+            self.opener.workspace.view.automatic = automatic
+        self.learner.set_automatic(automatic)
+        self.opener.note()
+
+    def choose_model(self, name: str) -> None:
+        """Predict with this model, and start the next training from it."""
+        workspace = self.opener.workspace
+        if workspace is None or name not in self.learner.models.names():
+            return
+        workspace.view.model = name
+        workspace.view.learned = self.learner.learned
+        self._update(model=name, models=self.learner.models.names())
+        self._tell_learner()
+        self._show_instances()
+        self.predictor.use_model(self.learner.models.location(name))
+        self.opener.note()
+
+    def set_training(self, settings: dict[str, Any]) -> None:
+        """Train with these settings from now on."""
+        self.learner.settings = dict(settings)
+        if self.opener.workspace is not None:
+            self.opener.workspace.view.training = dict(settings)
+            self.opener.note()
+
+    def save(self) -> None:
+        """Store everything now."""
+        self.editor.store()
+        self.opener.save()
+
+    def close(self) -> None:
+        """Store everything and end the engine; nothing is asked."""
+        if self._closed:
+            return
+        self.save()
+        self._closed = True
+        self.tools.close()
+        self.layers.close()
+        self._engine.close()
+        self._background.close()
+        self.opener.close()
+
+    # What comes back
+
+    def _on_opened(self) -> None:
+        workspace = self.opener.workspace
+        if workspace is None:
+            return
+        self._problems.clear()
+        view, project = workspace.view, workspace.project
+        models = Models(project.models_folder)
+        model = view.model if view.model in models.names() else models.names()[0]
+        self.editor.open(workspace.journal)
+        self.predictor.open(workspace.journal)
+        self.learner.open(workspace.journal, models, view.learned)
+        self.learner.settings = dict(view.training)
+        self.learner.set_automatic(view.automatic)
+        self.gallery.open(project, view)
+        self._engine.send("open_project", folder=str(project.folder), shared=True)
+        self._update(folder=project.folder, model=model, models=models.names())
+        self.set_outlines(view.outlines)
+        self._tell_learner()
+        self._show_instances()
+        self.predictor.use_model(models.location(model))
+
+    def _on_shown(self, before: str) -> None:
+        current = self.opener.current
+        if current is None:
+            return
+        self.editor.show(current)
+        self._update(current=current.entry.id, plane=self.layers.plane)
+        self._show_reading()
+        self._tell_learner()
+        self.predictor.show(current, *self._how())
+        self._count()
+
+    def _on_view_changed(self) -> None:
+        if self.opener.current is not None and self.layers.plane != self.state.plane:
+            self._update(plane=self.layers.plane)
+            self.opener.load_plane()
+
+    def _on_layer_removed(self, name: str) -> None:
+        self.said.emit(
+            f"The layer {name} was removed. Nothing is lost: it is back with the next "
+            "correction or image.",
+            "info",
+        )
+
+    def _on_wanted(self, name: str, where: Any) -> None:
+        self.layers.ensure()
+        if name == "new":
+            self.layers.start_brush(self.editor.free_number())
+        elif name == "undo":
+            self.editor.undo()
+        elif name == "redo":
+            self.editor.redo()
+        elif name == "outlines":
+            self.set_outlines(not self.state.shown.outlines)
+        elif name == "next":
+            self.next()
+        elif name == "previous":
+            self.previous()
+        elif name == "box" and where is None:
+            self._accept_view()
+        else:
+            self.editor.correct(name, where)
+
+    def _accept_view(self) -> None:
+        """Take what is in view as right, and go to where most is left to do."""
+        visible, current = self.layers.visible, self.opener.current
+        if visible is None or current is None:
+            return
+        self.editor.correct("box", visible)
+        plane = self.layers.plane
+        truth = current.truth
+        centre = where_most_is_left(
+            truth.segmentation[plane], truth.review[plane], visible
+        )
+        if centre is not None:
+            self.layers.centre_on(*centre)
+        else:
+            self.said.emit(
+                "All nuclei of this plane are reviewed. PageDown: next image.", "info"
+            )
+
+    def _on_corrected(self, action: str) -> None:
+        self.learner.corrected()
+        self._count()
+
+    def _on_undone(self) -> None:
+        self.learner.count()
+        self._count()
+
+    def _on_moved(self, image: str, plane: int) -> None:
+        current = self.opener.current
+        if current is not None and image == current.entry.id:
+            self.layers.go_to_plane(plane)
+        else:
+            self.opener.show(image, plane)
+
+    def _on_model_kept(self) -> None:
+        if self.opener.workspace is not None:
+            self.opener.workspace.view.learned = self.learner.learned
+        self._update(models=self.learner.models.names())
+        self.predictor.predict_again()
+
+    def _on_engine_stopped(self, sentence: str) -> None:
+        self._set_problem("engine", sentence)
+        self.said.emit(sentence, "warning")
+
+    def _on_engine_started(self) -> None:
+        self._set_problem("engine", "")
+        self.predictor.request()
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if event["event"] == "Notice" and event.get("device"):
+            self._update(device=str(event["device"]))
+
+    # State
+
+    def _step(self, by: int) -> None:
+        ids = [row.id for row in self.state.images]
+        if self.state.current in ids:
+            place = ids.index(self.state.current) + by
+            if 0 <= place < len(ids):
+                self.show_image(ids[place])
+
+    def _how(self) -> tuple[str | None, float | None]:
+        """Say by which channel and diameter the image on the screen is predicted."""
+        known = self.opener.known()
+        diameter = known.get("diameter")
+        return known.get("channel") or None, float(diameter) if diameter else None
+
+    def _tell_learner(self) -> None:
+        self.learner.use(self.state.model, self._how()[0])
+
+    def _set_instances(self, **values: float) -> None:
+        if self.opener.workspace is not None:
+            self.opener.workspace.view.instances.update(values)
+            self._show_instances()
+            self.opener.note()
+
+    def _show_instances(self) -> None:
+        workspace = self.opener.workspace
+        changed = workspace.view.instances if workspace is not None else {}
+        instances = self.learner.models.instances(self.state.model)
+        try:
+            instances = replace(instances, **changed)
+        except (EngineError, TypeError):
+            changed = {}
+        shown = replace(
+            self.state.shown,
+            threshold=instances.threshold,
+            min_size=instances.min_size,
+        )
+        self._update(shown=shown)
+        self.predictor.label_with(instances if changed else None)
+
+    def _show_reading(self) -> None:
+        current = self.opener.current
+        if current is None:
+            return
+        info, known = current.pixels.info, self.opener.known()
+        channel, diameter = self._how()
+        size = known.get("pixel_size") or (info.pixel_size and info.pixel_size[0])
+        reading = Reading(
+            axes=info.axes,
+            dtype=str(info.dtype),
+            channel_names=info.channel_names,
+            channel=channel or info.channel_names[0],
+            pixel_size=float(size) if size else None,
+            diameter=diameter,
+            diameter_found=self.predictor.diameter_found,
+        )
+        self._update(reading=reading)
+
+    def _count(self) -> None:
+        if self.opener.current is not None:
+            self.gallery.count(self.opener.current)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        workspace = self.opener.workspace
+        if self._closed or workspace is None:
+            return
+        found, reading = self.predictor.diameter_found, self.state.reading
+        if reading is not None and reading.diameter_found != found:
+            reading = replace(reading, diameter_found=found)
+        predicting = "Segmenting the field in view" if self.predictor.busy else ""
+        self._update(
+            images=self.gallery.rows,
+            learning=self.learner.state,
+            reading=reading,
+            field_seconds=self.predictor.seconds,
+            saved=self.editor.saved,
+            busy=self._busy or predicting,
+            can_undo=workspace.journal.can_undo,
+            can_redo=workspace.journal.can_redo,
+        )
+
+    def _on_busy(self, text: str) -> None:
+        self._busy = text
+        self._update(busy=text)
+
+    def _set_problem(self, source: str, text: str) -> None:
+        if self._problems.get(source, "") != text:
+            self._problems[source] = text
+            self._update(problem=next(filter(None, self._problems.values()), ""))
+
+    def _update(self, **values: Any) -> None:
+        self.state = replace(self.state, **values)
+        if not self._closed:
+            self.changed.emit(self.state)

@@ -1,0 +1,110 @@
+"""What a stroke of napari's own brush, fill, polygon or eraser changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Window", "apply_stroke", "changed_windows"]
+
+Window = tuple[slice, slice]
+
+
+def changed_windows(item: list[Any], lead: tuple[int, ...]) -> dict[int, Window]:
+    """Find which rectangle of which plane an item of napari's history changed.
+
+    Parameters
+    ----------
+    item : list
+        What the layer's event ``paint`` carries.
+    lead : tuple of int
+        Sizes of the axes in front of rows and columns.
+
+    Returns
+    -------
+    dict
+        Plane: slices of rows and columns.
+    """
+    boxes: dict[int, list[int]] = {}
+    for atom in item:
+        for plane, box in _boxes(atom, lead):
+            known = boxes.setdefault(plane, list(box))
+            known[:2] = [min(pair) for pair in zip(known[:2], box[:2], strict=True)]
+            known[2:] = [max(pair) for pair in zip(known[2:], box[2:], strict=True)]
+    return {
+        plane: (slice(box[0], box[2]), slice(box[1], box[3]))
+        for plane, box in boxes.items()
+    }
+
+
+def _boxes(
+    atom: Any, lead: tuple[int, ...]
+) -> list[tuple[int, tuple[int, int, int, int]]]:
+    key = getattr(atom, "slice_key", None)
+    if key is not None:
+        rows, columns = key[-2:]
+        box = (rows.start, columns.start, rows.stop, columns.stop)
+        places = np.array(
+            np.meshgrid(*(np.arange(part.start, part.stop) for part in key[:-2]))
+        ).reshape(len(lead), -1)
+        planes = np.ravel_multi_index(tuple(places), lead) if lead else [0]
+        return [(int(plane), box) for plane in planes]
+    indices = [np.ravel(part) for part in atom[0]]
+    if indices[0].size == 0:
+        return []
+    planes = np.ravel_multi_index(tuple(indices[:-2]), lead) if lead else 0
+    box = (
+        int(indices[-2].min()),
+        int(indices[-1].min()),
+        int(indices[-2].max()) + 1,
+        int(indices[-1].max()) + 1,
+    )
+    return [(int(plane), box) for plane in np.unique(planes)]
+
+
+def apply_stroke(
+    item: list[Any],
+    plane: int,
+    lead: tuple[int, ...],
+    window: Window,
+    labels: NDArray[np.int32],
+) -> None:
+    """Write a stroke into a rectangle of a plane, in place; twice does no harm."""
+    place = np.unravel_index(plane, lead) if lead else ()
+    for atom in item:
+        _apply(atom, labels, place, window)
+
+
+def _apply(
+    atom: Any, labels: NDArray[np.int32], place: tuple[Any, ...], window: Window
+) -> None:
+    """Write one change of napari's history into a copy of a rectangle."""
+    top, left = window[0].start, window[1].start
+    key = getattr(atom, "slice_key", None)
+    if key is not None:
+        offsets = [
+            int(index) - part.start for index, part in zip(place, key[:-2], strict=True)
+        ]
+        sizes = [part.stop - part.start for part in key[:-2]]
+        if any(not 0 <= o < s for o, s in zip(offsets, sizes, strict=True)):
+            return
+        rows, columns = key[-2:]
+        part = labels[
+            rows.start - top : rows.stop - top,
+            columns.start - left : columns.stop - left,
+        ]
+        if atom.mask is None:
+            part[:] = atom.new_value
+        else:
+            part[atom.mask[tuple(offsets)]] = atom.new_value
+        return
+    indices = [np.ravel(part) for part in atom[0]]
+    here = np.ones(indices[0].shape, bool)
+    for index, axis in zip(place, indices[:-2], strict=True):
+        here &= axis == index
+    values = np.broadcast_to(np.ravel(atom[2]), indices[0].shape)
+    labels[indices[-2][here] - top, indices[-1][here] - left] = values[here]

@@ -1,0 +1,177 @@
+"""Single keys and dragged lines on the image -> what is to be corrected, and where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_unet._layers import Layers
+
+__all__ = ["AT_ONCE", "KEYS", "Tools"]
+
+KEYS = {
+    "accept": "A",
+    "delete": "D",
+    "split": "S",
+    "join": "J",
+    "new": "N",
+    "ignore": "I",
+    "box": "Enter",
+    "undo": "Ctrl+Z",
+    "redo": "Ctrl+Shift+Z",
+    "outlines": "O",
+    "next": "PageDown",
+    "previous": "PageUp",
+    "stop": "Escape",
+}
+"""Each action's key."""
+
+AT_ONCE = frozenset({"accept", "delete", "ignore"})
+_DRAGGED = frozenset({"split", "join", "box"})
+_POLYGONS_OWN = frozenset({"box", "stop"})
+
+
+class Tools(QObject):
+    """The tools of one viewer.
+
+    Signals: ``wanted(name, where)``, ``where`` a pixel (row, column), an array
+    (n, 2) of a dragged line, a box, or None; ``armed(name)`` when a tool waits
+    for the mouse, with an empty name when none does any more.
+
+    Parameters
+    ----------
+    layers : Layers
+        Says what is under the pointer.
+    """
+
+    wanted = Signal(str, object)
+    armed = Signal(str)
+
+    def __init__(self, layers: Layers, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._viewer = layers.viewer
+        self._tool = ""
+        self._nuclei: Any = None
+        for name in KEYS:
+            self._viewer.bind_key(KEYS[name], self._action(name), overwrite=True)
+        self._viewer.mouse_drag_callbacks.append(self._on_drag)
+        layers.made.connect(self._on_made)
+
+    @property
+    def tool(self) -> str:
+        """The tool that is armed; empty: none."""
+        return self._tool
+
+    def press(self, name: str) -> None:
+        """Do what a key says, at the pointer."""
+        if name == "stop":
+            self.disarm()
+        elif name in AT_ONCE:
+            self.disarm()
+            where = self._layers.pixel(self._viewer.cursor.position)
+            if where is not None:
+                self.wanted.emit(name, where)
+        elif name in ("split", "join", "new"):
+            self.arm(name)
+        else:
+            if name == "box":
+                self.disarm()
+            self.wanted.emit(name, None)
+
+    def arm(self, name: str) -> None:
+        """Let a tool wait for the mouse: a click, a dragged line, or a box."""
+        self.disarm()
+        if name not in AT_ONCE | _DRAGGED | {"new"}:
+            self.wanted.emit(name, None)
+            return
+        self._tool = name
+        if name == "new":
+            self.wanted.emit(name, None)
+        else:
+            self._layers.hold_camera()
+        self.armed.emit(name)
+
+    def disarm(self) -> None:
+        """Let the mouse move the camera again."""
+        if not self._tool:
+            return
+        self._tool = ""
+        self._layers.stop_brush()
+        self._layers.draw_line(self._layers.plane, [])
+        self.armed.emit("")
+
+    def close(self) -> None:
+        """Give the keys and the mouse back."""
+        for key in KEYS.values():
+            self._viewer.bind_key(key, None)
+        if self._on_drag in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_drag)
+
+    def _action(self, name: str) -> Callable[[Any], None]:
+        def act(owner: Any) -> None:
+            self.press(name)
+
+        return act
+
+    def _on_made(self) -> None:
+        self._nuclei = self._layers.nuclei
+        for name, key in KEYS.items():
+            self._nuclei.bind_key(key, self._action(name), overwrite=True)
+        self._nuclei.events.mode.connect(self._on_mode)
+
+    def _on_mode(self, event: Any) -> None:
+        """Leave Enter and Escape to napari's polygon while it is drawn."""
+        layer = self._nuclei
+        for name in _POLYGONS_OWN:
+            own = None if str(layer.mode) == "polygon" else self._action(name)
+            layer.bind_key(KEYS[name], own, overwrite=True)
+        if self._tool == "new" and layer.mode != "paint":
+            self._tool = ""
+            self.armed.emit("")
+
+    def _on_drag(self, viewer: Any, event: Any) -> Any:
+        tool = self._tool
+        if tool not in AT_ONCE | _DRAGGED or event.button != 1:
+            return
+        plane = self._layers.plane
+        start = self._layers.pixel(event.position)
+        line = [] if start is None else [start]
+        yield
+        while event.type == "mouse_move":
+            found = self._layers.pixel(event.position)
+            if found is not None and (not line or found != line[-1]):
+                line.append(found)
+                if tool in _DRAGGED:
+                    shown = _rectangle(line) if tool == "box" else line
+                    self._layers.draw_line(plane, shown)
+            yield
+        if self._tool != tool:  # Escape was pressed meanwhile
+            return
+        self.disarm()
+        where = _geometry(tool, line)
+        if where is not None or tool == "box":
+            self.wanted.emit(tool, where)
+
+
+def _rectangle(line: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    (top, left), (bottom, right) = line[0], line[-1]
+    return [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
+
+
+def _geometry(tool: str, line: list[tuple[int, int]]) -> Any:
+    if not line:
+        return None
+    if tool in AT_ONCE:
+        return line[-1]
+    if len(line) < 2:
+        return None
+    if tool == "box":
+        rows, columns = zip(line[0], line[-1], strict=True)
+        return min(rows), min(columns), max(rows) + 1, max(columns) + 1
+    return np.array(line)

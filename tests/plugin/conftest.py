@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_unet._engine import Engine
+from napari_unet._session import Session
+from unetloop.samples import LARGE, draw_nuclei
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytestqt.qtbot import QtBot
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two drawn images and a stack of three planes."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    planes = [draw_nuclei(LARGE, seed, (160, 200)).image for seed in range(5)]
+    tifffile.imwrite(folder / "a.tif", planes[0])
+    tifffile.imwrite(folder / "b.tif", planes[1])
+    stack = np.stack(planes[2:])
+    tifffile.imwrite(folder / "stack.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    return folder
+
+
+class Loop:
+    """A session in a viewer, with an engine that needs no network."""
+
+    def __init__(self, viewer: Any, qtbot: QtBot, *arguments: object) -> None:
+        self.viewer, self.qtbot = viewer, qtbot
+        self.engine = Engine(
+            program=sys.executable, arguments=[str(FAKE), *map(str, arguments)]
+        )
+        self.session = Session(viewer, self.engine)
+        self.said: list[str] = []
+        self.session.said.connect(lambda text, level: self.said.append(text))
+
+    def wait(self, condition: Callable[[], Any]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=30_000)
+
+    def open(self, *paths: Path) -> None:
+        """Open images and wait until the first one is segmented."""
+        self.session.open(paths)
+        self.wait(lambda: self.session.state.current)
+        self.wait_for_proposals()
+
+    def wait_for_proposals(self) -> None:
+        self.wait(lambda: self.nuclei.any() and not self.session.predictor.busy)
+
+    def show(self, image: str) -> None:
+        self.session.show_image(image)
+        self.wait(lambda: self.session.state.current == image)
+
+    @property
+    def layers(self) -> Any:
+        return self.session.layers
+
+    @property
+    def nuclei(self) -> np.ndarray:
+        """The plane of the nuclei's layer that is on the screen."""
+        plane: np.ndarray = self.layers.painted_plane(self.layers.plane)
+        return plane
+
+    @property
+    def review(self) -> np.ndarray:
+        current = self.session.opener.current
+        assert current is not None
+        review: np.ndarray = current.truth.review[self.layers.plane]
+        return review
+
+    def recorded(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the journal knows of the plane on the screen."""
+        workspace, current = self.session.opener.workspace, self.session.opener.current
+        assert workspace is not None
+        assert current is not None
+        where = current.entry, self.layers.plane
+        return (
+            workspace.journal.state(*where, "segmentation"),
+            workspace.journal.state(*where, "review"),
+        )
+
+    def nucleus(self) -> tuple[int, tuple[int, int]]:
+        """Number and middle pixel of the largest proposal."""
+        numbers, areas = np.unique(
+            np.where(self.review == 0, self.nuclei, 0), return_counts=True
+        )
+        number = int(numbers[1:][areas[1:].argmax()])
+        pixels = np.argwhere(self.nuclei == number)
+        middle = pixels[np.abs(pixels - pixels.mean(axis=0)).sum(axis=1).argmin()]
+        return number, (int(middle[0]), int(middle[1]))
+
+    def point_at(self, row: float, column: float) -> None:
+        position = list(self.viewer.dims.point)
+        position[-2:] = [row, column]
+        self.viewer.cursor.position = tuple(position)
+
+    def press(self, key: str) -> None:
+        """Press a key as the canvas does."""
+        handler = self.viewer.window._qt_viewer._key_map_handler
+        assert handler.press_key(key), key
+
+
+@pytest.fixture
+def start(
+    make_napari_viewer: Callable[[], Any], qtbot: QtBot
+) -> Iterator[Callable[..., Loop]]:
+    made: list[Loop] = []
+
+    def make(*arguments: object) -> Loop:
+        made.append(Loop(make_napari_viewer(), qtbot, *arguments))
+        return made[-1]
+
+    yield make
+    for loop in made:
+        loop.session.close()
+        loop.engine.close()
+
+
+@pytest.fixture
+def loop(start: Callable[..., Loop], folder: Path) -> Loop:
+    """The folder is open, and the first image is segmented."""
+    loop = start()
+    loop.open(folder)
+    return loop

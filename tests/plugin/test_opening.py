@@ -1,0 +1,213 @@
+"""Opening folders, files, projects and layers; coming back to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.files import read_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_a_folder_opens_segmented_with_a_project_beside_the_images(
+    loop: Any, folder: Path
+) -> None:
+    state = loop.session.state
+    assert state.folder == folder / "unet-loop"
+    assert [row.name for row in state.images] == ["a.tif", "b.tif", "stack.tif"]
+    assert [row.planes for row in state.images] == [1, 1, 3]
+    assert state.current == "a"
+    assert state.reading.axes == "YX"
+    assert state.reading.diameter_found > 5
+    names = [layer.name for layer in loop.viewer.layers]
+    assert names == ["a.tif", "outlines", "nuclei"]
+    assert loop.viewer.layers.selection.active.name == "nuclei"
+    loop.wait(
+        lambda: loop.session.state.images[0].nuclei == len(np.unique(loop.nuclei)) - 1
+    )
+    loop.wait(
+        lambda: all(row.thumbnail is not None for row in loop.session.state.images)
+    )
+
+
+def test_one_file_opens_alone_and_a_second_one_joins_it(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder / "b.tif")
+    assert [row.id for row in loop.session.state.images] == ["b"]
+    loop.session.open([folder / "a.tif"])
+    loop.wait(lambda: loop.session.state.current == "a")
+    assert [row.id for row in loop.session.state.images] == ["b", "a"]
+
+
+def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
+    loop: Any,
+) -> None:
+    loop.press("PageDown")
+    loop.wait(lambda: loop.session.state.current == "b")
+    loop.press("PageDown")
+    loop.wait(lambda: loop.session.state.current == "stack")
+    assert loop.layers.nuclei.data.shape == (3, 160, 200)
+    loop.wait_for_proposals()
+    first = loop.nuclei.copy()
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: loop.session.state.plane == 2)
+    loop.wait_for_proposals()
+    assert not np.array_equal(loop.nuclei, first)
+    loop.press("PageUp")
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert loop.viewer.dims.ndim == 2
+
+
+def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder)
+    loop.show("stack")
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.wait_for_proposals()
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    loop.viewer.scene.camera.center = (0, 40, 60)
+    loop.viewer.scene.camera.zoom = 3.5
+    loop.layers.image.contrast_limits = (200, 900)
+    nuclei = loop.nuclei.copy()
+    loop.session.close()
+
+    again = start()
+    again.session.open([folder / "unet-loop"])
+    again.wait(lambda: again.session.state.current == "stack")
+    assert again.layers.plane == 1
+    np.testing.assert_array_equal(again.nuclei, nuclei)
+    assert again.viewer.scene.camera.zoom == pytest.approx(3.5)
+    assert again.viewer.scene.camera.center[-2:] == pytest.approx((40, 60))
+    assert tuple(again.layers.image.contrast_limits) == (200, 900)
+    assert again.session.state.can_undo
+    again.press("Control-Z")
+    assert (again.nuclei == number).sum() > 20
+
+
+def test_where_nothing_can_be_written_the_project_goes_to_the_user(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setattr("napari_unet._workspace._writable", lambda folder: False)
+    loop = start()
+    loop.open(folder)
+    assert loop.session.state.folder.is_relative_to(tmp_path / "home")
+    assert "can't be written to" in loop.said[0]
+    assert not (folder / "unet-loop").exists()
+
+
+def test_a_bad_image_is_left_out_and_named(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "bad.tif").write_bytes(b"no image")
+    loop = start()
+    loop.open(folder)
+    assert [row.id for row in loop.session.state.images] == ["a", "b", "stack"]
+    assert "bad.tif is left out" in loop.said[0]
+
+
+def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
+    loop: Any, tmp_path: Path
+) -> None:
+    loop.session.open([tmp_path / "none"])
+    loop.wait(lambda: loop.session.state.problem)
+    assert "no such file or folder" in loop.session.state.problem
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    assert not (loop.nuclei == number).any()
+
+
+def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) -> None:
+    (folder / "b.tif").rename(folder / "elsewhere")
+    loop.session.show_image("b")
+    loop.wait(lambda: "moved" in loop.session.state.problem)
+    assert loop.session.state.images[1].state == "missing"
+    (folder / "elsewhere").rename(folder / "b.tif")
+    loop.show("b")
+    assert loop.session.state.problem == ""
+
+
+def test_a_second_viewer_is_told_that_the_project_is_open(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    other = start()
+    other.session.open([folder])
+    other.wait(lambda: other.session.state.problem)
+    assert "open in another program" in other.session.state.problem
+
+
+def test_a_layer_from_no_file_is_stored_and_worked_on(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    loop = start()
+    loop.session.use_layer()
+    assert "Select an image" in loop.said[0]
+    loop.viewer.add_image(tifffile.imread(folder / "a.tif"), name="my cells")
+    loop.session.use_layer()
+    loop.wait(lambda: loop.session.state.current)
+    loop.wait_for_proposals()
+    assert loop.session.state.images[0].name == "my_cells.tif"
+
+
+def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.viewer.open(folder / "b.tif", plugin="napari")
+    loop.session.use_layer()
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert loop.session.state.folder == folder / "unet-loop"
+
+
+def test_closing_stores_masks_that_fiji_opens(loop: Any, folder: Path) -> None:
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    nuclei, review = loop.nuclei.copy(), loop.review.copy()
+    loop.session.close()
+    stored = folder / "unet-loop"
+    np.testing.assert_array_equal(read_labels(stored / "segmentation/a/0.tif"), nuclei)
+    np.testing.assert_array_equal(read_labels(stored / "review/a/0.tif"), review)
+
+
+def test_another_channel_and_diameter_are_predicted_anew(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    first, second = (tifffile.imread(folder / f"{name}.tif") for name in "ab")
+    tifffile.imwrite(
+        folder / "two.tif",
+        np.stack([first, second]),
+        imagej=True,
+        metadata={"axes": "CYX"},
+    )
+    loop = start()
+    loop.open(folder / "two.tif")
+    before = loop.nuclei.copy()
+    loop.session.change_reading({"channel": "1"})
+    loop.wait(lambda: np.array_equal(loop.layers.image.data, second))
+    loop.wait(lambda: not np.array_equal(loop.nuclei, before) and loop.nuclei.any())
+    loop.session.change_reading({"diameter": 60.0})
+    loop.wait(lambda: loop.session.state.reading.diameter == 60.0)
+    loop.wait(lambda: not loop.session.predictor.busy)
