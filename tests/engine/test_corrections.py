@@ -1,0 +1,712 @@
+"""What the tools make of segmentation and review, on planes drawn by hand."""
+
+from __future__ import annotations
+
+import inspect
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from unetloop import corrections
+from unetloop.corrections import (
+    Change,
+    accept,
+    accept_box,
+    delete,
+    free_number,
+    ignore,
+    join,
+    split,
+    touched,
+)
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGEST = int(np.iinfo(np.int32).max)
+
+
+def draw(picture: str) -> np.ndarray:
+    """Turn a drawing into a plane: ``.`` is 0, a digit is itself."""
+    lines = dedent(picture).split()
+    return np.array(
+        [[0 if sign == "." else int(sign) for sign in line] for line in lines], np.int32
+    )
+
+
+def blank(segmentation: np.ndarray) -> np.ndarray:
+    return np.zeros(segmentation.shape, np.uint8)
+
+
+def after(
+    change: Change | None, segmentation: np.ndarray, review: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both planes with a change in its place."""
+    assert change is not None
+    segmentation, review = segmentation.copy(), review.copy()
+    assert segmentation[change.window].shape == change.segmentation.shape
+    segmentation[change.window] = change.segmentation
+    review[change.window] = change.review
+    assert change.segmentation.dtype == np.int32
+    assert change.review.dtype == np.uint8
+    return segmentation, review
+
+
+def pieces(mask: np.ndarray) -> int:
+    return int(ndimage.label(mask, np.ones((3, 3)))[1])
+
+
+def distance_to(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(ndimage.distance_transform_edt(~mask))
+
+
+def discs(*circles: tuple[int, int, int], size: int = 80) -> np.ndarray:
+    """Nuclei 1, 2 … as discs: row, column, radius."""
+    rows, columns = np.ogrid[:size, :size]
+    plane = np.zeros((size, size), np.int32)
+    for number, (row, column, radius) in enumerate(circles, 1):
+        plane[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = number
+    return plane
+
+
+def test_accept_reviews_a_nucleus_and_three_pixels_round_it() -> None:
+    segmentation = discs((40, 40, 15))
+    change = accept(segmentation, blank(segmentation), (40.4, 39.6))
+    now, review = after(change, segmentation, blank(segmentation))
+    assert (now == segmentation).all()
+    assert ((review == 1) == (distance_to(segmentation == 1) <= 3)).all()
+    assert change is not None
+    assert (change.action, change.number) == ("accept", 1)
+
+
+def test_the_ring_takes_background_only_and_spares_what_is_ignored() -> None:
+    segmentation = draw("""
+        11.22
+        11.22
+        11..3
+    """)
+    review = draw("""
+        ...1.
+        ..2..
+        .....
+    """).astype(np.uint8)
+    _, now = after(accept(segmentation, review, (0, 0)), segmentation, review)
+    expected = """
+        1111.
+        112..
+        1111.
+    """
+    assert (now == draw(expected)).all()
+
+
+def test_accepting_twice_changes_nothing() -> None:
+    segmentation = draw(".1.")
+    review = np.ones((1, 3), np.uint8)
+    assert accept(segmentation, review, (0, 1)) is None
+
+
+def test_delete_reviews_what_the_nucleus_covered_and_nothing_else() -> None:
+    segmentation = draw("""
+        .11.
+        .112
+        ...2
+    """)
+    change = delete(segmentation, blank(segmentation), (1, 1))
+    now, review = after(change, segmentation, blank(segmentation))
+    assert (now == np.where(segmentation == 1, 0, segmentation)).all()
+    assert (review == (segmentation == 1)).all()
+
+
+def test_ignore_marks_a_nucleus_and_keeps_it() -> None:
+    segmentation = draw(".112")
+    review = draw("1111").astype(np.uint8)
+    now, marks = after(ignore(segmentation, review, (0, 1)), segmentation, review)
+    assert (now == segmentation).all()
+    assert (marks == draw("1221")).all()
+
+
+def test_ignoring_again_makes_it_a_proposal_and_accepting_makes_it_right() -> None:
+    segmentation = draw(".112")
+    review = draw("..22").astype(np.uint8)
+    marked = review.copy()
+    marked[0, 1:3] = 2
+    _, back = after(ignore(segmentation, marked, (0, 2)), segmentation, marked)
+    assert (back == draw("...2")).all()
+    _, right = after(accept(segmentation, marked, (0, 2)), segmentation, marked)
+    assert (right == draw("1112")).all()
+
+
+def test_a_nucleus_that_is_ignored_in_part_becomes_ignored_as_a_whole() -> None:
+    segmentation = draw(".111")
+    review = draw("..21").astype(np.uint8)
+    _, now = after(ignore(segmentation, review, (0, 3)), segmentation, review)
+    assert (now == draw(".222")).all()
+
+
+def test_far_pieces_of_the_same_number_are_left_alone() -> None:
+    segmentation = np.zeros((3, 200), np.int32)
+    segmentation[1, [5, 6, 190]] = 7
+    segmentation[2, 7] = 7  # hangs on by a corner
+    now, _ = after(
+        delete(segmentation, blank(segmentation), (1, 5)),
+        segmentation,
+        blank(segmentation),
+    )
+    assert np.argwhere(now).tolist() == [[1, 190]]
+
+
+def test_a_nucleus_larger_than_the_first_look_is_found_as_a_whole() -> None:
+    segmentation = np.zeros((300, 900), np.int32)
+    segmentation[20:280, 100] = 5
+    segmentation[279, 100:800] = 5
+    now, _ = after(
+        delete(segmentation, blank(segmentation), (20, 100)),
+        segmentation,
+        blank(segmentation),
+    )
+    assert not now.any()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1, 1), (1, 40), (200, 3)])
+def test_a_nucleus_that_fills_the_plane_has_no_ring(shape: tuple[int, int]) -> None:
+    segmentation = np.full(shape, 2**24 + 3, np.int32)
+    review = blank(segmentation)
+    for tool in (accept, delete, ignore):
+        change = tool(segmentation, review, (0, 0))
+        assert change is not None
+        assert change.segmentation.shape == shape
+    assert split(segmentation, review, [(0, 0)]) is None
+    assert join(segmentation, review, [(0, 0), (9, 9)]) is None
+
+
+@pytest.mark.parametrize(
+    "point",
+    [(-1, 2), (0, -0.6), (1.6, 0), (0, 4), (np.nan, 1), (1, np.inf), (1e300, 0)],
+)
+def test_nothing_is_corrected_outside_the_plane(point: tuple[float, float]) -> None:
+    segmentation = np.ones((2, 4), np.int32)
+    review = blank(segmentation)
+    for tool in (accept, delete, ignore):
+        assert tool(segmentation, review, point) is None
+    assert split(segmentation, review, [point]) is None
+    assert join(segmentation, review, [point, point]) is None
+
+
+def test_nothing_is_corrected_on_the_background() -> None:
+    segmentation = draw("1.2")
+    review = blank(segmentation)
+    for tool in (accept, delete, ignore):
+        assert tool(segmentation, review, (0, 1)) is None
+    assert split(segmentation, review, [(0, 1), (0, 1)]) is None
+    assert join(segmentation, review, []) is None
+
+
+def test_split_cuts_without_a_gap_and_reviews_both_parts() -> None:
+    segmentation = discs((40, 40, 15), (10, 10, 5))
+    review = blank(segmentation)
+    change = split(segmentation, review, [(20, 43), (60, 43)])
+    now, marks = after(change, segmentation, review)
+    assert ((now > 0) == (segmentation > 0)).all()
+    rows, columns = np.nonzero(segmentation == 1)
+    large, small = columns < 43, columns > 43
+    assert (now[rows[large], columns[large]] == 1).all()
+    assert (now[rows[small], columns[small]] == 3).all()
+    assert ((marks == 1) == (distance_to(segmentation == 1) <= 3)).all()
+    assert change is not None
+    assert (change.action, change.number) == ("split", 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [(38, 41), (42, 41)],  # both ends inside
+        [(38.2, 40.8), (80, 41)],  # one end inside, the other outside the plane
+        [(np.nan, 0), (38, 41), (np.nan, np.nan), (43, 41)],
+        [(38, 41), (38, 41), (40, 41)],
+        [(36, 36), (44, 44)],  # diagonal: nothing slips through
+        [(40, 30), (41, 47)],
+    ],
+)
+def test_a_line_that_stops_inside_is_lengthened(
+    line: list[tuple[float, float]],
+) -> None:
+    segmentation = discs((40, 40, 15))
+    now, _ = after(
+        split(segmentation, blank(segmentation), line),
+        segmentation,
+        blank(segmentation),
+    )
+    sizes = np.bincount(now[now > 0])
+    assert len(sizes) == 3
+    assert sizes[1] >= sizes[2] > 0.35 * sizes.sum()
+    assert pieces(now == 1) == pieces(now == 2) == 1
+
+
+def test_a_line_is_lengthened_to_the_nearest_edge_only() -> None:
+    segmentation = draw("""
+        111111111
+        111111111
+        11.....11
+        11.....11
+        11.....11
+    """)
+    change = split(segmentation, blank(segmentation), [(3, 0), (3, 1)])
+    assert change is not None
+    assert len(np.unique(change.segmentation)) == 3
+    assert (
+        change.segmentation[:, 7:] == draw("11 11 11 11 11".replace(" ", "\n"))
+    ).all()
+
+
+def test_the_nucleus_in_which_most_of_the_line_lies_is_split() -> None:
+    segmentation = draw("""
+        1122222
+        1122222
+        1122222
+    """)
+    now, _ = after(
+        split(segmentation, blank(segmentation), [(1, 0), (1, 6)], free=9),
+        segmentation,
+        blank(segmentation),
+    )
+    assert set(np.unique(now)) == {1, 2, 9}
+    assert (now[:, :2] == 1).all()
+
+
+def test_other_parts_get_free_numbers_by_size() -> None:
+    segmentation = np.zeros((12, 30), np.int32)
+    segmentation[3:9, 2:28] = 4
+    line = [(0, 8), (11, 8), (11, 20), (0, 20)]  # parts 6, 12 and 8 wide, or so
+    now, _ = after(
+        split(segmentation, blank(segmentation), line, free=2**24 + 1),
+        segmentation,
+        blank(segmentation),
+    )
+    assert [now[5, column] for column in (14, 25, 3)] == [4, 2**24 + 1, 2**24 + 2]
+
+
+def test_a_line_along_the_edge_divides_nothing() -> None:
+    segmentation = discs((40, 40, 15))
+    review = blank(segmentation)
+    assert split(segmentation, review, [(40, 55), (41, 55)]) is None
+    assert split(segmentation, review, [(40, 40)]) is None
+    assert split(segmentation, review, [(40, 40), (40.2, 40.3)]) is None
+    assert split(draw("111"), blank(draw("111")), [(0, 1)]) is None
+
+
+def test_crumbs_beside_the_cut_are_no_nuclei() -> None:
+    segmentation = discs((40, 40, 15))
+    shaky = [(20, 40), (38, 40), (38, 42), (40, 42), (40, 40), (60, 40)]
+    now, _ = after(
+        split(segmentation, blank(segmentation), shaky),
+        segmentation,
+        blank(segmentation),
+    )
+    assert set(np.unique(now)) == {0, 1, 2}
+    assert pieces(now == 1) == pieces(now == 2) == 1
+
+
+def test_an_ignored_nucleus_that_is_split_is_reviewed() -> None:
+    segmentation = np.ones((2, 6), np.int32)
+    review = np.full((2, 6), 2, np.uint8)
+    _, now = after(split(segmentation, review, [(-1, 2), (2, 2)]), segmentation, review)
+    assert (now == 1).all()
+
+
+def test_join_bridges_the_gap_and_nothing_else() -> None:
+    segmentation = discs((40, 25, 12), (40, 52, 12), (10, 10, 4))
+    review = blank(segmentation)
+    change = join(segmentation, review, [(40, 75), (41, 2)])
+    now, marks = after(change, segmentation, review)
+    assert change is not None
+    assert (change.action, change.number) == ("join", 2)
+    assert set(np.unique(now)) == {0, 2, 3}
+    joined = now == 2
+    assert pieces(joined) == 1
+    assert (joined >= np.isin(segmentation, (1, 2))).all()
+    added = np.argwhere(joined & (segmentation == 0))
+    assert (abs(added - (40, 38.5)) <= (7, 5)).all()
+    assert (added[:, 1] == 38).sum() > 5  # the notch is filled, too
+    assert ((marks == 1) == (distance_to(joined) <= 3)).all()
+
+
+def test_join_takes_all_that_the_line_crosses() -> None:
+    segmentation = draw("""
+        .11.22.33.4
+        .11.22.33.4
+        .11.22.33.4
+    """)
+    now, _ = after(
+        join(segmentation, blank(segmentation), [(1, 0), (1, 7)]),
+        segmentation,
+        blank(segmentation),
+    )
+    expected = """
+        .11111111.4
+        .11111111.4
+        .11111111.4
+    """
+    assert (now == draw(expected)).all()
+
+
+def test_join_fills_enclosed_background_but_takes_no_other_nucleus() -> None:
+    segmentation = np.zeros((30, 30), np.int32)
+    segmentation[5:25, 5:15] = 1
+    segmentation[5:25, 15:25] = 2
+    segmentation[8:22, 8:22] = 0
+    segmentation[:8, 14:16] = 0  # the ring is open at the top
+    segmentation[14:16, 14:16] = 5
+    now, _ = after(
+        join(segmentation, blank(segmentation), [(6, 6), (6, 24)]),
+        segmentation,
+        blank(segmentation),
+    )
+    assert (now[5:25, 5:25] == np.where(segmentation == 5, 5, 1)[5:25, 5:25]).all()
+
+
+def test_two_pieces_of_one_number_can_be_joined() -> None:
+    segmentation = draw("11...11")
+    now, _ = after(
+        join(segmentation, blank(segmentation), [(0, 0), (0, 6)]),
+        segmentation,
+        blank(segmentation),
+    )
+    assert (now == 1).all()
+
+
+def test_fewer_than_two_nuclei_are_not_joined() -> None:
+    segmentation = draw("11..22")
+    assert join(segmentation, blank(segmentation), [(0, 0), (0, 3)]) is None
+
+
+def test_a_box_reviews_what_lies_in_it_but_what_is_ignored() -> None:
+    segmentation = draw("""
+        ......
+        .11.2.
+        ......
+    """)
+    review = draw("""
+        ......
+        ....22
+        ......
+    """).astype(np.uint8)
+    change = accept_box(segmentation, review, (0, 0, 2, 5))
+    now, marks = after(change, segmentation, review)
+    assert (now == segmentation).all()
+    expected = """
+        11111.
+        111122
+        ......
+    """
+    assert (marks == draw(expected)).all()
+    assert change is not None
+    assert change.action == "box"
+    assert accept_box(segmentation, marks, (0, 0, 2, 5)) is None
+
+
+def test_nuclei_at_the_edge_of_a_box_are_reviewed_whole_or_not_at_all() -> None:
+    segmentation = draw("""
+        ......
+        .1111.
+        ......
+        ...222
+        ......
+    """)
+    review = blank(segmentation)
+    _, marks = after(
+        accept_box(segmentation, review, (0, 0, 5, 4)), segmentation, review
+    )
+    expected = """
+        1111..
+        11111.
+        1111..
+        111...
+        1111..
+    """
+    assert (marks == draw(expected)).all()
+
+
+def test_half_a_nucleus_is_not_enough_and_its_review_is_kept() -> None:
+    segmentation = draw("..1111")
+    review = draw("...1..").astype(np.uint8)
+    _, marks = after(
+        accept_box(segmentation, review, (0, 0, 1, 4)), segmentation, review
+    )
+    assert (marks == draw("11.1..")).all()
+
+
+@pytest.mark.parametrize(
+    ("box", "reviewed"),
+    [
+        ((-5, -5, 99, 99), 12),
+        ((2, 3, 0, 0), 6),  # drawn from the lower right to the upper left
+        ((0.4, -0.4, 1.6, 2.6), 6),
+        ((-np.inf, 0, np.inf, 1), 3),
+        ((3, 0, 9, 9), None),
+        ((1, 1, 1, 3), None),
+        ((np.nan, 0, 1, 1), None),
+    ],
+)
+def test_a_box_is_clipped_to_the_plane(
+    box: tuple[float, ...], reviewed: int | None
+) -> None:
+    segmentation = np.zeros((3, 4), np.int32)
+    change = accept_box(segmentation, blank(segmentation), box)
+    if reviewed is None:
+        assert change is None
+    else:
+        _, marks = after(change, segmentation, blank(segmentation))
+        assert marks.sum() == reviewed
+
+
+def stroke(
+    before: np.ndarray, now: np.ndarray, review: np.ndarray, **values: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    return after(touched(before, now, review, **values), now, review)
+
+
+def test_painting_reviews_the_whole_nucleus_with_its_ring() -> None:
+    before = draw("""
+        11........2
+        11........2
+    """)
+    now = before.copy()
+    now[0, 2] = 1
+    segmentation, review = stroke(before, now, blank(now))
+    assert (segmentation == now).all()
+    expected = """
+        111111.....
+        11111......
+    """
+    assert (review == draw(expected)).all()
+
+
+def test_what_a_stroke_takes_from_another_nucleus_reviews_that_too() -> None:
+    before = draw("111222")
+    now = draw("112222")
+    review = draw("2....2").astype(np.uint8)
+    _, marks = stroke(before, now, review)
+    assert (marks == 1).all()
+
+
+def test_what_is_erased_is_reviewed_background() -> None:
+    before = draw("111...333.....2")
+    now = draw("111...........2")
+    review = blank(now)
+    review[0, 7] = 2
+    segmentation, marks = stroke(before, now, review)
+    assert (segmentation == now).all()
+    assert (marks == draw("......111......")).all()
+
+
+def test_a_nucleus_that_was_cut_gets_numbers_for_its_smaller_pieces() -> None:
+    before = draw("""
+        1111111111
+        1111111111
+    """)
+    now = before.copy()
+    now[:, [3, 8]] = 0
+    change = touched(before, now, blank(now), free=30)
+    segmentation, review = after(change, now, blank(now))
+    assert set(segmentation[:, 4:8].flat) == {1}
+    assert sorted({segmentation[0, 0], segmentation[0, 9]}) == [30, 31]
+    assert (review == 1).all()
+    assert change is not None
+    assert (change.action, change.number) == ("paint", 0)
+    without, _ = stroke(before, now, blank(now))
+    assert set(np.unique(without)) == {0, 1, 2, 3}
+
+
+def test_one_stroke_may_cut_several_nuclei() -> None:
+    before = discs((20, 30, 9), (40, 30, 9), (60, 30, 9))
+    before[before == 2] = 2**24 + 5
+    now = before.copy()
+    now[:, 28] = 0
+    now[0:20, 28] = 9  # painting through a nucleus cuts it too
+    segmentation, review = stroke(before, now, blank(now))
+    assert {int(n) - 2**24 for n in np.unique(segmentation)} >= {5, 6, 7, 8}
+    for row in (20, 40, 60):
+        left, right = segmentation[row, 25], segmentation[row, 32]
+        assert left > right == before[row, 32]
+        assert pieces(segmentation == left) == pieces(segmentation == right) == 1
+    assert ((review == 1) >= (distance_to(before > 0) <= 3)).all()
+
+
+def test_a_cut_is_seen_where_it_leaves_the_pieces_bounding_boxes() -> None:
+    before = draw("""
+        1...1
+        1...1
+        11111
+    """)
+    now = before.copy()
+    now[2] = 0
+    segmentation, _ = stroke(before, now, blank(now))
+    assert sorted({segmentation[0, 0], segmentation[0, 4]}) == [1, 2]
+
+
+def test_pieces_that_were_apart_before_keep_their_number() -> None:
+    before = draw("111...111")
+    now = draw("11.....11")
+    segmentation, review = stroke(before, now, blank(now))
+    assert (segmentation == now).all()
+    assert review.all()
+
+
+def test_what_is_painted_apart_keeps_the_number_it_was_painted_with() -> None:
+    before = draw("111..........")
+    now = draw("11...111..111")
+    segmentation, review = stroke(before, now, blank(now))
+    assert (segmentation == now).all()
+    assert review.all()
+
+
+def test_a_crumb_that_is_cut_off_is_no_nucleus() -> None:
+    before = discs((40, 40, 15))
+    now = before.copy()
+    now[26, 35:46] = 0  # leaves the topmost pixel alone
+    segmentation, _ = stroke(before, now, blank(now))
+    assert pieces(now == 1) == 2
+    assert (segmentation == now).all()
+
+
+def test_a_small_window_says_the_same_as_the_whole_plane() -> None:
+    before = discs((30, 30, 9), (30, 50, 9), (60, 60, 9))
+    now = before.copy()
+    now[28:33, 15:46] = 0
+    now[55, 55:75] = 2
+    review = blank(now)
+    small = touched(before[20:70, 10:79], now, review, (20, 10))
+    large = touched(before, now, review)
+    for mine, yours in zip(
+        after(small, now, review), after(large, now, review), strict=True
+    ):
+        assert (mine == yours).all()
+    assert small is not None
+    changed = np.argwhere(before != now)
+    assert (changed >= (small.row, small.column)).all()
+    assert (changed < [side.stop for side in small.window]).all()
+
+
+def test_a_stroke_that_changed_nothing_is_no_correction() -> None:
+    plane = draw("11.2")
+    assert touched(plane.copy(), plane, blank(plane)) is None
+
+
+def test_a_window_beyond_the_plane_is_refused() -> None:
+    plane = draw("11.2")
+    with pytest.raises(EngineError, match="within the plane"):
+        touched(np.zeros((2, 2), np.int32), plane, blank(plane), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [([0], 1), ([7, 0, 2], 8), ([2**24], 2**24 + 1), ([5, LARGEST], 6), ([], 1)],
+)
+def test_a_free_number_is_above_all_or_in_the_widest_gap(
+    numbers: list[int], expected: int
+) -> None:
+    assert free_number(np.array([numbers], np.int32)) == expected
+
+
+def test_parts_get_numbers_even_if_the_largest_is_taken() -> None:
+    segmentation = np.zeros((3, 9), np.int32)
+    segmentation[:, :] = LARGEST
+    segmentation[0, 8] = 3
+    now, _ = after(
+        split(segmentation, blank(segmentation), [(0, 4), (2, 4)]),
+        segmentation,
+        blank(segmentation),
+    )
+    assert len(np.unique(now)) == 3
+    assert now.min() > 0
+
+
+ends = st.tuples(st.floats(-10, 90), st.floats(-10, 90))
+
+
+@given(
+    centre=st.tuples(st.integers(20, 60), st.integers(20, 60)),
+    radii=st.tuples(st.integers(4, 18), st.integers(4, 18)),
+    through=st.tuples(st.floats(-0.4, 0.4), st.floats(-0.4, 0.4)),
+    angle=st.floats(0, 7),
+    reach=st.tuples(st.floats(1, 60), st.floats(1, 60)),
+)
+@settings(max_examples=100, deadline=None)
+def test_split_and_join_take_each_other_back(
+    centre: tuple[int, int],
+    radii: tuple[int, int],
+    through: tuple[float, float],
+    angle: float,
+    reach: tuple[float, float],
+) -> None:
+    rows, columns = np.ogrid[:80, :80]
+    inside = np.hypot((rows - centre[0]) / radii[0], (columns - centre[1]) / radii[1])
+    segmentation = np.where(inside <= 1, 2**24 + 1, 0).astype(np.int32)
+    review = blank(segmentation)
+    point = np.add(centre, np.multiply(radii, through))
+    direction = np.array([np.sin(angle), np.cos(angle)])
+    line = [point - reach[0] * direction, point + reach[1] * direction]
+    change = split(segmentation, review, line)
+    now, review = after(change, segmentation, review)
+    assert ((now > 0) == (segmentation > 0)).all()
+    numbers = np.unique(now[now > 0])
+    assert len(numbers) == 2
+    assert all(pieces(now == number) == 1 for number in numbers)
+    middles = [np.argwhere(now == number) for number in numbers]
+    across = [points[len(points) // 2] for points in middles]
+    again, _ = after(join(now, review, across), now, review)
+    assert ((again > 0) == (segmentation > 0)).all()
+    assert len(np.unique(again[again > 0])) == 1
+
+
+planes = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+@given(planes, st.lists(ends, min_size=2, max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_no_correction_changes_its_inputs_or_what_is_round_it(
+    chance: np.random.Generator, line: list[tuple[float, float]]
+) -> None:
+    segmentation = ndimage.zoom(chance.integers(0, 4, (16, 16)), 5, order=0)
+    segmentation = segmentation.astype(np.int32)
+    review = chance.integers(0, 3, segmentation.shape).astype(np.uint8)
+    stored = segmentation.copy(), review.copy()
+    before = ndimage.shift(segmentation[:40, :40], (1, 2), order=0)
+    stored_before = before.copy()
+    for array in (segmentation, review, before):
+        array.flags.writeable = False
+    calls: dict[str, Callable[[], Change | None]] = {
+        "accept": lambda: accept(segmentation, review, line[0]),
+        "delete": lambda: delete(segmentation, review, line[0]),
+        "ignore": lambda: ignore(segmentation, review, line[0]),
+        "split": lambda: split(segmentation, review, line),
+        "join": lambda: join(segmentation, review, line),
+        "accept_box": lambda: accept_box(segmentation, review, line[:2]),
+        "touched": lambda: touched(before, segmentation, review, (30, 20)),
+    }
+    tools = [
+        name
+        for name in corrections.__all__
+        if inspect.isfunction(getattr(corrections, name))
+    ]
+    assert {*calls, "free_number"} == set(tools)
+    for name, call in calls.items():
+        change = call()
+        if change is None:
+            continue
+        assert not np.shares_memory(change.segmentation, segmentation), name
+        now, marks = after(change, segmentation, review)
+        if name in ("accept", "ignore", "accept_box"):
+            assert (now == segmentation).all(), name
+        if name != "ignore":
+            assert (marks[review == 1] == 1).all(), name
+        assert (now != segmentation)[marks != 1].sum() == 0, name
+    assert (stored[0] == segmentation).all()
+    assert (stored[1] == review).all()
+    assert (stored_before == before).all()
