@@ -14,6 +14,9 @@ __all__ = ["Schedule"]
 
 _WARM_UP_STEPS = 30
 _LAST_RATE = 0.01
+# Of what a trained model knows, a lower rate keeps more, and it learns as much:
+# 30 nuclei of another stain, 150 steps, from rates of .0015, .0004 and .0001.
+_WARM_RATE = 0.27
 # Exporting takes 1.4 x as long as tracing the first step: measured.
 _EXPORT_SHARE = 2.0
 # Fitting the thresholds takes at most so many times as long as a score.
@@ -29,10 +32,15 @@ class Schedule:
         Minutes or epochs, and the highest learning rate.
     began : float, optional
         Value of `time.monotonic` from which the minutes count; None: now.
+    warm : bool
+        Whether it starts from a trained model: the rate is lower.
     """
 
-    def __init__(self, config: TrainingConfig, began: float | None = None) -> None:
+    def __init__(
+        self, config: TrainingConfig, began: float | None = None, warm: bool = False
+    ) -> None:
         self._config = config
+        self._highest = config.learning_rate * (_WARM_RATE if warm else 1)
         self._began = time.monotonic() if began is None else began
         self._before = 0.0
         self._first_step = 0.0
@@ -40,12 +48,16 @@ class Schedule:
 
     @property
     def seconds(self) -> float:
-        """Wall time spent, in this process and in killed ones before it."""
+        """Wall time spent, in this process and in killed ones before it; no pauses."""
         return self._before + time.monotonic() - self._began
 
     def add(self, seconds: float) -> None:
         """Count what a killed process spent before."""
         self._before += seconds
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count a pause that just ended."""
+        self._before -= seconds
 
     def step_took(self, seconds: float) -> None:
         """Learn from the first step, which is traced, what the export will take."""
@@ -78,4 +90,4 @@ class Schedule:
         warm_up = min(1.0, (step + 1) / _WARM_UP_STEPS)
         cosine = 0.5 * (1 + np.cos(np.pi * min(self.fraction(step), 1.0)))
         rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
-        return float(self._config.learning_rate * warm_up * rate)
+        return float(self._highest * warm_up * rate)

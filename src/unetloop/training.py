@@ -147,7 +147,8 @@ class Training:
         self._validation = validation
         self._made: Learner | None = None
         self._best = _Best()
-        self._schedule = Schedule(config, began)
+        self._schedule = Schedule(config, began, warm=start is not None)
+        self._identity = ""
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
@@ -178,8 +179,29 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Wall time spent, in this process and in killed ones before it."""
+        """Wall time spent, in this process and in killed ones before it; no pauses."""
         return self._schedule.seconds
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count a pause, between two steps, that just ended."""
+        self._schedule.leave_out(seconds)
+
+    def keep(self) -> None:
+        """Write down where the run is, so that the same one goes on from there."""
+        learner = self._made
+        if learner is None or not learner.step or not self._identity:
+            return
+        write_state(
+            self.out,
+            self._identity,
+            arrays=learner.everything(),
+            step=learner.step,
+            seconds=self.seconds,
+            rate_factor=learner.rate_factor,
+            score=self._best.score,
+            best_epoch=self._best.epoch,
+            saved=self._best.saved,
+        )
 
     def __iter__(self) -> Iterator[Event]:
         """Run: see `train`."""
@@ -201,7 +223,8 @@ class Training:
         self._made = self._make_learner()
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
-        stopped = yield from self._loop(planes, windows, train_images, identity)
+        self._identity = identity
+        stopped = yield from self._loop(planes, windows, train_images)
         yield from self._finish(windows, train_images, stopped)
 
     def _make_learner(self) -> Learner:
@@ -217,7 +240,7 @@ class Training:
         learner.step = state.step
         learner.rate_factor = state.rate_factor
         self._schedule.add(state.seconds)
-        self._best = _Best(state.score, state.best_epoch, saved=True)
+        self._best = _Best(state.score, state.best_epoch, state.saved)
         yield Notice(text=f"Going on with a run that stopped after step {state.step}.")
 
     def _loop(
@@ -225,7 +248,6 @@ class Training:
         planes: list[TrainingPlane],
         windows: list[Window],
         images: Sequence[TrainingImage],
-        identity: str,
     ) -> Generator[Event, None, str]:
         config, learner, schedule = self.config, self._learner, self._schedule
         batch_size = config.batch_size
@@ -296,16 +318,7 @@ class Training:
                 losses = []
                 if best:
                     yield self._save(images, score, epoch, quick=False)
-                write_state(
-                    self.out,
-                    identity,
-                    arrays=learner.everything(),
-                    step=learner.step,
-                    seconds=self.seconds,
-                    rate_factor=learner.rate_factor,
-                    score=self._best.score,
-                    best_epoch=self._best.epoch,
-                )
+                self.keep()
                 if config.patience and epoch - self._best.epoch >= config.patience:
                     stopped = "early"
         return stopped
@@ -336,6 +349,7 @@ class Training:
                 self._instances, score = fit_instances(windows, maps, usual)
         yield self._save(images, score, kept, quick=True)
         remove_state(self.out)
+        self._identity = ""  # nothing is left to go on with
         yield TrainingDone(
             path=self.out,
             epochs=epoch,

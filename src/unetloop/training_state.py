@@ -20,7 +20,10 @@ __all__ = ["TrainingState", "read_state", "remove_state", "write_state"]
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a run needs to go on; ``arrays`` are weights and optimiser state."""
+    """What a run needs to go on; ``arrays`` are weights and optimiser state.
+
+    ``saved`` says whether the run had saved a model, which must be there still.
+    """
 
     arrays: list[NDArray[Any]]
     step: int
@@ -28,6 +31,7 @@ class TrainingState:
     rate_factor: float
     score: float | None
     best_epoch: int
+    saved: bool = True
 
 
 def write_state(
@@ -47,6 +51,7 @@ def write_state(
         The other fields of `TrainingState`.
     """
     path = _path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     note = json.dumps({"identity": identity, **values})
     named: dict[str, Any] = {
@@ -61,8 +66,6 @@ def write_state(
 
 def read_state(out: Path, identity: str) -> TrainingState | None:
     """Read the state of a run with this identity; None where there is none."""
-    if not (out / "model.json").exists():
-        return None
     try:
         with np.load(_path(out), allow_pickle=False) as stored:
             note = json.loads(str(stored["note"]))
@@ -72,7 +75,10 @@ def read_state(out: Path, identity: str) -> TrainingState | None:
             arrays = [stored[f"array{index}"] for index in range(count)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # no state, or a damaged one: begin again
-    return TrainingState(arrays=arrays, **note)
+    state = TrainingState(arrays=arrays, **note)
+    if state.saved and not (out / "model.json").exists():
+        return None
+    return state
 
 
 def remove_state(out: Path) -> None:

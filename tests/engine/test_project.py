@@ -53,6 +53,50 @@ def test_a_second_program_is_told(tmp_path: Path) -> None:
     open_project(tmp_path).close()
 
 
+def test_a_shared_project_sees_what_the_holder_of_the_lock_adds(
+    tmp_path: Path, image: Path
+) -> None:
+    with open_project(tmp_path / "p", create=True) as own:
+        shared = open_project(tmp_path / "p", shared=True)
+        assert (own.shared, shared.shared) == (False, True)
+        with pytest.raises(EngineError, match="no such image"):
+            shared.image("a_b")
+        (entry,) = own.add_images([image])
+        own.write_review(entry, 1, np.full((20, 30), 2, np.uint8))
+        assert shared.image("a_b") == entry
+        assert shared.read_review(entry, 1).min() == 2
+        moved = own.relocate("a_b", image.rename(tmp_path / "moved.tif"))
+        assert shared.image("a_b") == entry
+        shared.refresh()
+        assert shared.image("a_b") == moved
+        shared.close()  # the lock is not its own
+        with pytest.raises(EngineError, match="another program"):
+            open_project(tmp_path / "p")
+
+
+def test_a_shared_project_changes_nothing(tmp_path: Path, image: Path) -> None:
+    with open_project(tmp_path / "p", create=True) as own:
+        (entry,) = own.add_images([image])
+        shared = open_project(tmp_path / "p", create=True, shared=True)
+        before = (tmp_path / "p/project.json").stat().st_mtime_ns
+        for change in (
+            lambda: shared.add_images([]),
+            lambda: shared.relocate(entry.id, image),
+            lambda: shared.write_segmentation(entry, 0, np.ones((20, 30), int)),
+            lambda: shared.write_review(entry, 0, np.ones((20, 30), np.uint8)),
+        ):
+            with pytest.raises(EngineError, match="holds its lock"):
+                change()
+        assert (tmp_path / "p/project.json").stat().st_mtime_ns == before
+        assert not (tmp_path / "p/review").exists()
+
+
+def test_sharing_makes_no_project(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no project"):
+        open_project(tmp_path / "p", create=True, shared=True)
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_moved_image_is_noticed_and_found_again(tmp_path: Path, image: Path) -> None:
     with open_project(tmp_path / "p", create=True) as project:
         (entry,) = project.add_images([image])
@@ -79,9 +123,9 @@ def test_a_bad_project_file_is_one_sentence(
     tmp_path: Path, content: str, sentence: str
 ) -> None:
     (tmp_path / "project.json").write_text(content)
-    for _ in range(2):  # the lock is let go of
+    for shared in (False, False, True):  # the lock is let go of
         with pytest.raises(EngineError, match=sentence):
-            open_project(tmp_path)
+            open_project(tmp_path, shared=shared)
 
 
 def test_an_older_version_is_migrated(

@@ -26,6 +26,13 @@ def test_minutes_count_from_the_start_of_the_command_and_leave_time_to_save() ->
     assert schedule.seconds == pytest.approx(115, abs=1)
 
 
+def test_a_pause_does_not_count() -> None:
+    schedule = Schedule(TrainingConfig(minutes=1), began=time.monotonic() - 45)
+    schedule.leave_out(30)
+    assert schedule.seconds == pytest.approx(15, abs=1)
+    assert schedule.fraction(7) == pytest.approx(0.25, abs=0.02)
+
+
 def test_what_comes_last_takes_at_most_half_of_a_short_run() -> None:
     schedule = Schedule(TrainingConfig(minutes=0.1), began=time.monotonic())
     schedule.step_took(100)
@@ -48,3 +55,10 @@ def test_time_to_go() -> None:
     )
     assert schedule.seconds_left(0) is None
     assert schedule.seconds_left(25) == pytest.approx(90, rel=0.05)
+
+
+def test_a_trained_model_learns_on_at_a_lower_rate() -> None:
+    config = TrainingConfig(epochs=1)
+    cold, warm = Schedule(config), Schedule(config, warm=True)
+    for step in (0, 29, 60, 99):
+        assert warm.rate(step) == pytest.approx(0.27 * cold.rate(step))

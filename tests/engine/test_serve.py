@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 
+from unetloop.checkpoint import ModelCard, build_network, save_model
+from unetloop.config import ModelConfig
 from unetloop.files import read_labels
 from unetloop.project import open_project
+from unetloop.serve import leave_room_for_the_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +32,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
         )
 
     def send(self, command: str, **values: object) -> None:
@@ -35,7 +40,7 @@ class Client:
 
     def write(self, line: str) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.buffer.write(line.encode("latin-1") + b"\n")
         self.process.stdin.flush()
 
     def wait(self, *kinds: str, job: str | None = None) -> dict[str, Any]:
@@ -45,15 +50,29 @@ class Client:
             if event["event"] in kinds and job in (None, event["job"]):
                 return dict(event)
             assert event["event"] != "Failed" or event["job"] != job, event
+            assert event["event"] != "JobDone" or event["job"] != job or not job, event
         raise AssertionError("the engine went away")
+
+    def wait_for_step(self, job: str) -> int:
+        """Wait until a training has done a step, and give its number."""
+        while True:
+            what = self.wait("Progress", job=job)["what"]
+            if what.startswith("step "):
+                return int(what.removeprefix("step "))
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None and not stream.closed:
+                stream.close()
 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
     client = Client()
     yield client
-    client.process.kill()
-    client.process.communicate()
+    client.end()
 
 
 @pytest.fixture
@@ -68,42 +87,166 @@ def project(samples: Path, tmp_path: Path) -> Path:
     return tmp_path / "p"
 
 
-def test_fields_are_predicted_while_it_trains(client: Client, project: Path) -> None:
+def save_untrained(folder: Path) -> None:
+    config = ModelConfig(options={"filters": [4, 8, 8]})
+    save_model(build_network(config), ModelCard(config, 32.0), folder, quick=False)
+
+
+def test_fields_are_predicted_while_it_trains_and_rests(
+    client: Client, project: Path
+) -> None:
     assert client.wait("Notice")["text"] == "ready"
     client.send("open_project", job="o", folder=str(project))
     image = client.wait("JobDone", job="o")["result"]["images"][0]
     settings = {"epochs": 500, "batch_size": 1, "patch_size": 32}
     client.send("train", job="t", out="mine", settings=settings)
-    client.wait("Progress", job="t")
-    while "step" not in client.wait("Progress", job="t")["what"]:
-        pass
+    client.wait_for_step("t")
     client.send("predict_field", job="f", image=image, box=[10, 20, 110, 140])
-    field = client.wait("FieldPredicted", "Failed", job="f")
-    assert field["event"] == "FieldPredicted", field
+    field = client.wait("FieldPredicted", job="f")
     assert np.load(field["labels"]).shape == (100, 120)
     maps = np.load(field["maps"])
     assert maps.shape == (100, 120, 2)
     assert maps.dtype == np.float16
     assert field["model_step"] > 0
+
+    client.send("pause", job="p")
+    client.wait("JobDone", job="p")
+    steps = []
+    for job in ("f1", "f2", "f3"):
+        client.send("predict_field", job=job, image=image, box=[0, 0, 64, 64])
+        steps.append(client.wait("FieldPredicted", job=job)["model_step"])
+    assert steps[1] == steps[2]  # the first may be in the step that ran
+    client.send("resume", job="r")
+    client.wait("JobDone", job="r")
+    assert client.wait_for_step("t") > steps[2]
+
+    client.send("pause")
     client.send("cancel", job="c", target="t")
     done = client.wait("TrainingDone", job="t")
     assert done["stopped"] == "cancelled"
     assert client.wait("JobDone", job="t")["cancelled"]
+    client.send("resume", job="r2")
+    assert "Nothing is being trained" in client.wait("Failed")["message"]
+
     client.send("predict_field", job="g", image=image, model=done["path"])
-    assert client.wait("FieldPredicted", "Failed", job="g")["box"] == [0, 0, 256, 256]
+    field = client.wait("FieldPredicted", job="g")
+    assert field["box"] == [0, 0, 256, 256]
+    assert field["model_step"] == done["steps"]
+    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
+    client.send("train", job="t2", out="mine", settings=settings)
+    client.wait("TrainingDone", job="t2")
+    client.send("predict_field", job="h", image=image, model=done["path"])
+    assert client.wait("FieldPredicted", job="h")["model_step"] == 2
+
     client.send("quit")
     assert client.process.wait(60) == 0
     open_project(project).close()  # it let go of the lock
+
+
+def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(
+    client: Client, samples: Path, tmp_path: Path
+) -> None:
+    (path, *_) = sorted((samples / "train/images").iterdir())
+    with open_project(tmp_path / "p", create=True) as viewer:
+        client.send("open_project", job="o", folder=str(tmp_path / "p"), shared=True)
+        assert client.wait("JobDone", job="o")["result"]["images"] == []
+        # What the viewer adds and flushes later is what it learns from.
+        (entry,) = viewer.add_images([path])
+        labels = read_labels(samples / "train/masks" / path.name)
+        viewer.write_segmentation(entry, 0, labels)
+        viewer.write_review(entry, 0, np.ones(labels.shape, np.uint8))
+        train = {"epochs": 500, "batch_size": 1, "patch_size": 32}
+        client.send("train", job="t", out="mine", settings=train)
+        step = client.wait_for_step("t")
+        assert client.process.stdin is not None
+        client.process.stdin.close()
+        assert client.process.wait(60) == 0
+
+        again = Client()
+        try:
+            again.send("open_project", folder=str(tmp_path / "p"), shared=True)
+            again.send("train", job="t", out="mine", settings=train)
+            text = ""
+            while "stopped after step" not in text:
+                text = again.wait("Notice", job="t")["text"]
+            assert int(text.rstrip(".").split()[-1]) >= step
+        finally:
+            again.end()
+
+
+def test_a_running_field_can_be_cancelled(client: Client, tmp_path: Path) -> None:
+    save_untrained(tmp_path / "m")
+    tifffile.imwrite(tmp_path / "large.tif", np.zeros((1024, 1024), np.uint8))
+    client.send(
+        "open_project",
+        job="o",
+        folder=str(tmp_path / "p"),
+        create=True,
+        images=[str(tmp_path / "large.tif")],
+    )
+    (image,) = client.wait("JobDone", job="o")["result"]["images"]
+    settings = {"diameter": 8, "tile": 512}  # four times as large, tile by tile
+    model = str(tmp_path / "m")
+    client.send("predict_field", job="f", image=image, model=model, settings=settings)
+    client.wait("Progress", job="f")
+    client.send("cancel", job="c", target="f")
+    assert client.wait("JobDone", "FieldPredicted", job="f")["cancelled"] is True
+
+
+def test_images_are_described_at_once(client: Client, tmp_path: Path) -> None:
+    stack = np.zeros((3, 2, 20, 30), np.uint16)
+    tifffile.imwrite(
+        tmp_path / "größe.tif",
+        stack,
+        imagej=True,
+        resolution=(2.0, 4.0),
+        metadata={"axes": "ZCYX", "unit": "um"},
+    )
+    (tmp_path / "bad.tif").write_bytes(b"no image")
+    paths = [str(tmp_path / name) for name in ("größe.tif", "bad.tif", "none.tif")]
+    client.send("describe_images", job="d", paths=paths)
+    right, bad, none = client.wait("JobDone", job="d")["result"]["images"]
+    assert right == {
+        "path": paths[0],
+        "axes": "ZCYX",
+        "shape": [3, 2, 20, 30],
+        "dtype": "uint16",
+        "channel_names": ["0", "1"],
+        "pixel_size": [0.25, 0.5],
+        "planes": 3,
+        "height": 20,
+        "width": 30,
+    }
+    assert "can't be read" in bad["error"]
+    assert "no such image" in none["error"]
+
+
+def test_it_leaves_room_for_the_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered = []
+    monkeypatch.setattr(os, "nice", lowered.append, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    leave_room_for_the_viewer()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"
+    assert lowered == [5]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    leave_room_for_the_viewer()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
 
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
         ("this is no JSON", "not JSON"),
+        ('"\xff\xfe no UTF-8', "not JSON"),
         ("[]", "an object"),
         ('{"command": "fly"}', "no such command"),
         ('{"command": "train", "out": "m"}', "No project is open"),
         ('{"command": "train"}', "missing"),
+        ('{"command": "pause"}', "Nothing is being trained"),
+        ('{"command": "describe_images", "paths": 3}', "wrong"),
         ('{"command": "open_project", "folder": "/nonexistent/x"}', "no project"),
         (
             '{"command": "train", "out": "m", "settings": {"epochs": -1}}',

@@ -1,0 +1,360 @@
+"""The engine process: commands go in, events come out, and it is kept alive."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Engine"]
+
+_LOG = logging.getLogger(__name__)
+
+# -P: a file in the user's folder that is called like a module must not be taken
+# for it. faulthandler: where a crash was, for the bug report.
+_ARGUMENTS = ("-P", "-X", "faulthandler", "-m", "unetloop", "serve")
+_MOST_RESTARTS = 3
+_RESTARTS_SECONDS = 60.0
+_TAIL_LINES = 20
+_FAREWELL_MS = 2000
+_QUITTING_MS = 1000
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command on its way."""
+
+    name: str
+    job: str
+    line: bytes
+
+
+class _Lines:
+    """Cuts what comes through a pipe into lines, wherever it was cut before."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Give the lines that are whole now."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines]
+
+
+class Engine(QObject):
+    """The engine ``unetloop serve``, as docs/formats.md describes it.
+
+    If it dies unasked it is started again, at most three times a minute, and
+    the project that was open is opened again.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+        Who owns it.
+    program : str, optional
+        The executable; this Python if left out.
+    arguments : sequence of str, optional
+        Its arguments.
+    """
+
+    # Not "event": Qt would take that for QObject.event and call it.
+    received = Signal(object)
+    """Every event, as a dict: ``"event"`` is its name, ``"job"`` its job.
+
+    A job that an engine took with it ends in a ``Failed`` that has
+    ``"engine_died"`` true.
+    """
+    started = Signal()
+    """It is ready for commands; emitted after each restart, too."""
+    stopped = Signal(str)
+    """It died unasked, or could not be started: what happens now, in words."""
+
+    _refused = Signal(str)
+
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        *,
+        program: str = sys.executable,
+        arguments: Sequence[str] = _ARGUMENTS,
+    ) -> None:
+        super().__init__(parent)
+        self._program = program
+        self._arguments = list(arguments)
+        self._process: QProcess | None = None
+        self._ready = False
+        self._gave_up = False
+        self._waiting: list[_Command] = []
+        self._under_way: dict[str, _Command] = {}
+        self._project: _Command | None = None
+        self._restarts: deque[float] = deque(maxlen=_MOST_RESTARTS)
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._numbers = itertools.count(1)
+        # Queued: whoever sends must know the job's name before it fails.
+        self._refused.connect(self._refuse, Qt.ConnectionType.QueuedConnection)
+        QCoreApplication.instance().aboutToQuit.connect(self._on_quitting)
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands are answered, and not only queued."""
+        return self._ready
+
+    @property
+    def detail(self) -> str:
+        """The last lines that the engine wrote to stderr, for a bug report."""
+        return "\n".join(self._tail)
+
+    def start(self) -> None:
+        """Start the process; what was sent before is sent when it is ready."""
+        if self._process is not None:
+            return
+        self._gave_up = False
+        self._restarts.clear()
+        self._launch()
+
+    def send(self, command: str, job: str | None = None, **values: Any) -> str:
+        """Send a command.
+
+        Parameters
+        ----------
+        command : str
+            Its name.
+        job : str, optional
+            Name of the job, a fresh one if left out.
+        **values
+            Fields of the command: what JSON knows, paths, numpy's numbers.
+
+        Returns
+        -------
+        str
+            The job, which its events carry. It ends in ``JobDone`` or
+            ``Failed``, whatever happens to the engine.
+        """
+        job = job or f"{command}-{next(self._numbers)}"
+        text = json.dumps({"command": command, "job": job, **values}, default=_plain)
+        sent = _Command(command, job, f"{text}\n".encode())
+        if self._gave_up:
+            self._refused.emit(job)
+        elif self._ready:
+            self._write(sent)
+        else:
+            self._waiting.append(sent)
+        return job
+
+    def cancel(self, job: str | None = None) -> None:
+        """Cancel a job, or all of them."""
+        self.send("cancel", **({} if job is None else {"target": job}))
+
+    def close(self) -> None:
+        """End the process, soon; the event loop goes on meanwhile.
+
+        It is told to quit, and killed if it is still there after two seconds.
+        """
+        process, self._process = self._process, None
+        self._ready = False
+        self._project = None
+        self._waiting.clear()
+        self._under_way.clear()
+        if process is None:
+            return
+        self._disconnect(process)
+        if process.state() == QProcess.ProcessState.NotRunning:
+            process.deleteLater()
+        else:
+            _Farewell(process)
+
+    def _launch(self) -> None:
+        process = QProcess(self)
+        self._process = process
+        self._out, self._err = _Lines(), _Lines()
+        process.readyReadStandardOutput.connect(self._on_output)
+        process.readyReadStandardError.connect(self._on_error_output)
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_error)
+        process.start(self._program, self._arguments)
+
+    def _disconnect(self, process: QProcess) -> None:
+        process.readyReadStandardOutput.disconnect(self._on_output)
+        process.readyReadStandardError.disconnect(self._on_error_output)
+        process.finished.disconnect(self._on_finished)
+        process.errorOccurred.disconnect(self._on_error)
+
+    def _write(self, command: _Command) -> None:
+        if command.name == "open_project":
+            self._project = command
+        elif command.name == "close_project":
+            self._project = None
+        self._under_way[command.job] = command
+        if self._process is not None:
+            self._process.write(command.line)
+
+    # What the process says.
+
+    def _on_output(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        for line in self._out.feed(bytes(process.readAllStandardOutput())):
+            self._on_line(line)
+            if self._process is not process:  # closed by who heard it
+                return
+
+    def _on_line(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+            _LOG.debug("The engine said what is no event: %r", line)
+            return
+        if event["event"] in ("JobDone", "Failed"):
+            self._forget(event)
+        ready = event["event"] == "Notice" and event.get("text") == "ready"
+        if ready and not self._ready:
+            self._on_ready()
+        self.received.emit(event)
+
+    def _forget(self, event: dict[str, Any]) -> None:
+        ended = self._under_way.pop(str(event.get("job")), None)
+        if ended is not None and ended is self._project and event["event"] == "Failed":
+            self._project = None  # nothing to open again
+
+    def _on_ready(self) -> None:
+        self._ready = True
+        waiting, self._waiting = self._waiting, []
+        for command in waiting:
+            self._write(command)
+        self.started.emit()
+
+    def _on_error_output(self) -> None:
+        if self._process is not None:
+            lines = self._err.feed(bytes(self._process.readAllStandardError()))
+            self._tail.extend(line.rstrip() for line in lines)
+
+    # How it ends.
+
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error != QProcess.ProcessError.FailedToStart or self._process is None:
+            return  # a crash is told by `finished`, too
+        process, self._process = self._process, None
+        reason = process.errorString()
+        process.deleteLater()
+        self._give_up(f"The engine could not be started ({reason}).")
+
+    def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        # The last words may still be in the pipes.
+        self._on_output()
+        process = self._process
+        if process is None:
+            return
+        self._on_error_output()
+        self._tail.extend(line.rstrip() for line in self._err.feed(b"\n") if line)
+        self._process = None
+        self._ready = False
+        process.deleteLater()
+        crashed = status == QProcess.ExitStatus.CrashExit
+        why = "out of memory?" if crashed else f"exit code {code}"
+        now = time.monotonic()
+        full = len(self._restarts) == _MOST_RESTARTS
+        if full and now - self._restarts[0] < _RESTARTS_SECONDS:
+            self._give_up(f"The engine stopped again and again ({why}).")
+            return
+        self._restarts.append(now)
+        lost = self._take_lost()
+        sentence = f"The engine stopped ({why}) and was started again."
+        self._launch()
+        self._fail(lost, sentence)
+        if not self._gave_up:
+            self.stopped.emit(sentence)
+
+    def _take_lost(self) -> list[_Command]:
+        """Take the jobs that went down with it; keep the project, to open it again."""
+        lost = [item for item in self._under_way.values() if item is not self._project]
+        self._under_way.clear()
+        opens = any(item.name == "open_project" for item in self._waiting)
+        if self._project is not None and not opens:
+            self._waiting.insert(0, self._project)
+        return lost
+
+    def _give_up(self, reason: str) -> None:
+        self._gave_up = True
+        self._ready = False
+        lost = [*self._under_way.values(), *self._waiting]
+        self._under_way.clear()
+        self._waiting.clear()
+        self._project = None
+        sentence = (
+            f"{reason} Run 'unetloop info' in a terminal: it says what is wrong. "
+            "Then open the dock again."
+        )
+        self._fail(lost, sentence)
+        self.stopped.emit(sentence)
+
+    def _fail(self, commands: Sequence[_Command], sentence: str) -> None:
+        for command in commands:
+            self._emit_failed(command.job, sentence)
+
+    def _refuse(self, job: str) -> None:
+        self._emit_failed(job, "The engine does not run. Open the dock again.")
+
+    def _emit_failed(self, job: str, sentence: str) -> None:
+        self.received.emit(
+            {
+                "event": "Failed",
+                "job": job,
+                "message": sentence,
+                "detail": self.detail,
+                "engine_died": True,
+            }
+        )
+
+    def _on_quitting(self) -> None:
+        self.close()
+        for child in QCoreApplication.instance().children():
+            if isinstance(child, _Farewell):
+                child.end_now()
+
+
+class _Farewell(QObject):
+    """A process that was told to quit, until it has."""
+
+    def __init__(self, process: QProcess) -> None:
+        application = QCoreApplication.instance()
+        super().__init__(application)  # it keeps this alive
+        self._process = process
+        process.setParent(self)
+        process.finished.connect(self.deleteLater)
+        application.aboutToQuit.connect(self.end_now)
+        process.write(b'{"command": "quit"}\n')
+        process.closeWriteChannel()
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(process.kill)
+        timer.start(_FAREWELL_MS)
+
+    def end_now(self) -> None:
+        """Give it a moment to write down what it has, then kill it."""
+        # No event loop and no window are left that this could hold up.
+        if not self._process.waitForFinished(_QUITTING_MS):
+            self._process.kill()
+            self._process.waitForFinished(_QUITTING_MS)
+
+
+def _plain(value: Any) -> Any:
+    """Turn into JSON what it does not know: paths, and numpy's numbers and arrays."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"A command can't hold a {type(value).__name__}.")

@@ -1,0 +1,60 @@
+"""The saved model that fields are predicted with, loaded once; and when Keras is.
+
+Importing Keras takes seconds and the cores that the first field needs. So the
+first field is predicted by ONNX Runtime, and Keras is imported after it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from unetloop.checkpoint import Model, open_model
+from unetloop.network import OnnxNetwork, start_keras
+
+if TYPE_CHECKING:
+    from unetloop.network import Network
+
+__all__ = ["ModelCache"]
+
+
+class ModelCache:
+    """Keeps the network of the model that was asked for last."""
+
+    def __init__(self) -> None:
+        self._importing: threading.Thread | None = None
+        self._imported = threading.Event()
+        self._kept: tuple[Model, bool, Network] | None = None
+
+    def import_keras(self) -> None:
+        """Import Keras now."""
+        start_keras()
+        self._imported.set()
+
+    def import_keras_beside(self) -> None:
+        """Import Keras in a thread, unless that was begun before."""
+        if self._importing is None and not self._imported.is_set():
+            self._importing = threading.Thread(target=self.import_keras, daemon=True)
+            self._importing.start()
+
+    def open(self, name: str) -> tuple[Model, Network]:
+        """Open a model by name or path, as it is now, with its network.
+
+        Raises
+        ------
+        EngineError
+            If there is no such model, or it can't be read.
+        """
+        model = open_model(name)  # it may have been trained again since
+        quick = not self._imported.is_set()
+        if self._kept is None or self._kept[:2] != (model, quick):
+            self._kept = (model, quick, _load(model, quick))
+        return model, self._kept[2]
+
+
+def _load(model: Model, quick: bool) -> Network:
+    if quick:
+        with suppress(Exception):  # whatever is wrong with it, Keras still works
+            return OnnxNetwork(model.path / "model.onnx")
+    return model.network()

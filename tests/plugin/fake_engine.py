@@ -1,0 +1,359 @@
+"""A stand-in for ``unetloop serve``: the same protocol, no network, at once.
+
+Its network is a threshold; images, fields, labels and files are made by the
+engine's own light modules, so that answers look like real ones. Training lowers
+a number. ``{"command": "fake", "do": ...}`` makes it misbehave.
+
+Arguments
+---------
+--log FILE     append each command that comes in, as a line of JSON
+--hold FILE    say "ready" only when this file exists
+--dies         end with exit code 3 before it is ready
+--stubborn     neither quit nor end with stdin
+--epoch S      seconds of an epoch of training (0.05)
+
+What ``fake`` can ``do``
+------------------------
+``die`` (``code``), ``crash`` (by a signal), ``garbage`` (lines that are no
+events), ``half`` (a ``Notice`` with ``text``, cut within its first character
+beyond ASCII; not answered, but stderr says so), ``rest`` (what ``half`` left
+out), ``burst`` (``count`` notices in one chunk), ``complain`` (``lines`` to
+stderr).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+STEPS = 4  # of an epoch
+
+
+class ThresholdNetwork:
+    """Bright is nucleus, and the deeper inside the more it is core."""
+
+    backend = "a threshold"
+    channels = 1
+
+    def __call__(self, batch: Any) -> Any:
+        import numpy as np
+        from scipy import ndimage
+
+        smooth = ndimage.gaussian_filter(batch[..., 0], (0, 1, 1))
+        foreground = 1 / (1 + np.exp(-30 * (smooth - 0.2)))
+        depth = [ndimage.distance_transform_edt(plane > 0.5) for plane in foreground]
+        # Where a nucleus is 32 pixels wide its middle is 16 deep.
+        distance = np.clip(np.stack(depth) / 11, 0, 1)
+        return np.stack([foreground, distance], axis=-1).astype(np.float32)
+
+
+class FakeEngine:
+    """Answers one command after the other; a training goes on in between."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.project: Any = None
+        self.training: dict[str, Any] | None = None
+        self.paused = False
+        self.rest = b""
+
+    def emit(self, event: str, job: str | None, **values: Any) -> None:
+        text = json.dumps({"event": event, "job": job, **values}, ensure_ascii=False)
+        self.write(f"{text}\n".encode())
+
+    def write(self, content: bytes) -> None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+    def answer(self, line: str) -> bool:
+        """Answer a command; false if it said to quit."""
+        command = json.loads(line)
+        if self.options.log:
+            with self.options.log.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(command) + "\n")
+        name, job = command.pop("command"), command.pop("job", None)
+        if name == "quit":
+            return False
+        action = getattr(self, f"do_{name}", None)
+        try:
+            if action is None:
+                raise ValueError(f"There is no such command. Received: {name}.")
+            result = action(job, **command)
+        except Exception as error:  # noqa: BLE001 - like the engine, it must live on
+            self.emit("Failed", job, message=str(error), detail="")
+            return True
+        if result is not None:
+            self.emit("JobDone", job, result=result, cancelled=False)
+        return True
+
+    # The commands of the engine.
+
+    def do_open_project(
+        self, job: str, folder: str, create: bool = False, shared: bool = False
+    ) -> dict[str, Any]:
+        from unetloop.project import open_project
+
+        self.do_close_project(job)
+        self.project = open_project(Path(folder), create, shared)
+        return {
+            "folder": folder,
+            "images": [image.id for image in self.project.images],
+        }
+
+    def do_close_project(self, job: str) -> dict[str, Any]:
+        if self.project is not None:
+            self.project.close()
+            self.project = None
+        return {}
+
+    def do_describe_images(self, job: str, paths: list[str]) -> dict[str, Any]:
+        from unetloop.serve import describe_image
+
+        described = [describe_image(Path(path)) for path in paths]
+        result = {"images": described}
+        plain: dict[str, Any] = json.loads(json.dumps(result, default=str))
+        return plain
+
+    def do_predict_field(
+        self,
+        job: str,
+        image: str,
+        plane: int = 0,
+        box: Any = None,
+        model: str | None = None,
+        channel: str | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        from unetloop.config import (
+            InstanceConfig,
+            NormalizationConfig,
+            PredictionConfig,
+            from_dict,
+        )
+        from unetloop.events import to_json
+        from unetloop.field import predict_field
+        from unetloop.prediction import Scale
+
+        if model is None and self.training is None:
+            raise ValueError("No model was named, and none is being trained.")
+        step = self.training["step"] if self.training else 0
+        scale = Scale(32.0, NormalizationConfig(), InstanceConfig())
+        config = from_dict(PredictionConfig, settings or {})
+        for event in predict_field(
+            self.opened(),
+            image,
+            plane,
+            box,
+            ThresholdNetwork(),
+            scale,
+            config,
+            channel,
+            step,
+        ):
+            self.write(to_json(replace(event, job=job)).encode() + b"\n")
+        return {}
+
+    def do_train(
+        self,
+        job: str,
+        out: str,
+        settings: dict[str, Any] | None = None,
+        start: str | None = None,
+        channel: str | None = None,
+    ) -> None:
+        if self.training is not None:
+            raise ValueError("The stand-in trains one model at a time.")
+        self.opened().refresh()
+        folder = self.opened().models_folder / out
+        epochs = (settings or {}).get("epochs") or 5
+        self.training = {"job": job, "out": folder, "step": 0, "epochs": epochs}
+        self.paused = False
+        self.emit("Notice", job, text="Starting the network.", level="info")
+
+    def do_pause(self, job: str) -> dict[str, Any]:
+        return self.pause(True)
+
+    def do_resume(self, job: str) -> dict[str, Any]:
+        return self.pause(False)
+
+    def pause(self, paused: bool) -> dict[str, Any]:
+        if self.training is None:
+            raise ValueError("Nothing is being trained.")
+        self.paused = paused
+        return {}
+
+    def do_cancel(self, job: str, target: str | None = None) -> dict[str, Any]:
+        if self.training is not None and target in (None, self.training["job"]):
+            self.finish("cancelled")
+        return {"cancelled": target or "all"}
+
+    def opened(self) -> Any:
+        if self.project is None:
+            raise ValueError("No project is open. Send open_project first.")
+        return self.project
+
+    # Training.
+
+    def train_step(self) -> None:
+        training = self.training
+        assert training is not None
+        training["step"] += 1
+        step, job, epochs = training["step"], training["job"], training["epochs"]
+        epoch, within = divmod(step, STEPS)
+        left = (epochs * STEPS - step) * self.options.epoch / STEPS
+        done = 100 * step / (epochs * STEPS)
+        self.emit(
+            "Progress",
+            job,
+            done=done,
+            total=100,
+            unit="%",
+            seconds_left=left,
+            what=f"step {step}",
+        )
+        if within:
+            return
+        self.emit(
+            "EpochDone",
+            job,
+            epoch=epoch,
+            step=step,
+            loss=0.1 + 0.6 * math.exp(-epoch / 3),
+            learning_rate=1e-3,
+            seconds=epoch * self.options.epoch,
+            seconds_left=left,
+            val_loss=0.15 + 0.6 * math.exp(-epoch / 3),
+            score=score_after(step),
+            best=True,
+        )
+        self.save()
+        if epoch == epochs:
+            self.finish("finished")
+
+    def save(self) -> None:
+        """Write a model folder whose card can be read; it holds no weights."""
+        assert self.training is not None
+        folder, step = self.training["out"], self.training["step"]
+        folder.mkdir(parents=True, exist_ok=True)
+        card = {
+            "format": "unetloop-model",
+            "version": 1,
+            "diameter": 32.0,
+            "training": {"settings": {}, "steps": step, "seconds": 1.0, "images": []},
+            "scores": {"mean_ap": score_after(step)},
+        }
+        fresh = folder / "model.json.new"
+        fresh.write_text(json.dumps(card), encoding="utf-8")
+        fresh.replace(folder / "model.json")
+        job, score = self.training["job"], score_after(step)
+        self.emit("ModelSaved", job, path=str(folder), step=step, score=score)
+
+    def finish(self, stopped: str) -> None:
+        assert self.training is not None
+        step, job = self.training["step"], self.training["job"]
+        self.save()
+        self.emit(
+            "TrainingDone",
+            job,
+            path=str(self.training["out"]),
+            epochs=step // STEPS,
+            steps=step,
+            seconds=step * self.options.epoch / STEPS,
+            stopped=stopped,
+            score=score_after(step),
+        )
+        self.training = None
+        self.emit("JobDone", job, result={}, cancelled=stopped == "cancelled")
+
+    # Misbehaviour.
+
+    def do_fake(self, job: str, do: str, **values: Any) -> dict[str, Any] | None:
+        getattr(self, f"fake_{do}")(**values)
+        return None if do == "half" else {}
+
+    def fake_die(self, code: int = 1) -> None:
+        os._exit(code)
+
+    def fake_crash(self) -> None:
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def fake_garbage(self) -> None:
+        self.write(b'no JSON\n\n[1, 2]\n{"no": "event"}\n{"event": 3}\n\xff\xfe\n')
+
+    def fake_half(self, text: str) -> None:
+        event = {"event": "Notice", "job": None, "text": text}
+        whole = json.dumps(event, ensure_ascii=False).encode() + b"\n"
+        cut = next(place for place, byte in enumerate(whole) if byte > 127) + 1
+        self.rest = whole[cut:]
+        self.write(whole[:cut])
+        self.fake_complain(["half a line is out", ""])
+
+    def fake_rest(self) -> None:
+        self.write(self.rest)
+
+    def fake_burst(self, count: int) -> None:
+        lines = [
+            json.dumps({"event": "Notice", "job": None, "text": f"notice {number}"})
+            for number in range(count)
+        ]
+        self.write("".join(f"{line}\n" for line in lines).encode())
+
+    def fake_complain(self, lines: list[str]) -> None:
+        sys.stderr.write("\n".join(lines))
+        sys.stderr.flush()
+
+
+def score_after(step: int) -> float:
+    return 0.7 - 0.4 * math.exp(-step / 10)
+
+
+def read(lines: queue.SimpleQueue[str | None]) -> None:
+    for line in sys.stdin.buffer:
+        lines.put(line.decode())
+    lines.put(None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--hold", type=Path)
+    parser.add_argument("--dies", action="store_true")
+    parser.add_argument("--stubborn", action="store_true")
+    parser.add_argument("--epoch", type=float, default=0.05)
+    options = parser.parse_args()
+    if options.dies:
+        sys.exit(3)
+    engine = FakeEngine(options)
+    if options.hold:
+        while not options.hold.exists():
+            time.sleep(0.01)
+        if select.select([sys.stdin], [], [], 0)[0]:
+            engine.emit("Notice", None, text="too early", level="warning")
+    engine.emit("Notice", None, text="ready", level="info", pid=os.getpid())
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    threading.Thread(target=read, args=[lines], daemon=True).start()
+    while True:
+        steps = engine.training is not None and not engine.paused
+        try:
+            line = lines.get(timeout=options.epoch / STEPS if steps else None)
+        except queue.Empty:
+            engine.train_step()
+            continue
+        if line is None or not engine.answer(line):
+            if not options.stubborn:
+                break
+
+
+if __name__ == "__main__":
+    main()
