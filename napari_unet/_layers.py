@@ -136,6 +136,9 @@ class Layers(Screen):
                 )
                 self._set_contrast(pixels)
                 self.viewer.layers.move(len(self.viewer.layers) - 1, 0)
+            if self.nuclei is None:
+                self.nuclei = self._add_nuclei(how)
+                self.made.emit()
             if self.outlines is None:
                 self.outlines = self.viewer.add_labels(
                     self._marks() if marks is None else self._shaped(marks),
@@ -145,9 +148,6 @@ class Layers(Screen):
                     **how,
                 )
                 self.outlines.editable = False
-            if self.nuclei is None:
-                self.nuclei = self._add_nuclei(how)
-                self.made.emit()
         finally:
             self._ours = before
         self.viewer.layers.selection.active = self.nuclei

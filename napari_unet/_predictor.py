@@ -112,6 +112,11 @@ class Predictor(QObject):
         return self._asked is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether proposals wait until the user has finished a stroke."""
+        return bool(self._waiting)
+
+    @property
     def diameter_found(self) -> float | None:
         """Diameter that was estimated on the plane on the screen, in pixels."""
         if self._current is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,22 +49,20 @@ def _boxes(
     if key is not None:
         rows, columns = key[-2:]
         box = (rows.start, columns.start, rows.stop, columns.stop)
-        places = np.array(
-            np.meshgrid(*(np.arange(part.start, part.stop) for part in key[:-2]))
-        ).reshape(len(lead), -1)
-        planes = np.ravel_multi_index(tuple(places), lead) if lead else [0]
+        places = product(*(range(part.start, part.stop) for part in key[:-2]))
+        planes = [np.ravel_multi_index(place, lead) if lead else 0 for place in places]
         return [(int(plane), box) for plane in planes]
     indices = [np.ravel(part) for part in atom[0]]
     if indices[0].size == 0:
         return []
-    planes = np.ravel_multi_index(tuple(indices[:-2]), lead) if lead else 0
+    numbers = np.ravel_multi_index(tuple(indices[:-2]), lead) if lead else 0
     box = (
         int(indices[-2].min()),
         int(indices[-1].min()),
         int(indices[-2].max()) + 1,
         int(indices[-1].max()) + 1,
     )
-    return [(int(plane), box) for plane in np.unique(planes)]
+    return [(int(plane), box) for plane in np.unique(numbers)]
 
 
 def apply_stroke(

@@ -74,6 +74,7 @@ class Tools(QObject):
             self.disarm()
         elif name in AT_ONCE:
             self.disarm()
+            self._layers.ensure()
             where = self._layers.pixel(self._viewer.cursor.position)
             if where is not None:
                 self.wanted.emit(name, where)
@@ -90,6 +91,7 @@ class Tools(QObject):
         if name not in AT_ONCE | _DRAGGED | {"new"}:
             self.wanted.emit(name, None)
             return
+        self._layers.ensure()
         self._tool = name
         if name == "new":
             self.wanted.emit(name, None)
@@ -144,19 +146,25 @@ class Tools(QObject):
         line = [] if start is None else [start]
         yield
         while event.type == "mouse_move":
-            found = self._layers.pixel(event.position)
-            if found is not None and (not line or found != line[-1]):
-                line.append(found)
-                if tool in _DRAGGED:
-                    shown = _rectangle(line) if tool == "box" else line
-                    self._layers.draw_line(plane, shown)
+            if self._follow(line, event) and tool in _DRAGGED:
+                shown = _rectangle(line) if tool == "box" else line
+                self._layers.draw_line(plane, shown)
             yield
+        self._follow(line, event)  # the last moves may have been left out
         if self._tool != tool:  # Escape was pressed meanwhile
             return
         self.disarm()
         where = _geometry(tool, line)
         if where is not None or tool == "box":
             self.wanted.emit(tool, where)
+
+    def _follow(self, line: list[tuple[int, int]], event: Any) -> bool:
+        """Add where the mouse is; say whether that is another pixel."""
+        found = self._layers.pixel(event.position)
+        if found is None or found in line[-1:]:
+            return False
+        line.append(found)
+        return True
 
 
 def _rectangle(line: list[tuple[int, int]]) -> list[tuple[int, int]]:

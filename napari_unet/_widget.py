@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet._panels.advanced import AdvancedPanel
@@ -32,6 +32,8 @@ def session_of(viewer: Viewer) -> Session:
 
     It ends with the viewer's window, not with a dock.
     """
+    # Each dock is given a proxy of its own that hides what is private.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     session = _SESSIONS.get(viewer)
     if session is None:
         session = Session(viewer)
@@ -88,7 +90,7 @@ class LoopWidget(QWidget):
         for panel in (self.images, self.correct, self.learn, self.advanced):
             steps.addWidget(panel)
         steps.addStretch()
-        area = QScrollArea()
+        area = _Column()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -101,6 +103,16 @@ class LoopWidget(QWidget):
     def _show(self, state: LoopState) -> None:
         for panel in (self.images, self.correct, self.learn, self.status):
             panel.show(state)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Give the width of the panels and of the scroll bar."""
+        width = self.widget().minimumSizeHint().width()
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(width + bar, super().minimumSizeHint().height())
 
 
 class _Ending(QObject):

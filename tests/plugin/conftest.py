@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_unet._engine import Engine
 from napari_unet._session import Session
@@ -109,15 +113,57 @@ class Loop:
         handler = self.viewer.window._qt_viewer._key_map_handler
         assert handler.press_key(key), key
 
+    def place(self, row: float, column: float) -> QPoint:
+        """Where on the canvas a pixel is."""
+        camera, canvas = self.viewer.scene.camera, self.canvas
+        scale = self.layers.nuclei.scale[-1] * camera.zoom
+        middle = np.array([canvas.height(), canvas.width()]) / 2
+        centre = np.array(camera.center[-2:]) / self.layers.nuclei.scale[-1]
+        y, x = middle + (np.array([row, column]) - centre) * scale
+        return QPoint(round(x), round(y))
+
+    @property
+    def canvas(self) -> Any:
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def hover(self, row: float, column: float) -> None:
+        """Move the pointer, by a real event."""
+        self._move(self.place(row, column), Qt.MouseButton.NoButton)
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Drag the mouse with its left button, by real events."""
+        places = [self.place(*point) for point in points]
+        button = Qt.MouseButton.LeftButton
+        self._move(places[0], Qt.MouseButton.NoButton)
+        QTest.mousePress(self.canvas, button, pos=places[0])
+        for place in places[1:]:
+            self._move(place, button)
+        QTest.mouseRelease(self.canvas, button, pos=places[-1])
+        QApplication.processEvents()
+
+    def _move(self, place: QPoint, button: Qt.MouseButton) -> None:
+        """Move the mouse; QTest's own mouseMove knows of no buttons."""
+        # vispy leaves out moves that follow each other within 10 ms.
+        self.canvas._last_time = 0.0
+        event = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(place),
+            QPointF(self.canvas.mapToGlobal(place)),
+            Qt.MouseButton.NoButton,
+            button,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(self.canvas, event)
+
 
 @pytest.fixture
 def start(
-    make_napari_viewer: Callable[[], Any], qtbot: QtBot
+    make_napari_viewer: Callable[..., Any], qtbot: QtBot
 ) -> Iterator[Callable[..., Loop]]:
     made: list[Loop] = []
 
     def make(*arguments: object) -> Loop:
-        made.append(Loop(make_napari_viewer(), qtbot, *arguments))
+        made.append(Loop(make_napari_viewer(show=True), qtbot, *arguments))
         return made[-1]
 
     yield make

@@ -26,7 +26,7 @@ def test_a_folder_opens_segmented_with_a_project_beside_the_images(
     assert state.reading.axes == "YX"
     assert state.reading.diameter_found > 5
     names = [layer.name for layer in loop.viewer.layers]
-    assert names == ["a.tif", "outlines", "nuclei"]
+    assert names == ["a.tif", "nuclei", "outlines"]
     assert loop.viewer.layers.selection.active.name == "nuclei"
     loop.wait(
         lambda: loop.session.state.images[0].nuclei == len(np.unique(loop.nuclei)) - 1

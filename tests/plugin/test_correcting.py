@@ -1,0 +1,322 @@
+"""Keys, dragged lines and strokes: recorded, shown, taken back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.errors import EngineError
+from unetloop.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def _same(loop: Any) -> None:
+    """The screen, the session and the journal agree."""
+    labels, review = loop.recorded()
+    current = loop.session.opener.current
+    np.testing.assert_array_equal(loop.nuclei, labels)
+    np.testing.assert_array_equal(current.truth.segmentation[loop.layers.plane], labels)
+    np.testing.assert_array_equal(loop.review, review)
+
+
+def _across(loop: Any, number: int) -> list[tuple[float, float]]:
+    """A line across the middle of a nucleus, along its rows."""
+    rows, columns = np.nonzero(loop.nuclei == number)
+    column = float(np.median(columns))
+    return [
+        (rows.min() - 3.0, column),
+        (rows.mean(), column),
+        (rows.max() + 3.0, column),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "mark"), [("A", 1), ("D", 1), ("I", 2)], ids=["accept", "delete", "ignore"]
+)
+def test_a_key_corrects_what_is_under_the_pointer_and_undo_takes_it_back(
+    loop: Any, key: str, mark: int
+) -> None:
+    number, point = loop.nucleus()
+    before = loop.nuclei.copy()
+    loop.hover(*point)
+    loop.press(key)
+    assert loop.review[point] == mark
+    assert (loop.nuclei[point] == number) == (key != "D")
+    _same(loop)
+    assert loop.session.state.saved.startswith("saved at")
+    loop.press("Control-Z")
+    np.testing.assert_array_equal(loop.nuclei, before)
+    assert not loop.review.any()
+    _same(loop)
+    loop.press("Control-Shift-Z")
+    assert loop.review[point] == mark
+    _same(loop)
+
+
+def test_nothing_happens_where_there_is_no_nucleus(loop: Any) -> None:
+    point = np.argwhere(loop.nuclei == 0)[0]
+    loop.hover(*point)
+    loop.press("A")
+    assert not loop.session.state.can_undo
+
+
+def test_split_and_join_by_a_dragged_line(loop: Any) -> None:
+    number, point = loop.nucleus()
+    count = len(np.unique(loop.nuclei))
+    center = loop.viewer.scene.camera.center
+    loop.press("S")
+    assert loop.session.tools.tool == "split"
+    line = _across(loop, number)
+    loop.drag(*line)
+    assert len(np.unique(loop.nuclei)) == count + 1
+    assert loop.session.tools.tool == ""
+    assert loop.viewer.scene.camera.center == center  # it was no drag of the camera
+    assert loop.viewer.scene.camera.mouse_pan
+    _same(loop)
+    loop.press("J")
+    row, column = point
+    loop.drag((row, column - 4), (row, column), (row, column + 5))
+    assert len(np.unique(loop.nuclei)) == count
+    _same(loop)
+
+
+def test_a_line_is_drawn_while_it_is_dragged_and_escape_takes_the_tool_away(
+    loop: Any,
+) -> None:
+    outlines = loop.layers.outlines
+    before = outlines.data.copy()
+    loop.session.use_tool("split")
+    loop.layers.draw_line(0, [(10, 10), (60, 40)])
+    assert (outlines.data != before).sum() > 40
+    loop.press("Escape")
+    np.testing.assert_array_equal(outlines.data, before)
+    assert loop.session.tools.tool == ""
+
+
+def test_a_button_lets_a_tool_wait_for_one_click(loop: Any) -> None:
+    number, point = loop.nucleus()
+    armed: list[str] = []
+    loop.session.tool_armed.connect(armed.append)
+    loop.session.use_tool("delete")
+    loop.drag(point)
+    assert not (loop.nuclei == number).any()
+    assert armed == ["delete", ""]
+
+
+def test_a_box_that_is_dragged_and_the_view_are_right_as_a_whole(loop: Any) -> None:
+    loop.session.use_tool("box")
+    loop.drag((20, 30), (50, 60), (80, 110))
+    assert loop.review[22:79, 32:108].mean() > 0.5  # but for nuclei it cuts
+    assert loop.review[100:].mean() < 0.2
+    _same(loop)
+    loop.press("Enter")
+    assert loop.review.all()
+    assert "All nuclei of this plane are reviewed" in loop.said[-1]
+    loop.wait(lambda: loop.session.state.images[0].state == "done")
+
+
+def test_new_paints_a_nucleus_with_a_number_of_its_own(loop: Any) -> None:
+    highest = int(loop.nuclei.max())
+    spot = np.argwhere(loop.nuclei == 0)[0] + 5
+    loop.press("N")
+    assert loop.layers.nuclei.mode == "paint"
+    loop.drag(spot, spot + 1, spot + 3)
+    assert (loop.nuclei == highest + 1).sum() > 10
+    assert loop.review[tuple(spot)] == 1
+    _same(loop)
+    loop.press("Escape")
+    assert loop.layers.nuclei.mode == "pan_zoom"
+    loop.press("Control-Z")
+    assert not (loop.nuclei == highest + 1).any()
+    _same(loop)
+
+
+@pytest.mark.parametrize("tool", ["erase", "fill", "polygon", "data_setitem"])
+def test_strokes_of_naparis_own_tools_are_corrections(loop: Any, tool: str) -> None:
+    number, point = loop.nucleus()
+    layer = loop.layers.nuclei
+    if tool == "erase":
+        layer.mode = "erase"
+        loop.drag(point, (point[0] + 2, point[1] + 2))
+    elif tool == "fill":
+        layer.selected_label = 0
+        layer.fill(point, 0)
+    elif tool == "polygon":
+        corners = [[2, 2], [2, 20], [20, 20], [20, 2]]
+        layer.paint_polygon(corners, 99)
+    else:
+        layer.data_setitem((np.array([3, 4]), np.array([5, 5])), 77)
+    assert loop.review.any()
+    assert loop.session.state.can_undo
+    _same(loop)
+    loop.press("Control-Z")
+    assert not loop.review.any()
+    assert (loop.nuclei == number).any()
+    _same(loop)
+
+
+def test_strokes_and_keys_work_on_the_plane_of_a_stack_that_is_shown(loop: Any) -> None:
+    loop.show("stack")
+    loop.wait_for_proposals()
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: loop.session.state.plane == 2)
+    loop.wait_for_proposals()
+    number, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")
+    assert not (loop.nuclei == number).any()
+    spot = np.argwhere(loop.nuclei == 0)[0] + 5
+    loop.press("N")
+    loop.drag(spot, spot + 2)
+    _same(loop)
+    loop.press("Escape")
+    loop.viewer.dims.set_current_step(0, 0)
+    loop.wait(lambda: loop.session.state.plane == 0)
+    assert not loop.review.any()
+    loop.press("Control-Z")  # it goes where that was done
+    loop.press("Control-Z")
+    loop.wait(lambda: loop.session.state.plane == 2)
+    assert (loop.nuclei == number).any()
+
+
+def test_undo_goes_back_to_another_image(loop: Any) -> None:
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    loop.show("b")
+    loop.press("Control-Z")
+    loop.wait(lambda: loop.session.state.current == "a")
+    loop.wait(lambda: (loop.nuclei == number).any())
+
+
+def test_what_can_not_be_stored_stays_on_the_screen_until_it_can(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Journal.record
+
+    def full(self: Journal, action: str, edits: Any) -> int:
+        raise EngineError("The journal could not be written (disk full).")
+
+    monkeypatch.setattr(Journal, "record", full)
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    assert not (loop.nuclei == number).any()
+    assert "Not stored yet" in loop.session.state.problem
+    labels, _ = loop.recorded()
+    assert (labels == number).any()
+    monkeypatch.setattr(Journal, "record", record)
+    other, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    assert loop.session.state.problem == ""
+    assert not np.isin(loop.nuclei, [number, other]).any()
+    _same(loop)
+
+
+def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
+    number, point = loop.nucleus()
+    loop.viewer.layers.remove(loop.layers.nuclei)
+    loop.viewer.layers.remove(loop.layers.outlines)
+    assert "Nothing is lost" in loop.said[-1]
+    loop.point_at(*point)
+    loop.press("A")
+    assert loop.review[point] == 1
+    assert [layer.name for layer in loop.viewer.layers] == [
+        "a.tif",
+        "nuclei",
+        "outlines",
+    ]
+    loop.layers.nuclei.name = "mine"
+    loop.press("D")
+    assert not (loop.nuclei == number).any()
+    loop.layers.nuclei.data = np.zeros((5, 5), np.int32)
+    assert loop.layers.nuclei.data.shape == (160, 200)
+    assert "another size" in loop.session.state.problem
+    mine = loop.nuclei.copy()
+    mine[:10, :10] = 500
+    loop.layers.nuclei.data = mine
+    assert (loop.nuclei == 500).sum() == 100
+    _same(loop)
+    loop.viewer.layers.clear()
+    loop.press("Control-Z")
+    assert not (loop.nuclei == 500).any()
+    _same(loop)
+
+
+def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
+    loop: Any,
+) -> None:
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    area = (loop.nuclei == number).sum()
+    loop.engine.close()
+    whole = (loop.nuclei > 0).sum()
+    loop.session.set_threshold(0.95)
+    loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
+    loop.session.set_min_size(1.4)
+    loop.wait(lambda: len(np.unique(loop.nuclei)) < 8)
+    assert (loop.nuclei == number).sum() == area
+    assert loop.session.state.shown.threshold == 0.95
+    _same(loop)
+
+
+def test_a_prediction_waits_while_the_mouse_is_down(loop: Any) -> None:
+    layers, before = loop.layers, loop.nuclei.copy()
+    layers.mouse_down = True
+    loop.session.predictor.predict_again()
+    loop.wait(lambda: loop.session.predictor.waits)
+    np.testing.assert_array_equal(loop.nuclei, before)
+    layers.mouse_down = False
+    layers.released.emit()
+    assert not loop.session.predictor.waits
+    assert loop.nuclei.max() > before.max()
+
+
+def test_each_answers_at_once_on_a_large_plane(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A blunt guard, ten times what is aimed at; benchmarks measure it."""
+    tile = np.zeros((64, 64), np.uint16)
+    tile[16:48, 16:48] = 1000
+    tifffile.imwrite(tmp_path / "large.tif", np.tile(tile, (64, 64)))
+    loop = start()
+    loop.viewer.window.resize(500, 400)
+    loop.open(tmp_path / "large.tif")
+    loop.wait(lambda: loop.nuclei[2048 - 32, 2048 - 32])
+    worst = 0.0
+    for key, shift in (("A", 0), ("D", 64), ("I", 128), ("Control-Z", 0)):
+        loop.point_at(2048 - 32 + shift, 2048 - 32)
+        began = time.perf_counter()
+        loop.press(key)
+        worst = max(worst, time.perf_counter() - began)
+    assert worst < 0.5
+
+
+def test_a_second_dock_shows_the_same_session(
+    make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_unet import _session, _widget
+
+    started: list[Any] = []
+    monkeypatch.setattr(_session.Engine, "start", lambda self: started.append(self))
+    viewer = make_napari_viewer()
+    plugin = "napari-unet-loop"
+    dock, first = viewer.window.add_plugin_dock_widget(plugin, "U-Net loop")
+    second = _widget.LoopWidget(viewer)
+    assert second.session is first.session
+    viewer.window.remove_dock_widget(dock)
+    third = _widget.LoopWidget(viewer)
+    assert third.session is first.session
+    assert len(started) == 1
+    for widget in (second, third):
+        widget.close()
+        widget.deleteLater()
