@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,15 +54,12 @@ def test_only_test_and_all_extras_name_a_qt_binding(
     setup_cfg: configparser.ConfigParser,
 ) -> None:
     extras = setup_cfg["options.extras_require"]
-    bindings = ("pyqt", "pyside")
-    with_qt = {
-        name
-        for name, text in extras.items()
-        if any(binding in text.lower() for binding in bindings)
-    }
+    binding = re.compile(r"\b(pyqt|pyside)\d", re.IGNORECASE)
+    with_qt = {name for name, text in extras.items() if binding.search(text)}
     assert with_qt <= {"test", "all"}
     required = setup_cfg["options"]["install_requires"].lower()
-    assert not any(word in required for word in (*bindings, "napari", "qtpy"))
+    assert not binding.search(required)
+    assert not any(word in required for word in ("napari", "qtpy"))
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +87,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_wheel_holds_every_file_of_both_packages(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert inside == files_on_disk()
+
+
+def test_models_take_at_most_8_mb_of_the_wheel(wheel: zipfile.ZipFile) -> None:
+    models = [item for item in wheel.infolist() if "/pretrained/" in item.filename]
+    assert 0 < sum(item.compress_size for item in models) < 8e6
 
 
 def test_wheel_names_its_entry_points_and_licence(wheel: zipfile.ZipFile) -> None:

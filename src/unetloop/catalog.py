@@ -11,7 +11,7 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ARCHITECTURES", "LOSSES", "Architecture", "Loss", "find", "load"]
+__all__ = ["ARCHITECTURES", "LOSSES", "SHIPPED", "Architecture", "Loss", "find", "load"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Loss:
     function: str
     help: str
 
+
+SHIPPED = "nuclei"
+"""The model that ships: the default of predictions, and every training's start."""
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "unet": Architecture(

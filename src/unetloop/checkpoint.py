@@ -43,6 +43,7 @@ __all__ = [
     "load_weights",
     "open_model",
     "save_model",
+    "shipped_models",
 ]
 
 FORMAT = "unetloop-model"
@@ -220,15 +221,18 @@ def open_model(name_or_path: str | Path) -> Model:
     EngineError
         If it is missing, damaged, foreign or written by a newer version.
     """
-    path = Path(name_or_path)
-    if not path.exists():
+    path, shipped = Path(name_or_path), _PRETRAINED / str(name_or_path)
+    if not (path / "model.json").exists():
         backup = path.absolute().with_name(f".{path.name}.old")
-        shipped = _PRETRAINED / str(name_or_path)
-        path = backup if backup.is_dir() else shipped
-        if not path.is_dir():
+        if backup.is_dir():
+            path = backup
+        elif shipped.is_dir():  # whatever else is called so here
+            path = shipped
+        elif not path.exists():
             raise EngineError(
                 "There is no model of this name or path.",
-                todo="Give the folder that 'unetloop train' wrote.",
+                todo="Give the folder that 'unetloop train' wrote, or a name that "
+                "'unetloop models' lists.",
                 model=str(name_or_path),
             )
     try:
@@ -265,6 +269,14 @@ def open_model(name_or_path: str | Path) -> Model:
             path=str(weights),
         )
     return Model(path.absolute(), card, expected)
+
+
+def shipped_models() -> list[Model]:
+    """Open the models that ship, by name."""
+    return [
+        open_model(card.parent.name)
+        for card in sorted(_PRETRAINED.glob("*/model.json"))
+    ]
 
 
 def load_weights(model: Model) -> Any:

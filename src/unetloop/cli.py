@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from unetloop import __version__
-from unetloop.catalog import ARCHITECTURES, LOSSES
+from unetloop.catalog import ARCHITECTURES, LOSSES, SHIPPED
 from unetloop.config import PredictionConfig, TrainingConfig
 from unetloop.errors import EngineError
 
@@ -80,11 +80,6 @@ def _predict(options: argparse.Namespace) -> int:
     from unetloop.files import find_images
 
     images = find_images(options.images, options.recursive)
-    if options.model is None:
-        raise EngineError(
-            "Which model? None ships with this version yet.",
-            todo="Give the folder that 'unetloop train' wrote with --model.",
-        )
     model = open_model(options.model)
     config = PredictionConfig(flips=options.flips, diameter=options.diameter)
     done = run_job(
@@ -123,8 +118,16 @@ def _train(options: argparse.Namespace) -> int:
         patience=options.patience,
         seed=options.seed,
     )
-    start = None if options.start in (None, "scratch") else open_model(options.start)
-    model = start.card.model if start else ModelConfig(options.architecture)
+    # Random weights only where they are asked for, or another network is.
+    begin = options.start or ("scratch" if options.architecture else SHIPPED)
+    start = None if begin == "scratch" else open_model(begin)
+    if start and options.architecture not in (None, start.card.model.architecture):
+        raise EngineError(
+            "A model that is started from brings its own network.",
+            todo="Leave --architecture out, or give --start scratch.",
+            start=begin,
+        )
+    model = start.card.model if start else ModelConfig(options.architecture or "unet")
     images = _training_images(options, model.channels)
     validation = None
     if options.val_images or options.val_masks:
@@ -221,11 +224,29 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
+    from unetloop.checkpoint import shipped_models
+
+    ship = {model.path.name: model for model in shipped_models()}
     if options.json:
         entries = {name: entry.help for name, entry in ARCHITECTURES.items()}
         losses = {name: entry.help for name, entry in LOSSES.items()}
-        _print(json.dumps({"architectures": entries, "losses": losses}, indent=2))
+        models = {
+            name: {
+                "path": str(model.path),
+                "diameter": model.diameter,
+                "scores": model.card.scores,
+                "weights_sha256": model.weights_hash,
+            }
+            for name, model in ship.items()
+        }
+        names = {"models": models, "architectures": entries, "losses": losses}
+        _print(json.dumps(names, indent=2))
         return 0
+    _print("Models that ship (--model, --start):")
+    for name, model in ship.items():
+        steps = model.card.training.get("steps", 0)
+        images = len(model.card.training.get("images", ()))
+        _print(f"  {name:10} {steps:,} steps on {images} images; see docs/models.md")
     _print("Architectures (--architecture):")
     for name, entry in ARCHITECTURES.items():
         _print(f"  {name:10} {entry.help}")
@@ -275,11 +296,15 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         _predict,
         "write the masks of images",
-        "unetloop predict images/ --model my-model --out results",
+        "unetloop predict images/ --out results",
     )
     predict.add_argument("images", nargs="+", type=Path, help="images or folders")
     predict.add_argument("--out", type=Path, required=True, help="folder for the masks")
-    predict.add_argument("--model", help="model folder, or name of one that ships")
+    predict.add_argument(
+        "--model",
+        default=SHIPPED,
+        help=f"model folder, or name of one that ships (default: {SHIPPED})",
+    )
     predict.add_argument("--channel", help="number (from 0) or name of the channel")
     predict.add_argument(
         "--diameter",
@@ -313,8 +338,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--project", type=Path, help="project folder instead")
     train.add_argument("--out", type=Path, required=True, help="model folder to write")
     train.add_argument("--channel", help="number (from 0) or name of the channel")
-    train.add_argument("--start", help="scratch, or the model to start from")
-    train.add_argument("--architecture", default="unet", choices=list(ARCHITECTURES))
+    train.add_argument(
+        "--start",
+        help=f"model to start from, or scratch (default: {SHIPPED}, or scratch with "
+        "--architecture)",
+    )
+    train.add_argument(
+        "--architecture", choices=list(ARCHITECTURES), help="network to train anew"
+    )
     train.add_argument("--loss", default="default", choices=list(LOSSES))
     length = train.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="wall time (default: 10)")

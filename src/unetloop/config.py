@@ -47,7 +47,7 @@ class NormalizationConfig:
     low: float = _option(1.0, "percentile that becomes 0")
     high: float = _option(99.8, "percentile that becomes 1")
     nuclei: str = _option(
-        "bright", "bright or dark on their background, or either: plane by plane"
+        "either", "bright or dark on their background, or either: plane by plane"
     )
 
     def __post_init__(self) -> None:
@@ -105,7 +105,9 @@ class TrainingConfig:
     steps_per_epoch: int = _option(100, "optimiser steps in one epoch")
     batch_size: int = _option(8, "patches in one step")
     patch_size: int = _option(128, "side of a patch, in pixels at the model's scale")
-    learning_rate: float = _option(1.5e-3, "highest learning rate")
+    learning_rate: float = _option(
+        1.5e-3, "highest learning rate (a quarter of it from a trained model)"
+    )
     loss: str = _option("default", "name of the loss")
     patience: int = _option(0, "epochs without progress before stopping; 0: never")
     diameter: float | None = _option(

@@ -192,7 +192,7 @@ class Image:
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         if gray:
-            return pixels[..., :3].mean(-1, np.float32, keepdims=True)
+            return np.asarray(pixels[..., :3].mean(-1, np.float32, keepdims=True))
         return pixels[..., list(wanted)]
 
     def close(self) -> None:

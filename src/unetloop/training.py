@@ -137,6 +137,8 @@ class Training:
     ) -> None:
         if config.minutes is None and config.epochs is None:
             config = replace(config, minutes=10.0)
+        if start is not None:  # it knows images as it was shown them
+            config = replace(config, normalization=start.normalization)
         self.config = config
         self.out = out
         self.start = start

@@ -24,7 +24,8 @@ def model(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "m"
     train = samples / "train"
     words = ["--images", train / "images", "--masks", train / "masks", "--epochs", "1"]
-    assert main(["train", *map(str, words), "--out", str(folder)]) == 0
+    words += ["--start", "scratch", "--out", folder]
+    assert main(["train", *map(str, words)]) == 0
     return folder
 
 
@@ -176,6 +177,19 @@ def test_what_is_not_a_model_is_not_replaced(
     )
     assert "something else than a model" in error
     assert (tmp_path / "thesis.txt").read_text() == "important"
+
+
+def test_a_start_brings_its_own_network(
+    model: Path, samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _edit(model := shutil.copytree(model, tmp_path / "m"), model={"architecture": "x"})
+    error = _error(
+        capsys,
+        *("train", "--images", samples / "train/images", "--start", model),
+        *("--masks", samples / "train/masks", "--out", tmp_path / "new"),
+        *("--architecture", "unet"),
+    )
+    assert "brings its own network" in error
 
 
 def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:

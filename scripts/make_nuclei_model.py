@@ -1,0 +1,103 @@
+"""Make the model ``nuclei`` that ships, from the annotated images it learned from.
+
+python scripts/make_nuclei_model.py DATA --out src/unetloop/pretrained/nuclei
+
+DATA holds ``fluorescence/train`` and ``histology``, each with ``images`` and
+``masks`` (2018 Data Science Bowl, BBBC038, CC0). A tenth of each, by name, is
+held out to fit the thresholds; another quarter of histology is never looked at:
+``--list-unseen`` names it, for docs/models.md. Interrupted, it goes on where it
+was. ``--without-histology`` makes the model that benchmarks adapt to histology.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from unetloop.checkpoint import load_weights, open_model, save_model
+from unetloop.config import TrainingConfig
+from unetloop.console import run_job
+from unetloop.files import pair_by_stem
+from unetloop.images import open_image, resolve_channels
+from unetloop.network import start_keras
+from unetloop.training_data import TrainingImage
+
+_HELD_OUT = 0.1
+_UNSEEN = 0.25
+
+
+def share(path: Path) -> float:
+    """Give an image a number 0..1 that depends on its name alone."""
+    digest = hashlib.sha256(path.stem.encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def pairs(folder: Path) -> list[TrainingImage]:
+    """List the annotated images of a folder."""
+    result = []
+    for pair in pair_by_stem(folder / "images", folder / "masks"):
+        with open_image(pair.image) as image:
+            channels = resolve_channels(image.info, None)
+        result.append(TrainingImage(pair.image, pair.mask, channels=channels))
+    return result
+
+
+def unseen(images: list[TrainingImage]) -> list[TrainingImage]:
+    """Of histology, what no choice is made on."""
+    return [image for image in images if share(image.image) >= 1 - _UNSEEN]
+
+
+def shorten(folder: Path) -> None:
+    """Round weights to half precision: equal masks, and a wheel half as large."""
+    model = open_model(folder)
+    network = load_weights(model)
+    network.set_weights(
+        [value.astype(np.float16).astype(np.float32) for value in network.get_weights()]
+    )
+    save_model(network, model.card, folder, quick=True)
+
+
+def main() -> int:
+    """Train for some minutes; give the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--without-histology", action="store_true")
+    parser.add_argument("--list-unseen", action="store_true")
+    options = parser.parse_args()
+    histology = pairs(options.data / "histology")
+    if options.list_unseen:
+        for image in unseen(histology):
+            sys.stdout.write(f"{image.image}\n")
+        return 0
+    if options.out is None:
+        parser.error("--out is needed")
+    hidden = {image.image for image in unseen(histology)}
+    images = pairs(options.data / "fluorescence/train")
+    if not options.without_histology:
+        images += [image for image in histology if image.image not in hidden]
+    held_out = [image for image in images if share(image.image) < _HELD_OUT]
+    learned = [image for image in images if share(image.image) >= _HELD_OUT]
+    config = TrainingConfig(minutes=options.minutes, seed=options.seed)
+    start_keras()
+    from unetloop.training import train
+
+    done = run_job(
+        lambda cancelled: train(
+            learned, options.out, config, validation=held_out, cancelled=cancelled
+        )
+    )
+    if done is None:
+        return 1
+    shorten(options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
