@@ -1,0 +1,1 @@
+"""The panels of the dock: each shows a ``LoopState`` and says what the user wants."""

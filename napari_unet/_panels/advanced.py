@@ -1,0 +1,104 @@
+"""Settings that nobody needs at first; closed until somebody looks for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_unet._panels.look import Button
+from unetloop.catalog import ARCHITECTURES, LOSSES
+from unetloop.config import ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
+    from napari_unet._panels.form import Form
+    from napari_unet._state import LoopState
+
+__all__ = ["AdvancedPanel"]
+
+_CHOICES = {"architecture": tuple(ARCHITECTURES), "loss": tuple(LOSSES)}
+# They follow from the images and from the architecture.
+_NOT_OFFERED = ("channels", "options")
+
+
+class AdvancedPanel(QWidget):
+    """The engine's own settings of training and of a new network."""
+
+    settings_changed = Signal(dict)
+    model_changed = Signal(dict)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sent: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
+        self.content = QWidget(self)
+        self.content.setVisible(False)
+        self.note = QLabel(
+            "Used from the next time that learning starts.", self.content
+        )
+        self.note.setWordWrap(True)
+        self.note.setVisible(False)
+        self.forms: dict[str, Form] = {}
+        self.toggle = Button(
+            "Advanced", picture="closed", tip="Settings of learning", quiet=True
+        )
+        self.toggle.setCheckable(True)
+        self.toggle.toggled.connect(self._on_toggled)
+        self.reset_button = Button("Reset", tip="Put all settings back")
+        self.reset_button.clicked.connect(self._on_reset)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.content)
+
+    def show(self, state: LoopState) -> None:
+        """Say that changes wait, while something is being learned."""
+        self.note.setVisible(state.learning.phase != "idle")
+
+    def _on_toggled(self, opened: bool) -> None:
+        self.toggle.set_face(self.toggle.text(), "open" if opened else "closed")
+        if opened and not self.forms:
+            self._fill()
+        self.content.setVisible(opened)
+
+    def _fill(self) -> None:
+        # Here and not above: magicgui takes a moment, and the dock opens at once.
+        from napari_unet._panels.form import Form
+
+        self.forms = {
+            "model": Form(ModelConfig, _CHOICES, _NOT_OFFERED),
+            "training": Form(TrainingConfig, _CHOICES),
+        }
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        for form in self.forms.values():
+            form.changed.connect(self._on_changed)
+            column.addWidget(form)
+        below = QHBoxLayout()
+        below.addWidget(self.note, 1)
+        below.addStretch(0)
+        below.addWidget(self.reset_button)
+        column.addLayout(below)
+
+    def _on_changed(self) -> None:
+        for name, signal in (
+            ("model", self.model_changed),
+            ("training", self.settings_changed),
+        ):
+            values = self.forms[name].read()
+            if values is not None and values != self._sent[name]:
+                self._sent[name] = values
+                signal.emit(values)
+
+    def _on_reset(self) -> None:
+        for form in self.forms.values():
+            form.reset()
+        self._on_changed()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep keys of the fields, Enter above all, from acting on the image."""
+        event.accept()

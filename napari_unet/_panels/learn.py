@@ -1,0 +1,180 @@
+"""Step 3: what training does, in one button, one sentence and two curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet._panels.look import Button, Heading, Lines, Word
+from napari_unet._panels.plot import CurvePlot
+from napari_unet._panels.words import in_words
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QWheelEvent
+
+    from napari_unet._state import Learning, LoopState
+
+__all__ = ["LearnPanel"]
+
+_PLOT_HEIGHT = 112
+# Phase: text and pictogram of the button, whether it and "stop" can be pressed.
+_FACES = {
+    "idle": ("Learn now", "play", True, False),
+    "starting": ("Starting…", "play", False, True),
+    "running": ("Pause", "pause", True, True),
+    "paused": ("Go on", "play", True, True),
+    "stopping": ("Stopping…", "stop", False, False),
+}
+
+
+class LearnPanel(QWidget):
+    """Step 3 of the dock."""
+
+    start_requested = Signal()
+    pause_requested = Signal()
+    resume_requested = Signal()
+    stop_requested = Signal()
+    automatic_requested = Signal(bool)
+    model_requested = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._learning: Learning | None = None
+        self._automatic = True
+        self.automatic = QCheckBox("Learns by itself")
+        self.automatic.setToolTip(
+            "Learning starts by itself after the first corrections"
+        )
+        self.automatic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.automatic.clicked.connect(self._on_automatic)
+        self.main_button = Button("Learn now", picture="play")
+        self.main_button.clicked.connect(self._on_main)
+        self.stop_button = Button(
+            picture="stop", tip="Stop learning; what was learned is kept"
+        )
+        self.stop_button.clicked.connect(self.stop_requested)
+        self.sentence = Lines(2)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of learning")
+        self.bar.setFixedHeight(6)
+        self.left = Lines(right=True, room="1 h 59 min to go")
+        self.plot = CurvePlot()
+        self.plot.setFixedHeight(_PLOT_HEIGHT)
+        self.model = _Models()
+        self.model.activated.connect(self._on_model)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        top = QHBoxLayout()
+        top.addWidget(Heading("3  Learn"))
+        top.addSpacing(12)
+        top.addWidget(Word("Model"))
+        top.addWidget(self.model, 1)
+        column.addLayout(top)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        self.main_button.setMinimumHeight(30)
+        self.stop_button.setMinimumSize(32, 30)
+        buttons.addWidget(self.main_button, 1)
+        buttons.addWidget(self.stop_button)
+        buttons.addSpacing(6)
+        buttons.addWidget(self.automatic)
+        column.addLayout(buttons)
+        column.addWidget(self.sentence)
+        progress = QHBoxLayout()
+        progress.addWidget(self.bar, 1)
+        progress.addWidget(self.left)
+        column.addLayout(progress)
+        column.addWidget(self.plot)
+
+    def show(self, state: LoopState) -> None:
+        """Show what training does and which model predicts."""
+        self.model.show_models(state.models, state.model)
+        learning = state.learning
+        if learning is self._learning:
+            return
+        self._learning = learning
+        self._automatic = learning.automatic
+        self.automatic.setChecked(learning.automatic)
+        text, picture, can_press, can_stop = _FACES[learning.phase]
+        can_start = learning.phase != "idle" or not learning.can_start
+        self.main_button.set_face(text, picture)
+        self.main_button.setEnabled(can_press and can_start)
+        self.main_button.setToolTip("" if can_start else learning.can_start)
+        self.stop_button.setEnabled(can_stop)
+        self.sentence.say(learning.sentence or learning.can_start)
+        busy = learning.phase != "idle"
+        self.bar.setValue(round(1000 * learning.fraction) if busy else 0)
+        left = learning.seconds_left if learning.phase == "running" else None
+        self.left.say("" if left is None else f"{in_words(left)} to go")
+        if learning.phase == "starting":
+            # Between two sentences nobody notices; between two steps they might.
+            self.plot.prepare()
+        self.plot.show_curve(learning.curve)
+
+    def _on_main(self) -> None:
+        phase = self._learning.phase if self._learning else "idle"
+        if phase == "running":
+            self.pause_requested.emit()
+        elif phase == "paused":
+            self.resume_requested.emit()
+        else:
+            self.start_requested.emit()
+
+    def _on_automatic(self, wanted: bool) -> None:
+        self.automatic.setChecked(self._automatic)
+        self.automatic_requested.emit(wanted)
+
+    def _on_model(self, index: int) -> None:
+        name = self.model.itemText(index)
+        self.model.restore()
+        self.model_requested.emit(name)
+
+
+class _Models(QComboBox):
+    """The models to choose from; shows the one that predicts, not the one wished."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._current = ""
+        self._names: tuple[str, ...] = ()
+        self.setToolTip("Model that predicts, and that learning starts from")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Model")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def show_models(self, names: tuple[str, ...], current: str) -> None:
+        """Show names and the current one; cheap where they are shown already."""
+        if (names, current) == (self._names, self._current):
+            return
+        with QSignalBlocker(self):
+            if names != self._names:
+                self.clear()
+                self.addItems(list(names))
+                self._names = names
+        self._current = current
+        self.restore()
+
+    def restore(self) -> None:
+        """Show the model that predicts."""
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self.findText(self._current))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to what scrolls: no model changes by accident."""
+        event.ignore()

@@ -1,0 +1,119 @@
+"""A named slider that speaks while it is dragged, but not too often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QSlider, QWidget
+from superqt.utils import QSignalThrottler
+
+from napari_unet._panels.look import Lines, Word
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QWheelEvent
+    from qtpy.QtWidgets import QGridLayout
+
+__all__ = ["NamedSlider"]
+
+INTERVAL_MS = 60
+_STEPS = 160
+
+
+class NamedSlider(QObject):
+    """Name, slider and value: three widgets for one row of a grid.
+
+    Parameters
+    ----------
+    name : str
+        What it sets.
+    low, high : float
+        Its ends.
+    parent : QWidget
+        Of all three.
+    power : float
+        Above 1, the slider is finer towards ``low``.
+    percent : bool
+        Show the value as a percentage.
+    tip : str
+        Tooltip.
+    """
+
+    moved = Signal(float)
+
+    def __init__(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        parent: QWidget,
+        *,
+        power: float = 1.0,
+        percent: bool = False,
+        tip: str = "",
+    ) -> None:
+        super().__init__(parent)
+        self._low, self._high, self._power = low, high, power
+        self._percent = percent
+        self._shown: float | None = None
+        self.name = Word(name)
+        self.slider = _CalmSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _STEPS)
+        self.slider.setPageStep(_STEPS // 20)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.slider.setAccessibleName(name)
+        self.number = Lines(right=True, room="100 %")
+        for widget in (self.name, self.slider, self.number):
+            widget.setParent(parent)
+            widget.setToolTip(tip)
+        self._throttle = QSignalThrottler(parent=self)
+        self._throttle.setTimeout(INTERVAL_MS)
+        self._throttle.triggered.connect(lambda: self.moved.emit(self.value()))
+        self.slider.valueChanged.connect(self._on_moved)
+
+    def add_to(self, grid: QGridLayout, row: int) -> None:
+        """Take a row of a grid with three columns."""
+        for column, widget in enumerate((self.name, self.slider, self.number)):
+            grid.addWidget(widget, row, column)
+        grid.setColumnStretch(1, 1)
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Let it be used, or not."""
+        for widget in (self.name, self.slider, self.number):
+            widget.setEnabled(enabled)
+
+    def value(self) -> float:
+        """Give what the slider stands at, to the hundredth of its range or finer."""
+        share: float = (self.slider.value() / _STEPS) ** self._power
+        return round(self._low + share * (self._high - self._low), 6)
+
+    def set_value(self, value: float) -> None:
+        """Move the slider without a signal; never out of a hand that drags it."""
+        if value == self._shown or self.slider.isSliderDown():
+            return
+        share = (value - self._low) / (self._high - self._low)
+        share = min(max(share, 0.0), 1.0)
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round(_STEPS * share ** (1 / self._power)))
+        self._write(value)
+
+    def _on_moved(self) -> None:
+        self._write(self.value())
+        self._throttle.throttle()
+
+    def _write(self, value: float) -> None:
+        self._shown = value
+        self.number.setText(_percentage(value) if self._percent else f"{value:.2f}")
+
+
+def _percentage(value: float) -> str:
+    percent = 100 * value
+    return f"{percent:.1f} %" if 0 < percent < 3 else f"{percent:.0f} %"
+
+
+class _CalmSlider(QSlider):
+    """A slider that the wheel does not move while the dock is scrolled."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to what scrolls."""
+        event.ignore()

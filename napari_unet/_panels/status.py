@@ -1,0 +1,91 @@
+"""The lines at the bottom: saved when, speed, machine, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QRectF
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from napari_unet._panels.look import Lines, colour, faint
+from napari_unet._panels.pictograms import draw_pictogram
+from napari_unet._panels.words import in_words
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent
+
+    from napari_unet._state import LoopState
+
+__all__ = ["StatusLine"]
+
+
+class StatusLine(QWidget):
+    """Bottom of the dock; its height is always the same.
+
+    A problem covers all lines but the first.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lines = [Lines() for _ in range(3)]
+        self.problem = _Problem()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.lines[0])
+        below = QWidget()
+        calm = QVBoxLayout(below)
+        calm.setContentsMargins(0, 0, 0, 0)
+        calm.setSpacing(2)
+        calm.addWidget(self.lines[1])
+        calm.addWidget(self.lines[2])
+        calm.addStretch(1)
+        self._pages = QStackedLayout()
+        self._pages.addWidget(below)
+        self._pages.addWidget(self.problem)
+        column.addLayout(self._pages)
+
+    def show(self, state: LoopState) -> None:
+        """Show the facts, and what is wrong or else what is being done."""
+        device = state.device or "The engine starts…"
+        texts = [text for text in (_facts(state), device, state.busy) if text]
+        for line, text in zip(self.lines, [*texts, "", ""], strict=False):
+            line.say(text)
+        self.lines[0].setToolTip("\n".join(texts))
+        self.problem.words.say(state.problem)
+        self._pages.setCurrentIndex(1 if state.problem else 0)
+
+
+def _facts(state: LoopState) -> str:
+    parts = []
+    if state.saved:
+        parts.append(f"Saved {state.saved}")
+    left = state.learning.seconds_left
+    if left is not None and state.learning.phase == "running":
+        parts.append(f"{in_words(left)} to go")
+    if state.field_seconds is not None:
+        parts.append(f"{state.field_seconds:.1f} s a field")
+    return " · ".join(parts)
+
+
+class _Problem(QWidget):
+    """What is wrong, beside a sign, on a ground of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = Lines(3)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(28, 3, 4, 3)
+        row.addWidget(self.words)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ground and the sign."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        tint = colour(self, "wrong")
+        painter.setPen(tint)
+        painter.setBrush(faint(tint, 0.18))
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(box, 3, 3)
+        draw_pictogram(painter, "warning", QRectF(7, 6, 15, 15), tint)

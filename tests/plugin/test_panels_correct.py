@@ -1,0 +1,196 @@
+"""The panel of step 2: tools, outlines, sliders."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QLineEdit
+
+from napari_unet._panels.correct import CorrectPanel
+from napari_unet._state import ImageRow, LoopState, Shown
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QSlider
+
+LEFT = Qt.MouseButton.LeftButton
+STATE = LoopState(
+    images=(ImageRow("a", "a.tif"),), current="a", can_undo=True, can_redo=True
+)
+KEYS = {
+    "accept": "A",
+    "delete": "D",
+    "split": "S",
+    "join": "J",
+    "new": "N",
+    "ignore": "I",
+    "box": "⏎",
+    "undo": QKeySequence("Ctrl+Z").toString(QKeySequence.SequenceFormat.NativeText),
+    "redo": QKeySequence("Ctrl+Shift+Z").toString(
+        QKeySequence.SequenceFormat.NativeText
+    ),
+}
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> CorrectPanel:
+    """Show a panel with an image open."""
+    panel = CorrectPanel()
+    qtbot.addWidget(panel)
+    panel.show(STATE)
+    panel.resize(330, 240)
+    with qtbot.waitActive(panel):
+        panel.setVisible(True)
+        panel.activateWindow()
+    return panel
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_each_tool_is_a_button_with_its_key(
+    qtbot: QtBot, panel: CorrectPanel, name: str
+) -> None:
+    button = panel.buttons[name]
+    assert button.key == KEYS[name]
+    assert button.toolTip().endswith(f"({KEYS[name]})")
+    with qtbot.waitSignal(panel.tool_requested) as asked:
+        qtbot.mouseClick(button, LEFT)
+    assert asked.args == [name]
+
+
+def test_clicks_do_not_take_the_keys_from_the_viewer(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    viewer = QLineEdit(panel)
+    viewer.setVisible(True)
+    viewer.setFocus()
+    qtbot.mouseClick(panel.buttons["split"], LEFT)
+    qtbot.mouseClick(panel.threshold.slider, LEFT)
+    assert panel.focusWidget() is viewer
+
+
+def test_the_armed_tool_looks_pressed_and_says_what_to_do(panel: CorrectPanel) -> None:
+    panel.show_tool("split")
+    pressed = [name for name, button in panel.buttons.items() if button.isChecked()]
+    assert pressed == ["split"]
+    assert panel.hint.text() == "Drag a line across the nucleus"
+    panel.show_tool("")
+    assert not any(button.isChecked() for button in panel.buttons.values())
+    assert panel.hint.text() == ""
+
+
+def test_a_click_alone_arms_nothing(qtbot: QtBot, panel: CorrectPanel) -> None:
+    qtbot.mouseClick(panel.buttons["join"], LEFT)
+    assert not panel.buttons["join"].isChecked()
+    panel.show_tool("join")
+    qtbot.mouseClick(panel.buttons["join"], LEFT)
+    assert panel.buttons["join"].isChecked()
+
+
+def test_without_an_image_nothing_can_be_corrected(panel: CorrectPanel) -> None:
+    panel.show(LoopState())
+    assert not any(button.isEnabled() for button in panel.buttons.values())
+    assert not panel.outlines.isEnabled()
+    assert not panel.threshold.slider.isEnabled()
+
+
+def test_undo_and_redo_can_be_pressed_where_there_is_something_to(
+    panel: CorrectPanel,
+) -> None:
+    panel.show(replace(STATE, can_undo=False))
+    assert not panel.buttons["undo"].isEnabled()
+    assert panel.buttons["redo"].isEnabled()
+    assert panel.buttons["accept"].isEnabled()
+
+
+def test_outlines_ask_and_show_what_is_so(qtbot: QtBot, panel: CorrectPanel) -> None:
+    assert panel.outlines.key == "O"
+    assert panel.outlines.isChecked()
+    with qtbot.waitSignal(panel.outlines_requested) as asked:
+        qtbot.mouseClick(panel.outlines, LEFT)
+    assert asked.args == [False]
+    assert panel.outlines.isChecked()
+    panel.show(replace(STATE, shown=Shown(outlines=False)))
+    assert not panel.outlines.isChecked()
+    with qtbot.waitSignal(panel.outlines_requested) as asked:
+        qtbot.mouseClick(panel.outlines, LEFT)
+    assert asked.args == [True]
+
+
+def test_sliders_show_what_masks_are_made_with_and_stay_silent(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    with qtbot.assertNotEmitted(panel.threshold_changed, wait=100):
+        panel.show(replace(STATE, shown=Shown(threshold=0.7, min_size=0.25)))
+    assert panel.threshold.value() == pytest.approx(0.7)
+    assert panel.threshold.number.text() == "0.70"
+    assert panel.min_size.value() == pytest.approx(0.25)
+    assert panel.min_size.number.text() == "25 %"
+
+
+def test_the_smallest_nucleus_is_finer_at_the_low_end(panel: CorrectPanel) -> None:
+    slider = panel.min_size.slider
+    slider.setValue(1)
+    low = panel.min_size.value()
+    slider.setValue(slider.maximum() - 1)
+    high = 1 - panel.min_size.value()
+    assert 0 < low < high / 20
+    slider.setValue(slider.maximum())
+    assert panel.min_size.value() == 1
+    assert panel.threshold.value() == pytest.approx(0.55)
+
+
+def test_the_ends_of_the_threshold(panel: CorrectPanel) -> None:
+    panel.threshold.slider.setValue(0)
+    assert panel.threshold.value() == 0.1
+    panel.threshold.slider.setValue(panel.threshold.slider.maximum())
+    assert panel.threshold.value() == 0.9
+
+
+def drag(qtbot: QtBot, slider: QSlider, steps: int) -> None:
+    """Drag the handle to the right end, a little at a time."""
+    middle = slider.height() // 2
+    share = slider.value() / slider.maximum()
+    start = round(share * (slider.width() - 20)) + 10
+    qtbot.mousePress(slider, LEFT, pos=QPoint(start, middle))
+    for at in range(1, steps + 1):
+        x = start + (slider.width() - start) * at // steps
+        qtbot.mouseMove(slider, pos=QPoint(x, middle))
+
+
+@pytest.mark.parametrize("name", ["threshold", "min_size"])
+def test_a_drag_speaks_while_it_lasts_but_not_too_often(
+    qtbot: QtBot, panel: CorrectPanel, name: str
+) -> None:
+    named = getattr(panel, name)
+    heard: list[tuple[float, float]] = []
+    signal = getattr(panel, f"{name}_changed")
+    signal.connect(lambda value: heard.append((time.monotonic(), value)))
+    for at in range(100):
+        named.slider.setValue(at)
+    assert len(heard) >= 1
+    last = named.value()
+    qtbot.waitUntil(lambda: heard[-1][1] == last)
+    times = [when for when, _ in heard]
+    gaps = [after - before for before, after in pairwise(times)]
+    assert len(heard) <= 3 + (times[-1] - times[0]) / 0.06
+    assert all(gap > 0.055 for gap in gaps)
+
+
+def test_a_dragged_slider_is_not_moved_by_news(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    with qtbot.waitSignal(panel.threshold_changed):
+        drag(qtbot, panel.threshold.slider, 10)
+    assert panel.threshold.slider.isSliderDown()
+    there = panel.threshold.value()
+    panel.show(replace(STATE, shown=Shown(threshold=0.2)))
+    assert panel.threshold.value() == there
+    qtbot.mouseRelease(panel.threshold.slider, LEFT)
+    panel.show(replace(STATE, shown=Shown(threshold=0.2)))
+    assert panel.threshold.value() == pytest.approx(0.2)

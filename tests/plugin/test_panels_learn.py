@@ -1,0 +1,174 @@
+"""The panel of step 3: one button, one sentence, two curves, the models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_unet._panels.learn import LearnPanel
+from napari_unet._panels.words import in_words
+from napari_unet._state import Curve, Learning, LoopState
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+LEFT = Qt.MouseButton.LeftButton
+CURVE = Curve((100, 200, 300), (0.9, 0.5, float("nan")), (None, 0.25, 0.5))
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> LearnPanel:
+    """Show a panel before anything was learned."""
+    panel = LearnPanel()
+    qtbot.addWidget(panel)
+    panel.show(LoopState())
+    panel.resize(330, 320)
+    with qtbot.waitActive(panel):
+        panel.setVisible(True)
+        panel.activateWindow()
+    return panel
+
+
+def learning(**values: Any) -> LoopState:
+    return LoopState(learning=Learning(**values))
+
+
+@pytest.mark.parametrize(
+    ("phase", "text", "signal"),
+    [
+        ("idle", "Learn now", "start_requested"),
+        ("running", "Pause", "pause_requested"),
+        ("paused", "Go on", "resume_requested"),
+    ],
+)
+def test_the_button_follows_the_phase(
+    qtbot: QtBot, panel: LearnPanel, phase: str, text: str, signal: str
+) -> None:
+    panel.show(learning(phase=phase))
+    assert panel.main_button.text() == text
+    with qtbot.waitSignal(getattr(panel, signal)):
+        qtbot.mouseClick(panel.main_button, LEFT)
+
+
+@pytest.mark.parametrize(
+    ("phase", "stoppable"),
+    [
+        ("idle", False),
+        ("starting", True),
+        ("running", True),
+        ("paused", True),
+        ("stopping", False),
+    ],
+)
+def test_what_runs_can_be_stopped(
+    qtbot: QtBot, panel: LearnPanel, phase: str, stoppable: bool
+) -> None:
+    panel.show(learning(phase=phase))
+    assert panel.stop_button.isEnabled() is stoppable
+    if stoppable:
+        with qtbot.waitSignal(panel.stop_requested):
+            qtbot.mouseClick(panel.stop_button, LEFT)
+
+
+@pytest.mark.parametrize("phase", ["starting", "stopping"])
+def test_a_second_click_cannot_come_in_between(panel: LearnPanel, phase: str) -> None:
+    panel.show(learning(phase=phase))
+    assert not panel.main_button.isEnabled()
+
+
+def test_it_says_why_it_cannot_start(panel: LearnPanel) -> None:
+    panel.show(learning(can_start="Correct a few nuclei first."))
+    assert not panel.main_button.isEnabled()
+    assert panel.main_button.toolTip() == "Correct a few nuclei first."
+    assert panel.sentence.text() == "Correct a few nuclei first."
+    panel.show(learning(phase="running", can_start="It learns already."))
+    assert panel.main_button.isEnabled()
+
+
+def test_learning_by_itself_asks_and_shows_what_is_so(
+    qtbot: QtBot, panel: LearnPanel
+) -> None:
+    assert panel.automatic.isChecked()
+    with qtbot.waitSignal(panel.automatic_requested) as asked:
+        qtbot.mouseClick(panel.automatic, LEFT)
+    assert asked.args == [False]
+    assert panel.automatic.isChecked()
+    panel.show(learning(automatic=False))
+    assert not panel.automatic.isChecked()
+
+
+def test_progress_and_time_to_go(panel: LearnPanel) -> None:
+    panel.show(learning(phase="running", fraction=0.42, seconds_left=200))
+    assert panel.bar.value() == 420
+    assert panel.left.text() == "3 min to go"
+    panel.show(learning(phase="idle", fraction=0.42, seconds_left=200))
+    assert panel.bar.value() == 0
+    assert panel.left.text() == ""
+
+
+def test_nothing_jumps_however_long_the_sentence_is(panel: LearnPanel) -> None:
+    def places() -> list[int]:
+        panel.layout().activate()
+        widgets = (panel.sentence, panel.bar, panel.plot)
+        return [widget.geometry().top() for widget in widgets]
+
+    before = places()
+    long = "A sentence that is much longer than any dock is wide. " * 5
+    panel.show(learning(phase="running", sentence=long, curve=CURVE, seconds_left=1))
+    assert places() == before
+    assert panel.sentence.toolTip() == long
+
+
+def test_curves_are_drawn_with_their_last_value(panel: LearnPanel) -> None:
+    assert panel.plot.loss.title.text() == "Loss"
+    panel.show(learning(phase="running", curve=CURVE))
+    loss, score = panel.plot.loss, panel.plot.score
+    assert loss.title.text() == "Loss  0.5"
+    assert score.title.text() == "Score  0.5"
+    assert loss.curve() == ([100, 200], [0.9, 0.5])
+    assert score.curve() == ([200, 300], [0.25, 0.5])
+    panel.show(learning(curve=Curve()))
+    assert loss.title.text() == "Loss"
+    assert loss.curve() == ([], [])
+
+
+def test_the_plot_leaves_the_mouse_alone(panel: LearnPanel) -> None:
+    panel.show(learning(phase="starting"))
+    plot = panel.plot.loss
+    inside = plot.childAt(plot.width() // 2, plot.height() // 2)
+    assert inside in (None, plot)
+
+
+def test_a_model_can_be_chosen(qtbot: QtBot, panel: LearnPanel) -> None:
+    state = LoopState(models=("from 12 images", "nuclei"), model="nuclei")
+    panel.show(state)
+    assert panel.model.currentText() == "nuclei"
+    panel.model.showPopup()
+    view = panel.model.view()
+    with qtbot.waitSignal(panel.model_requested) as asked:
+        view.setCurrentIndex(panel.model.model().index(0, 0))
+        qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert asked.args == ["from 12 images"]
+    assert panel.model.currentText() == "nuclei"
+    with qtbot.assertNotEmitted(panel.model_requested):
+        panel.show(replace(state, model="from 12 images"))
+    assert panel.model.currentText() == "from 12 images"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (-3, "0 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (3599, "1 h"),
+        (4500, "1 h 15 min"),
+        (7200, "2 h"),
+    ],
+)
+def test_times_are_said_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
