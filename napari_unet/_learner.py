@@ -67,6 +67,7 @@ class Learner(QObject):
         self._done: dict[str, Any] | None = None
         self._resume = False
         self._channel: str | None = None
+        self._locked: tuple[str, ...] = ()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(_IDLE_MS)
@@ -92,9 +93,11 @@ class Learner(QObject):
         self.live.emit(False)
         self.count()
 
-    def use(self, model: str, channel: str | None) -> None:
-        """Start from this model, and look at this channel."""
-        self._model, self._channel = model, channel
+    def use(
+        self, model: str, channel: str | None, locked: tuple[str, ...] = ()
+    ) -> None:
+        """Start from this model, look at this channel, and score on locked images."""
+        self._model, self._channel, self._locked = model, channel, locked
 
     def count(self) -> None:
         """Look up how many corrections there are."""
@@ -132,6 +135,8 @@ class Learner(QObject):
         }
         if self._command["settings"].get("epochs"):
             self._command["settings"].pop("minutes", None)
+        if self._locked:
+            self._command["locked"] = list(self._locked)
         if self._channel:
             self._command["channel"] = self._channel
         self._done = None

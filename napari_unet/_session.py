@@ -146,6 +146,7 @@ class Session(QObject):
         """Keep an image for scoring only, or learn from it again."""
         self.opener.known(image)["locked"] = locked
         self.gallery.set_locked(image, locked)
+        self._tell_learner()
         self.opener.note()
 
     def use_tool(self, name: str) -> None:
@@ -341,7 +342,7 @@ class Session(QObject):
         self.predictor.request()
 
     def _on_event(self, event: dict[str, Any]) -> None:
-        if event["event"] == "Notice" and event.get("device"):
+        if event["event"] == "DeviceFound":
             self._update(device=str(event["device"]))
 
     # State
@@ -360,7 +361,10 @@ class Session(QObject):
         return known.get("channel") or None, float(diameter) if diameter else None
 
     def _tell_learner(self) -> None:
-        self.learner.use(self.state.model, self._how()[0])
+        workspace = self.opener.workspace
+        images = workspace.view.images if workspace is not None else {}
+        locked = tuple(name for name, known in images.items() if known.get("locked"))
+        self.learner.use(self.state.model, self._how()[0], locked)
 
     def _set_instances(self, **values: float) -> None:
         if self.opener.workspace is not None:

@@ -8,13 +8,18 @@ from unetloop.images import open_image, resolve_channels
 from unetloop.training_data import TrainingImage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from unetloop.project import Project
 
 __all__ = ["annotated_planes"]
 
 
 def annotated_planes(
-    project: Project, channel: str | None, count: int
+    project: Project,
+    channel: str | None,
+    count: int,
+    only: Collection[str] | None = None,
 ) -> list[TrainingImage]:
     """List the planes that have a segmentation and a review.
 
@@ -26,6 +31,8 @@ def annotated_planes(
         Channel numbers or names, as on the command line.
     count : int
         Channels that the network sees.
+    only : collection of str, optional
+        Ids of the images to look at; None: all.
 
     Returns
     -------
@@ -33,6 +40,8 @@ def annotated_planes(
     """
     result = []
     for image in project.images:
+        if only is not None and image.id not in only:
+            continue
         found = [
             (plane, mask, review)
             for plane in range(image.planes)

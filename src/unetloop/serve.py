@@ -19,15 +19,24 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from unetloop.config import PredictionConfig, TrainingConfig, from_dict
 from unetloop.errors import EngineError
-from unetloop.events import Event, Failed, JobDone, Notice, Progress, to_json
+from unetloop.events import (
+    DeviceFound,
+    Event,
+    Failed,
+    JobDone,
+    Notice,
+    Progress,
+    to_json,
+)
 from unetloop.field import predict_field
 from unetloop.images import open_image
 from unetloop.jobs import JobQueue, unforeseen
+from unetloop.machine import find_device
 from unetloop.model_cache import ModelCache
 from unetloop.project import Project, open_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from unetloop.network import Network
     from unetloop.prediction import Scale
@@ -98,7 +107,7 @@ class Server:
         self._out = out
         self._writing = threading.Lock()
         self._project: Project | None = None
-        self._models = ModelCache()
+        self._models = ModelCache(self._say_device)
         self._training: Training | None = None
         self._paused = False
         self._jobs = JobQueue(self.emit)
@@ -113,6 +122,10 @@ class Server:
         timer = threading.Timer(seconds, begin)
         timer.daemon = True
         timer.start()
+
+    def _say_device(self) -> None:
+        device, why_no_gpu = find_device()
+        self.emit(DeviceFound(device=device, why_no_gpu=why_no_gpu))
 
     def emit(self, event: Event, job: str | None = None) -> None:
         """Write one event."""
@@ -204,6 +217,7 @@ class Server:
         settings: dict[str, Any] | None = None,
         start: str | None = None,
         channel: str | None = None,
+        locked: Sequence[str] = (),
     ) -> None:
         config = from_dict(TrainingConfig, settings or {})
         project = self._opened()
@@ -216,10 +230,16 @@ class Server:
 
             model = open_model(start) if start else None
             project.refresh()
-            images = annotated_planes(project, channel, model.channels if model else 1)
-            folder = project.models_folder / out
+            count = model.channels if model else 1
+            learned = [image.id for image in project.images if image.id not in locked]
+            held_out = annotated_planes(project, channel, count, locked)
             training = Training(
-                images, folder, config, start=model, cancelled=cancelled
+                annotated_planes(project, channel, count, learned),
+                project.models_folder / out,
+                config,
+                start=model,
+                validation=held_out or None,
+                cancelled=cancelled,
             )
             self._training = training
             try:

@@ -236,6 +236,20 @@ def test_it_leaves_room_for_the_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
 
 
+def test_a_locked_image_is_scored_and_not_learned_from(
+    client: Client, project: Path
+) -> None:
+    client.send("open_project", job="o", folder=str(project))
+    learned, locked = client.wait("JobDone", job="o")["result"]["images"]
+    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
+    client.send("train", job="t", out="m", settings=settings, locked=[locked])
+    assert client.wait("EpochDone", "Failed", job="t")["score"] is not None
+    client.wait("JobDone", job="t")
+    card = json.loads((project / "models/m/model.json").read_text("utf-8"))
+    images = [image["image"].split(".")[0] for image in card["training"]["images"]]
+    assert images == [learned]
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [

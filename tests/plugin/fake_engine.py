@@ -171,6 +171,7 @@ class FakeEngine:
         settings: dict[str, Any] | None = None,
         start: str | None = None,
         channel: str | None = None,
+        locked: list[str] | None = None,
     ) -> None:
         if self.training is not None:
             raise ValueError("The stand-in trains one model at a time.")

@@ -1,0 +1,180 @@
+"""When it learns, what it says meanwhile, and what becomes of the model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_unet._models import Models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "commands.jsonl"
+
+
+@pytest.fixture
+def loop(start: Callable[..., Any], folder: Path, log: Path) -> Any:
+    loop = start("--log", log)
+    loop.open(folder)
+    loop.session.set_training({"epochs": 4})
+    loop.session.learner._idle.setInterval(10)
+    loop.session.predictor._live.setInterval(30)
+    return loop
+
+
+def _commands(log: Path, name: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    return [line for line in lines if line["command"] == name]
+
+
+def _fields(log: Path) -> list[dict[str, Any]]:
+    return _commands(log, "predict_field")
+
+
+def _review(loop: Any, count: int) -> None:
+    for _ in range(count):
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        loop.press("D")
+
+
+def _until_learned(loop: Any, name: str) -> None:
+    loop.wait(lambda: loop.session.state.model == name)
+    loop.wait(lambda: loop.session.state.learning.phase == "idle")
+
+
+def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
+    loop: Any, log: Path
+) -> None:
+    phases: list[str] = []
+    loop.session.changed.connect(lambda state: phases.append(state.learning.phase))
+    loop.session.lock("b", True)
+    assert loop.session.state.images[1].state == "locked"
+    assert "Correct some nuclei first" in loop.session.state.learning.can_start
+    loop.press("Enter")
+    _until_learned(loop, "round-1")
+    (train,) = _commands(log, "train")
+    assert train["out"] == "round-1"
+    assert train["start"] == "nuclei"
+    assert train["settings"]["epochs"] == 4
+    assert train["locked"] == ["b"]
+    assert {"starting", "running", "idle"} <= set(phases)
+    learning = loop.session.state.learning
+    assert "round-1 predicts now" in learning.sentence
+    assert len(learning.curve.steps) == 4
+    assert learning.curve.losses[0] > learning.curve.losses[-1]
+    assert loop.session.state.models == ("round-1", "nuclei")
+    # What was stored before it began is what the screen showed.
+    folder = loop.session.state.folder
+    assert (folder / "review/a/0.tif").exists()
+    loop.wait(lambda: _fields(log)[-1].get("model", "").endswith("round-1"))
+
+
+def test_the_field_in_view_is_predicted_with_what_is_being_trained(
+    loop: Any, log: Path
+) -> None:
+    loop.session.set_training({"epochs": 60})
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    mask = loop.nuclei == number
+    loop.session.start_learning()
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    loop.wait(lambda: sum("model" not in field for field in _fields(log)) > 2)
+    np.testing.assert_array_equal(loop.nuclei == number, mask)
+    loop.session.pause_learning()
+    assert loop.session.state.learning.phase == "paused"
+    loop.session.resume_learning()
+    assert loop.session.state.learning.phase == "running"
+    loop.session.stop_learning()
+    _until_learned(loop, "round-1")
+    assert _commands(log, "pause")
+    assert _commands(log, "resume")
+
+
+def test_ten_reviewed_nuclei_are_enough_and_ten_more_for_the_next_round(
+    loop: Any, log: Path
+) -> None:
+    _review(loop, 4)
+    loop.qtbot.wait(50)
+    assert not _commands(log, "train")
+    _review(loop, 1)
+    _until_learned(loop, "round-1")
+    loop.show("b")
+    loop.wait_for_proposals()
+    _review(loop, 5)
+    _until_learned(loop, "round-2")
+    assert _commands(log, "train")[1]["start"].endswith("round-1")
+
+
+def test_it_does_not_start_by_itself_where_that_is_not_wanted(
+    loop: Any, log: Path
+) -> None:
+    loop.session.set_automatic(False)
+    loop.press("Enter")
+    loop.qtbot.wait(100)
+    assert not _commands(log, "train")
+    loop.session.start_learning()
+    _until_learned(loop, "round-1")
+
+
+def test_a_model_that_scores_worse_is_not_adopted_and_going_back_is_a_choice(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Models, "score", lambda self, name: 0.99)
+    loop.press("Enter")
+    loop.wait(lambda: "stays" in loop.session.state.learning.sentence)
+    assert loop.session.state.model == "nuclei"
+    assert loop.session.state.models == ("round-1", "nuclei")
+    loop.session.choose_model("round-1")
+    assert loop.session.state.model == "round-1"
+    loop.session.choose_model("nuclei")
+    loop.wait_for_proposals()
+    assert loop.session.state.model == "nuclei"
+
+
+def test_the_engine_dies_and_training_goes_on_where_it_was(
+    loop: Any, log: Path
+) -> None:
+    loop.session.set_training({"epochs": 30})
+    loop.press("Enter")
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    loop.engine.send("fake", do="crash")
+    loop.wait(lambda: any("started again" in text for text in loop.said))
+    loop.wait(lambda: len(_commands(log, "train")) == 2)
+    first, second = _commands(log, "train")
+    assert {**first, "job": ""} == {**second, "job": ""}
+    _until_learned(loop, "round-1")
+    assert loop.session.state.problem == ""
+    _, point = loop.nucleus() if (loop.review == 0).any() else (0, (5, 5))
+    loop.point_at(*point)
+    loop.press("A")
+
+
+def test_a_training_that_fails_says_why(loop: Any) -> None:
+    loop.engine.send("train", out="other", settings={"epochs": 100})
+    loop.press("Enter")
+    loop.wait(lambda: "one model at a time" in loop.session.state.learning.sentence)
+    assert loop.session.state.learning.phase == "idle"
+
+
+def test_closing_in_the_middle_of_a_training_loses_nothing(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.session.set_training({"epochs": 500})
+    loop.press("Enter")
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    loop.session.close()
+    again = start()
+    again.open(folder)
+    assert again.review.all()
+    assert again.session.learner.settings == {"epochs": 500}
