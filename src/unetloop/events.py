@@ -14,6 +14,7 @@ from typing import Any
 
 __all__ = [
     "BatchHalved",
+    "DeviceFound",
     "EpochDone",
     "Event",
     "Failed",
@@ -50,6 +51,14 @@ class Notice(Event):
 
     text: str
     level: str = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceFound(Event):
+    """What networks run on, and why it is no GPU (None: it is one)."""
+
+    device: str
+    why_no_gpu: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from unetloop import __version__
 
-__all__ = ["describe_machine"]
+__all__ = ["describe_machine", "find_device"]
 
 _FIELD = 512
 
@@ -36,7 +36,7 @@ def describe_machine() -> dict[str, Any]:
     from unetloop.network import KerasNetwork
 
     backend = keras.backend.backend()
-    gpus = _gpus(backend)
+    device, why_no_gpu = find_device()
     network = KerasNetwork(build_network(ModelConfig()))
     field = np.zeros((1, _FIELD, _FIELD, 1), np.float32)
     network(field)
@@ -49,11 +49,22 @@ def describe_machine() -> dict[str, Any]:
         "unetloop": __version__,
         "python": platform.python_version(),
         "backend": f"{backend} {_version(backend)} with Keras {keras.__version__}",
-        "device": gpus[0] if gpus else f"CPU, {os.cpu_count()} cores",
-        "why_no_gpu": None if gpus else _why_no_gpu(backend),
+        "device": device,
+        "why_no_gpu": why_no_gpu,
         "seconds_per_512_field": round(min(times), 3),
         "conflict": _conflict(),
     }
+
+
+def find_device() -> tuple[str, str | None]:
+    """Name what networks run on, and say why it is no GPU (None: it is one)."""
+    import keras
+
+    backend = keras.backend.backend()
+    gpus = _gpus(backend)
+    if gpus:
+        return gpus[0], None
+    return f"CPU, {os.cpu_count()} cores", _why_no_gpu(backend)
 
 
 def _gpus(backend: str) -> list[str]:

@@ -14,15 +14,24 @@ from unetloop.checkpoint import Model, open_model
 from unetloop.network import OnnxNetwork, start_keras
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from unetloop.network import Network
 
 __all__ = ["ModelCache"]
 
 
 class ModelCache:
-    """Keeps the network of the model that was asked for last."""
+    """Keeps the network of the model that was asked for last.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    imported : callable
+        Called once Keras is imported, in the thread that did it.
+    """
+
+    def __init__(self, imported: Callable[[], None]) -> None:
+        self._say_imported = imported
         self._importing: threading.Thread | None = None
         self._imported = threading.Event()
         self._kept: tuple[Model, bool, Network] | None = None
@@ -30,7 +39,9 @@ class ModelCache:
     def import_keras(self) -> None:
         """Import Keras now."""
         start_keras()
-        self._imported.set()
+        if not self._imported.is_set():
+            self._imported.set()
+            self._say_imported()
 
     def import_keras_beside(self) -> None:
         """Import Keras in a thread, unless that was begun before."""

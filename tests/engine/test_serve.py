@@ -236,6 +236,12 @@ def test_it_leaves_room_for_the_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
 
 
+def test_the_viewer_hears_what_networks_run_on(client: Client) -> None:
+    found = client.wait("DeviceFound")
+    assert found["device"]
+    assert bool(found["why_no_gpu"]) == found["device"].startswith("CPU")
+
+
 def test_a_locked_image_is_scored_and_not_learned_from(
     client: Client, project: Path
 ) -> None:

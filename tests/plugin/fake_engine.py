@@ -342,6 +342,7 @@ def main() -> None:
         if select.select([sys.stdin], [], [], 0)[0]:
             engine.emit("Notice", None, text="too early", level="warning")
     engine.emit("Notice", None, text="ready", level="info", pid=os.getpid())
+    engine.emit("DeviceFound", None, device="CPU, 4 cores", why_no_gpu="No driver.")
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     threading.Thread(target=read, args=[lines], daemon=True).start()
     while True:
