@@ -160,7 +160,8 @@ def test_what_is_no_event_goes_to_the_log(
     with caplog.at_level(logging.DEBUG, "napari_unet._engine"):
         job = listener.engine.send("fake", do="garbage")
         listener.wait("JobDone", job=job)
-    assert {event["event"] for event in listener.events} == {"Notice", "JobDone"}
+    heard = {event["event"] for event in listener.events}
+    assert heard == {"Notice", "DeviceFound", "JobDone"}
     assert "no JSON" in caplog.text
     assert listener.sentences == []
 
