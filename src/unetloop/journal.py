@@ -177,7 +177,7 @@ class Journal:
         labels: NDArray[np.int32],
         core: tuple[int, int, int, int] | None = None,
     ) -> NDArray[np.int32]:
-        """Put proposals where nobody has looked; what is reviewed stays as it is.
+        """Put proposals where nobody has looked; what is right or ignored stays.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class Journal:
         if core is not None:
             place[:] = place_proposals(place, seen, labels, core, first)
         else:
-            free = seen != 1
+            free = seen == 0
             place[free] = np.where(labels > 0, labels + first, 0)[free]
         self._changed.add((image, plane, "segmentation"))
         return place.copy()

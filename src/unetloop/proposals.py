@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["place_proposals", "where_most_is_left"]
 
-_RIGHT = 1
 _MOST_NUMBERS = 1 << 22
 _LOOKED_AT = 1024
 
@@ -27,15 +26,15 @@ def place_proposals(
 
     A field is predicted with a margin round its core. A nucleus belongs to the
     field in whose core its larger part lies, and is written whole, so that
-    fields side by side cut none and double none. What is reviewed stays; a new
-    nucleus is left out where most of it is reviewed or belongs to others.
+    fields side by side cut none and double none. What somebody looked at stays; a
+    new nucleus is left out where most of it was looked at or belongs to others.
 
     Parameters
     ----------
     segmentation : array of int32
         (rows, columns) of the field with its margin, as it is.
     review : array of uint8
-        The same size: 1 is right and stays.
+        The same size: where it is right (1) or ignored (2), all stays.
     labels : array of int32
         The same size: 0 background, 1..N predicted nuclei.
     core : tuple of int
@@ -49,7 +48,7 @@ def place_proposals(
     array of int32
         (rows, columns): what the field becomes.
     """
-    reviewed = review == _RIGHT
+    reviewed = review > 0
     old = np.where(reviewed, 0, segmentation)
     compact = _compact(old)
     ours = _mostly_in(compact, core, int(compact.max(initial=0)) + 1)

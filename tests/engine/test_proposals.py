@@ -40,10 +40,13 @@ def test_the_fields_beside_it_keep_theirs_and_old_proposals_go() -> None:
     assert (result == 6).sum() == 8 * 6  # clipped at the neighbour's
 
 
-def test_what_is_reviewed_stays_and_casts_no_second_nucleus_round_it() -> None:
+@pytest.mark.parametrize("mark", [1, 2])
+def test_what_was_looked_at_stays_and_casts_no_second_nucleus_round_it(
+    mark: int,
+) -> None:
     before = _plane((7, slice(4, 10), slice(4, 10)))
     review = _nobody()
-    review[3:11, 3:11] = 1
+    review[3:11, 3:11] = mark
     review[12:18, 3:9] = 1  # deleted: reviewed background
     labels = _plane((1, slice(2, 12), slice(3, 11)), (2, slice(12, 18), slice(3, 10)))
     result = place_proposals(before, review, labels, CORE, 7)
