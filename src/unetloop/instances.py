@@ -151,9 +151,7 @@ class _Zones:
         image = np.clip(depth + (seed + _ROUNDING), 1, 255).astype(np.uint8)
         image[maps[..., 0] <= config.threshold] = 0
         zones = label_components(image, background=-1, connectivity=1)
-        zones = zones.astype(np.int32) - 1
-        levels = np.zeros(int(zones.max()) + 1, np.uint8)
-        levels[zones] = image
+        zones = np.subtract(zones, 1, dtype=np.int32, casting="unsafe")
         flat, columns = zones.ravel(), zones.shape[1]
         right = np.flatnonzero(flat[:-1] != flat[1:])
         right = right[right % columns != columns - 1]
@@ -161,6 +159,10 @@ class _Zones:
         first = np.concatenate([right, below])
         second = np.concatenate([right + 1, below + columns])
         one, other = flat[first], flat[second]
+        # Every zone has a pixel at a border, unless there is one zone only.
+        levels = np.full(int(zones.max()) + 1, image.flat[0], np.uint8)
+        levels[one] = image.ravel()[first]
+        levels[other] = image.ravel()[second]
         upwards = levels[one] < levels[other]
         lower, higher = np.where(upwards, one, other), np.where(upwards, other, one)
         once = _graph(lower, higher, len(levels)).tocsr().tocoo()
