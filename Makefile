@@ -16,7 +16,7 @@ demo: $(STAMP)
 test: system $(STAMP) lint
 	$(BIN)/pytest tests/engine tests/test_packaging.py tests/test_imports.py
 	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
-	xvfb-run -a $(BIN)/pytest tests/plugin
+	xvfb-run -a $(BIN)/pytest tests/plugin tests/e2e
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -97,7 +97,7 @@ class LoopWidget(QWidget):
         area.setWidget(inside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        layout.addWidget(area, 1)
         layout.addWidget(self.status)
 
     def _show(self, state: LoopState) -> None:
@@ -113,6 +113,12 @@ class _Column(QScrollArea):
         width = self.widget().minimumSizeHint().width()
         bar = self.verticalScrollBar().sizeHint().width()
         return QSize(width + bar, super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See the panels become wider."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 class _Ending(QObject):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-FAKE = Path(__file__).with_name("fake_engine.py")
+PROGRAM = [str(Path(__file__).with_name("fake_engine.py"))]
 
 
 @pytest.fixture
@@ -42,15 +42,14 @@ class Loop:
 
     def __init__(self, viewer: Any, qtbot: QtBot, *arguments: object) -> None:
         self.viewer, self.qtbot = viewer, qtbot
-        self.engine = Engine(
-            program=sys.executable, arguments=[str(FAKE), *map(str, arguments)]
-        )
+        words = [*PROGRAM, *map(str, arguments)]
+        self.engine = Engine(program=sys.executable, arguments=words)
         self.session = Session(viewer, self.engine)
         self.said: list[str] = []
         self.session.said.connect(lambda text, level: self.said.append(text))
 
-    def wait(self, condition: Callable[[], Any]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=30_000)
+    def wait(self, condition: Callable[[], Any], seconds: int = 30) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
 
     def open(self, *paths: Path) -> None:
         """Open images and wait until the first one is segmented."""
@@ -128,21 +127,21 @@ class Loop:
 
     def hover(self, row: float, column: float) -> None:
         """Move the pointer, by a real event."""
-        self._move(self.place(row, column), Qt.MouseButton.NoButton)
+        self._move((row, column), Qt.MouseButton.NoButton)
 
     def drag(self, *points: tuple[float, float]) -> None:
         """Drag the mouse with its left button, by real events."""
-        places = [self.place(*point) for point in points]
         button = Qt.MouseButton.LeftButton
-        self._move(places[0], Qt.MouseButton.NoButton)
-        QTest.mousePress(self.canvas, button, pos=places[0])
-        for place in places[1:]:
-            self._move(place, button)
-        QTest.mouseRelease(self.canvas, button, pos=places[-1])
+        self._move(points[0], Qt.MouseButton.NoButton)
+        QTest.mousePress(self.canvas, button, pos=self.place(*points[0]))
+        for point in points[1:]:
+            self._move(point, button)
+        QTest.mouseRelease(self.canvas, button, pos=self.place(*points[-1]))
         QApplication.processEvents()
 
-    def _move(self, place: QPoint, button: Qt.MouseButton) -> None:
+    def _move(self, point: tuple[float, float], button: Qt.MouseButton) -> None:
         """Move the mouse; QTest's own mouseMove knows of no buttons."""
+        place = self.place(*point)
         # vispy leaves out moves that follow each other within 10 ms.
         self.canvas._last_time = 0.0
         event = QMouseEvent(
@@ -154,6 +153,12 @@ class Loop:
             Qt.KeyboardModifier.NoModifier,
         )
         QApplication.sendEvent(self.canvas, event)
+        self.wait(lambda: self._is_at(point))
+
+    def _is_at(self, point: tuple[float, float]) -> bool:
+        """Whether the pointer came there: napari leaves some moves for later."""
+        position = self.layers.nuclei.world_to_data(self.viewer.cursor.position)
+        return bool(np.allclose(position[-2:], point, atol=1))
 
 
 @pytest.fixture
