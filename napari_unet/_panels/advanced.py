@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_unet._panels.look import Button
+from napari_unet._panels.button import Button
 from unetloop.catalog import ARCHITECTURES, LOSSES
 from unetloop.config import ModelConfig, TrainingConfig
 
@@ -38,6 +38,7 @@ class AdvancedPanel(QWidget):
         self.note = QLabel(
             "Used from the next time that learning starts.", self.content
         )
+        self.note.setIndent(0)
         self.note.setWordWrap(True)
         self.note.setVisible(False)
         self.forms: dict[str, Form] = {}

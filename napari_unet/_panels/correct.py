@@ -9,7 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_unet._panels.look import Button, Heading, Lines
+from napari_unet._panels.button import Button
+from napari_unet._panels.look import Heading, Lines
 from napari_unet._panels.slider import NamedSlider
 
 if TYPE_CHECKING:
@@ -23,17 +24,38 @@ class _Tool:
     text: str
     key: str
     tip: str
-    armed: bool = False  # waits for the pointer after it was chosen
+    hint: str = ""  # once it was clicked and waits for the pointer
 
 
 _TOOLS = {
-    "accept": _Tool("Accept", "A", "The nucleus under the pointer is right"),
-    "delete": _Tool("Delete", "D", "Remove the nucleus under the pointer"),
-    "split": _Tool("Split", "S", "Drag a line across the nucleus", True),
-    "join": _Tool("Join", "J", "Drag a line from one part to the other", True),
-    "new": _Tool("New", "N", "Paint a nucleus that is missing", True),
-    "ignore": _Tool("Ignore", "I", "Never use what is under the pointer"),
-    "box": _Tool("Box is right", "⏎", "All in the box is right", True),
+    "accept": _Tool(
+        *("Accept", "A", "The nucleus under the pointer is right"),
+        "Click the nucleus that is right",
+    ),
+    "delete": _Tool(
+        *("Delete", "D", "Remove the nucleus under the pointer"),
+        "Click the nucleus to remove",
+    ),
+    "split": _Tool(
+        *("Split", "S", "Drag a line across a nucleus to cut it in two"),
+        "Drag a line across the nucleus",
+    ),
+    "join": _Tool(
+        *("Join", "J", "Drag a line across parts that are one nucleus"),
+        "Drag a line across the parts",
+    ),
+    "new": _Tool(
+        *("New", "N", "Paint a nucleus that is missing"),
+        "Paint the missing nucleus",
+    ),
+    "ignore": _Tool(
+        *("Ignore", "I", "Never use the nucleus under the pointer"),
+        "Click what is never to be used",
+    ),
+    "box": _Tool(
+        *("Box is right", "⏎", "All in view is right; go to the next place"),
+        "Drag a box in which all is right",
+    ),
     "undo": _Tool("Undo", "Ctrl+Z", "Take the last correction back"),
     "redo": _Tool("Redo", "Ctrl+Shift+Z", "Do again what was taken back"),
 }
@@ -87,7 +109,7 @@ class CorrectPanel(QWidget):
         native = QKeySequence.SequenceFormat.NativeText
         key = QKeySequence(tool.key).toString(native) if "+" in tool.key else tool.key
         button = Button(tool.text, key=key, tip=f"{tool.tip} ({key})")
-        button.setCheckable(tool.armed)
+        button.setCheckable(bool(tool.hint))
         button.clicked.connect(lambda: self._on_clicked(name))
         return button
 
@@ -138,7 +160,7 @@ class CorrectPanel(QWidget):
         self._armed = name
         for key, button in self.buttons.items():
             button.setChecked(key == name)
-        self.hint.say(_TOOLS[name].tip if name in _TOOLS else "")
+        self.hint.say(_TOOLS[name].hint if name in _TOOLS else "")
 
     def _on_clicked(self, name: str) -> None:
         # What looks pressed is what is armed, not what was clicked.

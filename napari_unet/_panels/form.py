@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
-from napari_unet._panels.look import colour
+from napari_unet._panels.look import Word, colour
 from unetloop.config import from_dict
 from unetloop.errors import EngineError
 
@@ -54,7 +62,7 @@ class Form(QWidget):
         self._grid.setColumnStretch(1, 1)
         # Parts of the form stand in one line with it.
         self._grid.setColumnMinimumWidth(
-            0, self.fontMetrics().horizontalAdvance("Steps per epoch") + 16
+            0, self.fontMetrics().horizontalAdvance("Steps per epoch") + 4
         )
         hints = get_type_hints(kind)
         for item in dataclasses.fields(kind):
@@ -73,7 +81,7 @@ class Form(QWidget):
     def _add_part(
         self, name: str, kind: type, choices: Mapping[str, Sequence[str]], tip: str
     ) -> None:
-        title = QLabel(_spoken(name))
+        title = Word(_spoken(name))
         font = title.font()
         font.setBold(True)
         title.setFont(font)
@@ -95,7 +103,7 @@ class Form(QWidget):
         native.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         native.installEventFilter(self)
         editor.on_change(self.changed.emit)
-        label = QLabel(_spoken(name))
+        label = Word(_spoken(name))
         label.setToolTip(tip)
         row = self._grid.rowCount()
         self._grid.addWidget(label, row, 0)
@@ -224,6 +232,8 @@ class _NumberEditor(_Editor):
 def _editor(hint: Any, default: Any, choices: Sequence[str]) -> _Editor | None:
     """Make the widget for a type; None for a type that has no widget here."""
     kind, optional = _without_none(hint)
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
     if choices:
         widget = create_widget(
             widget_type="ComboBox", options={"choices": list(choices)}, annotation=str
@@ -266,6 +276,7 @@ class _Trouble(QLabel):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setIndent(0)
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setVisible(False)

@@ -188,7 +188,7 @@ class _RowPainter(QStyledItemDelegate):
         font = option.font
         font.setBold(current)
         painter.setFont(font)
-        painter.setPen(faint(text, 0.5) if row.state == "missing" else text)
+        painter.setPen(faint(text, 0.65) if row.state == "missing" else text)
         metrics = painter.fontMetrics()
         line = metrics.height()
         name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, width)

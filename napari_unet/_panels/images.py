@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet._panels.button import Button
 from napari_unet._panels.image_list import ImageList
-from napari_unet._panels.look import Button, Heading, Word, colour, faint
+from napari_unet._panels.look import Heading, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet._panels.look import Button, Heading, Lines, Word
+from napari_unet._panels.button import Button
+from napari_unet._panels.look import Heading, Lines, Word
 from napari_unet._panels.plot import CurvePlot
 from napari_unet._panels.words import in_words
 

@@ -194,6 +194,8 @@ class SmallPlot(QWidget):
     def _tint(self) -> None:
         import pyqtgraph as pg
 
+        # It keeps a picture of the ground that is still the old theme's.
+        self._parts["canvas"].resetCachedContent()
         text, line = colour(self, "text"), colour(self, "done")
         for part in ("axis", "ground"):
             self._parts[part].setPen(pg.mkPen(faint(text, 0.4)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from unetloop.errors import EngineError
 
@@ -46,7 +46,7 @@ class NormalizationConfig:
 
     low: float = _option(1.0, "percentile that becomes 0")
     high: float = _option(99.8, "percentile that becomes 1")
-    nuclei: str = _option(
+    nuclei: Literal["bright", "dark", "either"] = _option(
         "either", "bright or dark on their background, or either: plane by plane"
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_unet._panels.advanced import AdvancedPanel
@@ -115,6 +115,8 @@ def test_names_of_the_catalog_can_be_chosen(
         return [combo.itemText(at) for at in range(combo.count())]
 
     assert offered(training, "loss") == list(LOSSES)
+    part = training.parts["normalization"]
+    assert offered(part, "nuclei") == ["bright", "dark", "either"]
     assert offered(panel.forms["model"], "architecture") == list(ARCHITECTURES)
 
 
@@ -146,7 +148,7 @@ def test_nested_settings_are_nested(
 ) -> None:
     flip = training.parts["augmentation"].fields["flip"].editor.native
     with qtbot.waitSignal(panel.settings_changed) as changed:
-        qtbot.mouseClick(flip, LEFT, pos=flip.rect().center() / 8)
+        qtbot.mouseClick(flip, LEFT, pos=QPoint(8, flip.height() // 2))
     assert changed.args == [{"augmentation": {"flip": False}}]
     with qtbot.waitSignal(panel.settings_changed) as changed:
         enter(qtbot, training, "epochs", "7")

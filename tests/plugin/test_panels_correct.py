@@ -74,14 +74,25 @@ def test_clicks_do_not_take_the_keys_from_the_viewer(
     assert panel.focusWidget() is viewer
 
 
-def test_the_armed_tool_looks_pressed_and_says_what_to_do(panel: CorrectPanel) -> None:
-    panel.show_tool("split")
+@pytest.mark.parametrize(
+    "tool", [name for name in KEYS if name not in ("undo", "redo")]
+)
+def test_the_armed_tool_looks_pressed_and_says_what_to_do(
+    panel: CorrectPanel, tool: str
+) -> None:
+    panel.show_tool(tool)
     pressed = [name for name, button in panel.buttons.items() if button.isChecked()]
-    assert pressed == ["split"]
-    assert panel.hint.text() == "Drag a line across the nucleus"
+    assert pressed == [tool]
+    assert panel.hint.text()
+    assert panel.hint.shown_lines() == [panel.hint.text()]
     panel.show_tool("")
     assert not any(button.isChecked() for button in panel.buttons.values())
     assert panel.hint.text() == ""
+
+
+def test_the_hint_of_a_tool(panel: CorrectPanel) -> None:
+    panel.show_tool("split")
+    assert panel.hint.text() == "Drag a line across the nucleus"
 
 
 def test_a_click_alone_arms_nothing(qtbot: QtBot, panel: CorrectPanel) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_unet._panels.learn import LearnPanel
 from napari_unet._panels.words import in_words
@@ -140,6 +141,17 @@ def test_the_plot_leaves_the_mouse_alone(panel: LearnPanel) -> None:
     plot = panel.plot.loss
     inside = plot.childAt(plot.width() // 2, plot.height() // 2)
     assert inside in (None, plot)
+
+
+def test_the_plot_follows_the_theme(qtbot: QtBot, panel: LearnPanel) -> None:
+    panel.setStyleSheet("QWidget { background-color: #222222; color: #eeeeee; }")
+    panel.show(learning(curve=CURVE))
+    QApplication.processEvents()
+    panel.setStyleSheet("QWidget { background-color: #eeeeee; color: #222222; }")
+    QApplication.processEvents()
+    plot = panel.plot.loss.grab().toImage()
+    corner = plot.pixelColor(plot.width() - 2, plot.height() - 2)
+    assert corner.name() == "#eeeeee"
 
 
 def test_a_model_can_be_chosen(qtbot: QtBot, panel: LearnPanel) -> None:
