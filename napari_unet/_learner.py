@@ -228,7 +228,7 @@ class Learner(QObject):
         if self.state.phase == "starting":
             self._show(
                 phase="running",
-                sentence=f"Learning from {self.learned} corrections as "
+                sentence="Learning from your corrections; the result will be "
                 f"{self._command['out']}.",
             )
             self.live.emit(True)
@@ -269,7 +269,7 @@ class Learner(QObject):
             self._end("Stopped before anything was learned.")
             return
         name = str(self._command["out"])
-        score, before = done.get("score"), self.models.score(self._model)
+        score, before = done.get("score"), done.get("start_score")
         if score is not None and before is not None and score < before - _WORSE:
             self._end(
                 f"{name} scored {score:.2f}, {self._model} {before:.2f} on images it "

@@ -60,13 +60,6 @@ class Models:
         numbers = [_order(name)[0] for name in used]
         return f"{_ROUND}{max(numbers, default=0) + 1}"
 
-    def score(self, name: str) -> float | None:
-        """Give what it scored on the project's images held out, where some were."""
-        if name == SHIPPED:  # it was scored on other images
-            return None
-        value = self._card(name).get("scores", {}).get("mean_ap")
-        return float(value) if isinstance(value, (int, float)) else None
-
     def instances(self, name: str) -> InstanceConfig:
         """Say how its maps become nuclei."""
         try:

@@ -126,7 +126,9 @@ class TrainingDone(Event):
     """Training ended; ``path`` holds the best model.
 
     ``stopped`` says why: ``"finished"``, ``"early"`` (no more progress),
-    ``"minutes"`` (the time was up) or ``"cancelled"``.
+    ``"minutes"`` (the time was up) or ``"cancelled"``. ``score`` is its mean
+    AP(0.5:0.95) on the images held out, ``start_score`` that of the model that it
+    started from on the same images; None where none is held out.
     """
 
     path: Path
@@ -135,6 +137,7 @@ class TrainingDone(Event):
     seconds: float
     stopped: str
     score: float | None = None
+    start_score: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,6 +150,7 @@ class Training:
         self._made: Learner | None = None
         self._best = _Best()
         self._schedule = Schedule(config, began, warm=start is not None)
+        self._start_score: float | None = None
         self._identity = ""
 
     def network(self) -> Network:
@@ -223,6 +224,8 @@ class Training:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
         self._made = self._make_learner()
+        if windows and self.start is not None:
+            self._start_score, _ = self._score(windows)
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
         self._identity = identity
@@ -359,6 +362,7 @@ class Training:
             seconds=self.seconds,
             stopped=stopped,
             score=self._best.score,
+            start_score=self._start_score,
         )
 
     def _score(self, windows: list[Window]) -> tuple[float, float]:

@@ -18,7 +18,7 @@ What ``fake`` can ``do``
 events), ``half`` (a ``Notice`` with ``text``, cut within its first character
 beyond ASCII; not answered, but stderr says so), ``rest`` (what ``half`` left
 out), ``burst`` (``count`` notices in one chunk), ``complain`` (``lines`` to
-stderr).
+stderr), ``start_score`` (what the model that trainings start from has: ``score``).
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class FakeEngine:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.project: Any = None
+        self.start_score: float | None = None
         self.training: dict[str, Any] | None = None
         self.paused = False
         self.rest = b""
@@ -273,6 +274,7 @@ class FakeEngine:
             seconds=step * self.options.epoch / STEPS,
             stopped=stopped,
             score=score_after(step),
+            start_score=self.start_score,
         )
         self.training = None
         self.emit("JobDone", job, result={}, cancelled=stopped == "cancelled")
@@ -299,6 +301,9 @@ class FakeEngine:
         self.rest = whole[cut:]
         self.write(whole[:cut])
         self.fake_complain(["half a line is out", ""])
+
+    def fake_start_score(self, score: float) -> None:
+        self.start_score = score
 
     def fake_rest(self) -> None:
         self.write(self.rest)

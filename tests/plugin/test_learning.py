@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_unet._models import Models
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -128,9 +126,9 @@ def test_it_does_not_start_by_itself_where_that_is_not_wanted(
 
 
 def test_a_model_that_scores_worse_is_not_adopted_and_going_back_is_a_choice(
-    loop: Any, monkeypatch: pytest.MonkeyPatch
+    loop: Any,
 ) -> None:
-    monkeypatch.setattr(Models, "score", lambda self, name: 0.99)
+    loop.engine.send("fake", do="start_score", score=0.99)
     loop.press("Enter")
     loop.wait(lambda: "stays" in loop.session.state.learning.sentence)
     assert loop.session.state.model == "nuclei"
@@ -175,6 +173,8 @@ def test_closing_in_the_middle_of_a_training_loses_nothing(
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.session.close()
     again = start()
-    again.open(folder)
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current)
+    again.show("a")
     assert again.review.all()
     assert again.session.learner.settings == {"epochs": 500}
