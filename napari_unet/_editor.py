@@ -50,6 +50,8 @@ class Editor(QObject):
     Signals: ``corrected(action)`` after each; ``moved(image, plane)`` when what
     was undone lies elsewhere; ``problem(text)``, empty when it is over.
 
+    Its ``revision`` counts what was done to the planes.
+
     Parameters
     ----------
     layers : Layers
@@ -68,6 +70,7 @@ class Editor(QObject):
         self._current: Current | None = None
         self._unstored: deque[_Unstored] = deque()
         self._last_stored = ""
+        self.revision = 0
         self._retry = QTimer(self)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self.store)
@@ -77,8 +80,6 @@ class Editor(QObject):
     @property
     def saved(self) -> str:
         """When the last correction was stored, in words; empty: nothing yet."""
-        if self._unstored:
-            return f"{len(self._unstored)} corrections are not stored yet"
         return self._last_stored
 
     @property
@@ -140,7 +141,7 @@ class Editor(QObject):
         if self._retry.isActive():
             self._retry.stop()
             self.problem.emit("")
-        self._last_stored = time.strftime("saved at %H:%M:%S")
+        self._last_stored = time.strftime("at %H:%M:%S")
         return True
 
     def _step(self, back: bool) -> None:
@@ -153,6 +154,7 @@ class Editor(QObject):
             return
         if not edits:
             return
+        self.revision += 1
         current = self._current
         for edit in edits:
             if current is not None and edit.image == current.entry.id:
@@ -179,6 +181,7 @@ class Editor(QObject):
         current = self._current
         if current is None:
             return
+        self.revision += 1
         window = change.window
         edits = []
         for name, array, after in (

@@ -24,6 +24,7 @@ __all__ = ["Gallery"]
 
 _COUNT_MS = 600
 _MOST_COUNTED = 1 << 26
+_STRIP = 64
 
 
 class Gallery(QObject):
@@ -143,13 +144,20 @@ def _count(current: Current) -> dict[str, Any]:
     for plane in sorted(current.loaded):
         labels = current.truth.segmentation[plane]
         review = current.truth.review[plane]
-        areas = np.bincount(labels.ravel())
-        right = np.bincount(labels[review == 1], minlength=len(areas))
-        nuclei += int(np.count_nonzero(areas[1:]))
+        size = int(labels.max(initial=0)) + 1
+        there, right = np.zeros(size, bool), np.zeros(size, bool)
+        # Strip by strip: each of numpy's calls keeps the event loop waiting.
+        for row in range(0, len(labels), _STRIP):
+            strip, seen = labels[row : row + _STRIP], review[row : row + _STRIP]
+            strip = np.where(strip < size, strip, 0)  # some come in just now
+            there[strip] = True
+            right[strip[seen == 1]] = True
+            looked = looked or bool(seen.any())
+            done = done and bool(np.all(seen[strip > 0]))
+        nuclei += int(np.count_nonzero(there[1:]))
         reviewed += int(np.count_nonzero(right[1:]))
-        looked = looked or bool(review.any())
-        done = done and bool(np.all(review[labels > 0])) and looked
+    done = done and looked
     state = "done" if done else "in work" if looked else "proposed"
     if not nuclei and not looked:
-        state = "untouched"
+        return {"nuclei": -1, "reviewed": 0, "state": "untouched"}
     return {"nuclei": nuclei, "reviewed": reviewed, "state": state}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._current import Truth
-from napari_unet._marks import COLORS, FILL_COLORS, HALO, draw_line, draw_marks
+from napari_unet._marks import COLORS, FILL_COLORS, HALO, draw_line, draw_marks, grown
 from napari_unet._screen import Screen
 from napari_unet._strokes import apply_stroke, changed_windows
 
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
     from napari_unet._pixels import Pixels
     from napari_unet._strokes import Window
 
-__all__ = ["Layers"]
+__all__ = ["Layers", "warm_up"]
 
 NUCLEI, OUTLINES = "nuclei", "outlines"
 _MICROMETRES = ("micrometer", "micron", "um", "µm")
 _FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
+
+
+def warm_up() -> None:
+    """Import, in a thread, what napari would import with its first layer."""
+    with suppress(ImportError):
+        import_module("xarray")
 
 
 class Layers(Screen):
@@ -109,6 +117,8 @@ class Layers(Screen):
             if self.outlines is not None:
                 self.outlines.data = self._shaped(marks)
             self.ensure(marks)
+            if self.nuclei is not None:
+                self.nuclei.selected_label = int(truth.segmentation.max()) + 1
         finally:
             self._ours = False
 
@@ -360,8 +370,8 @@ class Layers(Screen):
         if self.outlines is None or self._truth is None:
             return
         shape = self._truth.review.shape[1:]
-        wide = _grown(window, HALO, shape)
-        seen = _grown(wide, HALO, shape)
+        wide = grown(window, HALO, shape)
+        seen = grown(wide, HALO, shape)
         marks = draw_marks(
             self._truth.segmentation[plane][seen],
             self._truth.review[plane][seen],
@@ -441,11 +451,3 @@ class Layers(Screen):
 def _planes(data: NDArray[Any]) -> NDArray[Any]:
     """See a stack as (planes, rows, columns), without a copy."""
     return data.reshape(-1, *data.shape[-2:])
-
-
-def _grown(window: Window, by: int, shape: tuple[int, ...]) -> Window:
-    rows, columns = (
-        slice(max(part.start - by, 0), min(part.stop + by, size))
-        for part, size in zip(window, shape, strict=True)
-    )
-    return rows, columns

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COLORS", "FILL_COLORS", "HALO", "LINE", "draw_line", "draw_marks"]
+__all__ = ["COLORS", "FILL_COLORS", "HALO", "LINE", "draw_line", "draw_marks", "grown"]
 
 HALO = 2
 """How far, in pixels, a change of labels changes the marks round it."""
@@ -130,3 +130,14 @@ def draw_line(
     marks[pixels[:, 0], pixels[:, 1]] = LINE
     first, last = pixels.min(axis=0), pixels.max(axis=0) + 1
     return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
+
+
+def grown(
+    window: tuple[slice, slice], by: int, shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Make a rectangle larger on all sides, within a plane."""
+    rows, columns = (
+        slice(max(part.start - by, 0), min(part.stop + by, size))
+        for part, size in zip(window, shape, strict=True)
+    )
+    return rows, columns

@@ -10,6 +10,8 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._fields import Fields, StoredMaps
+from napari_unet._placing import Labelled, place
+from unetloop.errors import EngineError
 from unetloop.instances import label_nuclei
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from napari_unet._engine import Engine
     from napari_unet._fields import Field
     from napari_unet._layers import Layers
+    from napari_unet._placing import Placed
     from unetloop.config import InstanceConfig
-    from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
 __all__ = ["Predictor"]
@@ -40,17 +42,6 @@ class _Asked:
     plane: int
     field: Field
     live: bool
-
-
-@dataclass(frozen=True)
-class _Labelled:
-    """Proposals that wait for the mouse to be released."""
-
-    image: str
-    plane: int
-    field: Field
-    labels: NDArray[np.int32]
-    diameter: float
 
 
 class Predictor(QObject):
@@ -92,7 +83,8 @@ class Predictor(QObject):
         self._fields = Fields()
         self._asked: _Asked | None = None
         self._reading = False
-        self._waiting: deque[_Labelled] = deque()
+        self._waiting: deque[Labelled] = deque()
+        self._placing = False
         self._asked_for_labels = 0
         self.seconds: float | None = None
         self._rest = QTimer(self)
@@ -108,13 +100,13 @@ class Predictor(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether the field in view is being predicted."""
-        return self._asked is not None
+        """Whether the field in view is being predicted, and is not known yet."""
+        return self._asked is not None and not self._asked.live
 
     @property
     def waits(self) -> bool:
-        """Whether proposals wait until the user has finished a stroke."""
-        return bool(self._waiting)
+        """Whether proposals wait, for the user to finish a stroke for instance."""
+        return bool(self._waiting) or self._placing
 
     @property
     def diameter_found(self) -> float | None:
@@ -279,9 +271,7 @@ class Predictor(QObject):
                 if not asked.live:
                     self._fields.add(asked.image, asked.plane, shape, stored)
                     self._found[asked.image, asked.plane] = diameter
-                self._write(
-                    _Labelled(asked.image, asked.plane, asked.field, labels, diameter)
-                )
+                self._write(Labelled(asked.image, asked.plane, asked.field, labels))
             self.request()
 
         self._background.run(work, then, self._on_failed)
@@ -300,7 +290,7 @@ class Predictor(QObject):
 
         def then(labels: NDArray[np.int32]) -> None:
             if turn == self._asked_for_labels:
-                self._write(_Labelled(*where, stored.field, labels, stored.diameter))
+                self._write(Labelled(*where, stored.field, labels))
                 self._label_next(turn, rest, where)
 
         self._background.run(
@@ -311,34 +301,55 @@ class Predictor(QObject):
             self._on_failed,
         )
 
-    def _write(self, labelled: _Labelled) -> None:
+    def _write(self, labelled: Labelled) -> None:
         self._waiting.append(labelled)
         self._write_waiting()
 
     def _write_waiting(self) -> None:
         """Put proposals onto the screen, unless the user is painting."""
-        while self._waiting and not self._layers.stroke_in_progress:
-            if self._editor.unstored and not self._editor.store():
-                return
-            self._put(self._waiting.popleft())
+        if self._placing or self._layers.stroke_in_progress:
+            return
+        if self._waiting and (not self._editor.unstored or self._editor.store()):
+            self._place(self._waiting.popleft())
 
-    def _put(self, new: _Labelled) -> None:
+    def _place(self, new: Labelled) -> None:
+        """Find in a thread what a field becomes; take it if nothing came between."""
         current, journal = self._current, self._journal
         if current is None or journal is None or current.entry.id != new.image:
+            self._write_waiting()
             return
-        if new.plane not in current.loaded:
+        self._placing = True
+        revision = self._editor.revision
+
+        def then(placed: Placed) -> None:
+            self._placing = False
+            if current is self._current and new.plane in current.loaded:
+                late = self._editor.revision != revision
+                if late or self._layers.stroke_in_progress:
+                    self._waiting.appendleft(new)
+                else:
+                    self._show(journal, current, placed)
+            self._write_waiting()
+
+        def failed(error: EngineError) -> None:
+            self._placing = False
+            self._on_failed(error)
+
+        self._background.run(lambda: place(current.truth, new), then, failed)
+
+    def _show(self, journal: Journal, current: Current, placed: Placed) -> None:
+        rows, columns = placed.window
+        corner = rows.start, columns.start
+        try:
+            journal.propose(current.entry, placed.plane, corner, placed.segmentation)
+        except EngineError as error:
+            self.problem.emit(str(error))
             return
-        top, left, bottom, right = new.field.box
-        plane = current.truth.segmentation[new.plane]
-        before = int(plane.max(initial=0))
-        window = slice(top, bottom), slice(left, right)
-        after = journal.write_prediction(
-            current.entry, new.plane, (top, left), new.labels, new.field.core_in_box
-        )
-        plane[window] = after
-        self._layers.update(new.plane, window)
-        self._layers.keep_number_free(before, max(before, int(after.max(initial=0))))
-        self.shown.emit(new.image)
+        truth = current.truth.segmentation[placed.plane]
+        truth[placed.window] = placed.segmentation
+        self._layers.update(placed.plane, placed.window, placed.marks)
+        self._layers.keep_number_free(placed.before, placed.after)
+        self.shown.emit(current.entry.id)
 
     def _forget_image(self, current: Current) -> None:
         for plane in range(current.entry.planes):

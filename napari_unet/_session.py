@@ -11,7 +11,7 @@ from napari_unet._background import Background
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
-from napari_unet._layers import Layers
+from napari_unet._layers import Layers, warm_up
 from napari_unet._learner import Learner
 from napari_unet._models import SHIPPED, Models
 from napari_unet._opener import Opener
@@ -34,7 +34,7 @@ class Session(QObject):
     """What one viewer works on; docks show it and tell it what the user wants.
 
     Signals: ``changed(LoopState)``; ``said(text, level)`` for napari's
-    notifications; ``tool_armed(name)``.
+    notifications; ``tool_armed(name)``; ``closed()``.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ class Session(QObject):
     changed = Signal(object)
     said = Signal(str, str)
     tool_armed = Signal(str)
+    closed = Signal()
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Session(QObject):
         self.gallery = Gallery(self._background, self)
         self._connect()
         self._engine.start()
+        self._background.run(warm_up, lambda _: None, lambda _: None)
 
     def _connect(self) -> None:
         self._engine.stopped.connect(self._on_engine_stopped)
@@ -223,6 +225,7 @@ class Session(QObject):
             return
         self.save()
         self._closed = True
+        self.closed.emit()
         self.tools.close()
         self.layers.close()
         self._engine.close()
@@ -307,10 +310,22 @@ class Session(QObject):
         )
         if centre is not None:
             self.layers.centre_on(*centre)
+            return
+        planes = range(current.entry.planes)
+        left = [number for number in planes if number not in current.loaded]
+        rows = self.state.images
+        here = next(i for i, row in enumerate(rows) if row.id == current.entry.id)
+        others = [
+            row.id
+            for row in (*rows[here + 1 :], *rows[:here])
+            if row.state not in ("done", "locked", "missing")
+        ]
+        if left:
+            self.layers.go_to_plane(left[0])
+        elif others:
+            self.show_image(others[0])
         else:
-            self.said.emit(
-                "All nuclei of this plane are reviewed. PageDown: next image.", "info"
-            )
+            self.said.emit("All images are reviewed.", "info")
 
     def _on_corrected(self, action: str) -> None:
         self.learner.corrected()

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from napari_unet._activity import Activity
 from napari_unet._panels.advanced import AdvancedPanel
 from napari_unet._panels.correct import CorrectPanel
 from napari_unet._panels.images import ImagesPanel
@@ -38,6 +39,9 @@ def session_of(viewer: Viewer) -> Session:
     if session is None:
         session = Session(viewer)
         session.said.connect(_say)
+        activity = Activity(session)
+        session.changed.connect(activity.show)
+        session.closed.connect(activity.close)
         _SESSIONS[viewer] = session
         _Ending(viewer, session)
     return session
@@ -98,6 +102,7 @@ class LoopWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area, 1)
+        self.status.setContentsMargins(6, 0, 6, 4)
         layout.addWidget(self.status)
 
     def _show(self, state: LoopState) -> None:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.proposals import place_proposals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +174,6 @@ class Journal:
         plane: int,
         corner: tuple[int, int],
         labels: NDArray[np.int32],
-        core: tuple[int, int, int, int] | None = None,
     ) -> NDArray[np.int32]:
         """Put proposals where nobody has looked; what is right or ignored stays.
 
@@ -188,11 +186,6 @@ class Journal:
         labels : array of int32
             (rows, columns): 0 background, 1..N proposed nuclei. They get
             numbers of their own, and are clipped at what is reviewed.
-        core : tuple of int, optional
-            The part of ``labels`` that is not margin: first row, first column,
-            and the row and column behind the last; see
-            `proposals.place_proposals`. None: all of it, and whatever was
-            proposed before is replaced.
 
         Returns
         -------
@@ -201,15 +194,33 @@ class Journal:
             not undone; `flush` stores it.
         """
         with self._lock:
-            return self._write_prediction(image.id, plane, corner, labels, core)
+            # Above all that exist: nuclei that reach out of the window stay.
+            segmentation = self._plane(image.id, plane, "segmentation")
+            first = int(segmentation.max(initial=0))
+            fresh = np.where(labels > 0, labels + first, 0)
+            return self.propose(image, plane, corner, fresh)
 
-    def _write_prediction(
+    def propose(
+        self,
+        image: ProjectImage,
+        plane: int,
+        corner: tuple[int, int],
+        labels: NDArray[np.int32],
+    ) -> NDArray[np.int32]:
+        """Put a rectangle as it shall be where nobody has looked.
+
+        As `write_prediction`, but the numbers are taken as they are: those of
+        `proposals.place_proposals`, for instance.
+        """
+        with self._lock:
+            return self._propose(image.id, plane, corner, labels)
+
+    def _propose(
         self,
         image: str,
         plane: int,
         corner: tuple[int, int],
         labels: NDArray[np.int32],
-        core: tuple[int, int, int, int] | None,
     ) -> NDArray[np.int32]:
         segmentation = self._plane(image, plane, "segmentation")
         review = self._plane(image, plane, "review")
@@ -224,13 +235,8 @@ class Journal:
                 corner=corner,
                 shape=labels.shape,
             )
-        # Numbers above all that exist: nuclei that reach out of the window stay.
-        first = int(segmentation.max(initial=0))
-        if core is not None:
-            place[:] = place_proposals(place, seen, labels, core, first)
-        else:
-            free = seen == 0
-            place[free] = np.where(labels > 0, labels + first, 0)[free]
+        free = seen != 1
+        place[free] = labels[free]
         self._changed.add((image, plane, "segmentation"))
         return place.copy()
 

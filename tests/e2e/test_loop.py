@@ -43,13 +43,13 @@ def test_open_correct_learn_and_come_back(
     loop.drag(spot, spot + 2, spot + 4)
     painted = int(loop.nuclei[tuple(spot)])
     loop.press("Escape")
+    labels = loop.nuclei.copy()
     loop.press("Enter")
     assert loop.review.mean() > 0.9
-    labels = loop.nuclei.copy()
+    loop.wait(lambda: loop.session.state.current == "b")
     assert {accepted, painted} <= set(np.unique(labels))
     assert deleted not in labels
 
-    loop.show("b")
     loop.wait_for_proposals()
     events: list[dict[str, Any]] = []
     loop.engine.received.connect(events.append)
