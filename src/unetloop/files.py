@@ -111,8 +111,8 @@ def _list(folder: Path, recursive: bool) -> Iterator[Path]:
             entry.suffix.lower() in _SUFFIXES and entry.is_file()
         ):
             yield entry
-        elif recursive and entry.is_dir():
-            yield from _list(entry, recursive)
+        elif recursive and entry.is_dir() and not (entry / "project.json").exists():
+            yield from _list(entry, recursive)  # a project's masks are no images
 
 
 def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[Pair]:

@@ -196,3 +196,13 @@ def test_labels_that_would_not_come_back_are_refused(
     with pytest.raises(EngineError, match="whole numbers from 0"):
         write_labels(tmp_path / "a.tif", labels)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_beside_the_images_is_not_searched_for_images(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8))
+    masks = tmp_path / "unet-loop/segmentation/a"
+    masks.mkdir(parents=True)
+    tifffile.imwrite(masks / "0.tif", np.zeros((4, 4), np.uint8))
+    assert len(find_images([tmp_path], recursive=True)) == 2
+    (tmp_path / "unet-loop/project.json").write_text("{}")
+    assert len(find_images([tmp_path], recursive=True)) == 1
