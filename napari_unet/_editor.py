@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from unetloop import corrections
 from unetloop.errors import EngineError
 from unetloop.journal import Edit
+from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:
     from typing import Any
@@ -110,6 +111,18 @@ class Editor(QObject):
             return False
         self._apply(plane, change)
         return True
+
+    def accept_view(self) -> tuple[float, float] | None:
+        """Say that all in view is right; give where most is left on the plane."""
+        current, visible = self._current, self._layers.visible
+        plane = self._layers.plane
+        if current is None or visible is None or plane not in current.loaded:
+            return None
+        self.correct("box", visible)
+        truth = current.truth
+        return where_most_is_left(
+            truth.segmentation[plane], truth.review[plane], visible
+        )
 
     def free_number(self) -> int:
         """Give a number that no nucleus of the plane on the screen has."""

@@ -25,6 +25,7 @@ __all__ = ["Gallery"]
 _COUNT_MS = 600
 _MOST_COUNTED = 1 << 26
 _STRIP = 64
+_NOTHING_TO_DO = ("done", "locked", "missing")
 
 
 class Gallery(QObject):
@@ -62,6 +63,13 @@ class Gallery(QObject):
     def name_of(self, image: str) -> str:
         """Give what people call an image."""
         return next((row.name for row in self.rows if row.id == image), image)
+
+    def next_to_do(self, image: str) -> str:
+        """Give the image after this one that is not reviewed; empty: none is left."""
+        here = next((i for i, row in enumerate(self.rows) if row.id == image), 0)
+        others = (*self.rows[here + 1 :], *self.rows[:here])
+        left = (row.id for row in others if row.state not in _NOTHING_TO_DO)
+        return next(left, "")
 
     def set_locked(self, image: str, locked: bool) -> None:
         """Mark an image as one for scoring, or not."""

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_unet._current import Truth
-from napari_unet._marks import COLORS, FILL_COLORS, HALO, draw_line, draw_marks, grown
-from napari_unet._screen import Screen
+from napari_unet._hand import Hand
+from napari_unet._marks import (
+    COLORS,
+    COLORS_ON_BRIGHT,
+    FILL_COLORS,
+    HALO,
+    draw_line,
+    draw_marks,
+    grown,
+)
 from napari_unet._strokes import apply_stroke, changed_windows
 
 if TYPE_CHECKING:
@@ -38,14 +46,13 @@ def warm_up() -> None:
         import_module("xarray")
 
 
-class Layers(Screen):
+class Layers(Hand):
     """Image, nuclei and outlines of one image in a viewer.
 
     Signals: ``painted(plane, window)`` after a stroke of napari's own tools;
     ``replaced()`` when somebody
     gave the nuclei other data; ``removed(name)``; ``made()`` when the nuclei's
-    layer is a new one; ``view_changed()`` when the camera or the plane moved;
-    ``released()`` after the mouse button was.
+    layer is a new one.
 
     Parameters
     ----------
@@ -57,13 +64,11 @@ class Layers(Screen):
     replaced = Signal()
     removed = Signal(str)
     made = Signal()
-    released = Signal()
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
         self.image: Image | None = None
         self.outlines: Labels | None = None
-        self.mouse_down = False
         self._name = ""
         self._truth: Truth | None = None
         self._ours = False
@@ -73,7 +78,6 @@ class Layers(Screen):
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
-        viewer.mouse_drag_callbacks.append(self._on_drag)
 
     # Showing
 
@@ -116,6 +120,7 @@ class Layers(Screen):
                 self.nuclei._reset_history()
             if self.outlines is not None:
                 self.outlines.data = self._shaped(marks)
+                self.outlines.colormap = _colours(pixels)
             self.ensure(marks)
             if self.nuclei is not None:
                 self.nuclei.selected_label = int(truth.segmentation.max()) + 1
@@ -154,7 +159,7 @@ class Layers(Screen):
                     self._marks() if marks is None else self._shaped(marks),
                     name=OUTLINES,
                     opacity=1.0,
-                    colormap=DirectLabelColormap(color_dict=COLORS),
+                    colormap=_colours(pixels),
                     **how,
                 )
                 self.outlines.editable = False
@@ -226,47 +231,7 @@ class Layers(Screen):
         viewer.scene.camera.events.zoom.disconnect(self._on_view)
         viewer.dims.events.current_step.disconnect(self._on_view)
         viewer.layers.events.removed.disconnect(self._on_removed)
-        if self._on_drag in viewer.mouse_drag_callbacks:
-            viewer.mouse_drag_callbacks.remove(self._on_drag)
-
-    # Painting
-
-    def start_brush(self, number: int) -> None:
-        """Give the user napari's brush with a number that is free."""
-        if self.nuclei is not None:
-            self.viewer.layers.selection.active = self.nuclei
-            self.nuclei.selected_label = number
-            self.nuclei.mode = "paint"
-
-    def hold_camera(self) -> None:
-        """Keep the camera still, for the mouse draws a line."""
-        if self.nuclei is not None:
-            self.nuclei.mode = "pan_zoom"
-            self.nuclei.mouse_pan = False
-            self.nuclei.cursor = "crosshair"
-        self.viewer.scene.camera.mouse_pan = False
-
-    def stop_brush(self) -> None:
-        """Let the mouse move the camera again."""
-        if self.nuclei is not None:
-            self.nuclei.mode = "pan_zoom"
-            self.nuclei.mouse_pan = True
-            self.nuclei.cursor = "standard"
-        active = self.viewer.layers.selection.active
-        self.viewer.scene.camera.mouse_pan = active is None or active.mouse_pan
-
-    @property
-    def stroke_in_progress(self) -> bool:
-        """Whether the user is painting right now."""
-        if self.mouse_down:
-            return True
-        overlay = getattr(self.nuclei, "_overlays", {}).get("brush_stroke")
-        return bool(getattr(overlay, "active", False))
-
-    def keep_number_free(self, before: int, after: int) -> None:
-        """Go on with a free number where a prediction took the one selected."""
-        if self.nuclei is not None and before < self.nuclei.selected_label <= after:
-            self.nuclei.selected_label = after + 1
+        self.let_go()
 
     def painted_plane(self, plane: int) -> NDArray[np.int32] | None:
         """Give a plane of the nuclei's layer, strokes that just came included."""
@@ -321,7 +286,7 @@ class Layers(Screen):
             colormap=CyclicLabelColormap(colors=[(0, 0, 0, 0), *FILL_COLORS]),
             **how,
         )
-        layer.brush_size = 8
+        layer.brush_size = self._brush
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_data)
         layer.events.mode.connect(self._set_opacity)
@@ -438,14 +403,10 @@ class Layers(Screen):
         if not self._ours and self._pixels is not None:
             self.view_changed.emit()
 
-    def _on_drag(self, viewer: Any, event: Any) -> Any:
-        self.mouse_down = True
-        yield
-        while event.type == "mouse_move":
-            yield
-        self.mouse_down = False
-        # After the layer's own callbacks: they finish the stroke.
-        QTimer.singleShot(0, self.released.emit)
+
+def _colours(pixels: Pixels) -> DirectLabelColormap:
+    colours = COLORS_ON_BRIGHT if pixels.bright else COLORS
+    return DirectLabelColormap(color_dict=colours)
 
 
 def _planes(data: NDArray[Any]) -> NDArray[Any]:

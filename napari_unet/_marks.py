@@ -15,7 +15,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COLORS", "FILL_COLORS", "HALO", "LINE", "draw_line", "draw_marks", "grown"]
+__all__ = [
+    "COLORS",
+    "COLORS_ON_BRIGHT",
+    "FILL_COLORS",
+    "HALO",
+    "LINE",
+    "draw_line",
+    "draw_marks",
+    "grown",
+]
 
 HALO = 2
 """How far, in pixels, a change of labels changes the marks round it."""
@@ -33,6 +42,17 @@ COLORS: dict[int | None, tuple[float, float, float, float]] = {
     IGNORED: (0.75, 0.75, 0.75, 0.7),
     LINE: (1.0, 1.0, 1.0, 1.0),
 }
+
+COLORS_ON_BRIGHT: dict[int | None, tuple[float, float, float, float]] = {
+    **COLORS,
+    PROPOSED: (0.0, 0.27, 0.70, 1.0),
+    REVIEWED: (0.80, 0.30, 0.0, 1.0),
+    INSIDE: (1.0, 0.60, 0.0, 0.30),
+    BACKGROUND: (1.0, 0.60, 0.0, 0.12),
+    IGNORED: (0.25, 0.25, 0.25, 0.7),
+    LINE: (0.0, 0.0, 0.0, 1.0),
+}
+"""The same where the image is bright."""
 
 FILL_COLORS = [
     (0.34, 0.71, 0.91, 1.0),

@@ -78,6 +78,8 @@ class Pixels:
         Lowest and highest value.
     info : ImageInfo
         What the file says.
+    bright : bool
+        Whether most of it is bright, as tissue is in transmitted light.
     """
 
     data: Any
@@ -87,6 +89,7 @@ class Pixels:
     contrast: tuple[float, float]
     limits: tuple[float, float]
     info: ImageInfo
+    bright: bool = False
 
     @property
     def plane_shape(self) -> tuple[int, int]:
@@ -143,7 +146,10 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
         raise
     if whole:
         image.close()
-    return Pixels(data, lead, axes, rgb, contrast, limits, info)
+    step = max(1, max(first.shape[:2]) // _LOOKED_AT)
+    middle = float(np.nanmedian(first[::step, ::step]))
+    bright = middle > (contrast[0] + contrast[1]) / 2
+    return Pixels(data, lead, axes, rgb, contrast, limits, info, bright)
 
 
 def make_thumbnail(path: Path) -> NDArray[np.uint8]:

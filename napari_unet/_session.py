@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._background import Background
+from napari_unet._board import ALL_COLOURS, Board
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
 from napari_unet._layers import Layers, warm_up
 from napari_unet._learner import Learner
-from napari_unet._models import SHIPPED, Models
+from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
-from napari_unet._state import LoopState, Reading
 from napari_unet._tools import Tools
 from unetloop.errors import EngineError
-from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from napari import Viewer
+
+    from napari_unet._state import LoopState
 
 __all__ = ["Session"]
 
@@ -56,9 +57,7 @@ class Session(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.state = LoopState(model=SHIPPED, models=(SHIPPED,))
-        self._problems: dict[str, str] = {}
-        self._busy = ""
+        self.board = Board(self)
         self._closed = False
         self._engine = engine or Engine(self)
         self._background = Background(self)
@@ -75,7 +74,13 @@ class Session(QObject):
         self._engine.start()
         self._background.run(warm_up, lambda _: None, lambda _: None)
 
+    @property
+    def state(self) -> LoopState:
+        """What the docks show."""
+        return self.board.state
+
     def _connect(self) -> None:
+        self.board.changed.connect(self._on_changed)
         self._engine.stopped.connect(self._on_engine_stopped)
         self._engine.started.connect(self._on_engine_started)
         self._engine.received.connect(self._on_event)
@@ -83,8 +88,8 @@ class Session(QObject):
         self.opener.shown.connect(self._on_shown)
         self.opener.plane_loaded.connect(self.predictor.request)
         self.opener.missing.connect(self.gallery.set_missing)
-        self.opener.busy.connect(self._on_busy)
-        self.opener.problem.connect(self._set_problem)
+        self.opener.busy.connect(self.board.set_busy)
+        self.opener.problem.connect(self.board.set_problem)
         self.opener.said.connect(self.said)
         self.tools.wanted.connect(self._on_wanted)
         self.tools.armed.connect(self.tool_armed)
@@ -93,10 +98,12 @@ class Session(QObject):
         self.editor.corrected.connect(self._on_corrected)
         self.editor.undone.connect(self._on_undone)
         self.editor.moved.connect(self._on_moved)
-        self.editor.problem.connect(lambda text: self._set_problem("store", text))
+        self.editor.problem.connect(self._on_store_problem)
         self.predictor.changed.connect(self._refresh)
-        self.predictor.shown.connect(lambda image: self._count())
-        self.predictor.problem.connect(lambda text: self._set_problem("field", text))
+        self.predictor.shown.connect(self._count)
+        self.predictor.problem.connect(
+            lambda text: self.board.set_problem("field", text)
+        )
         self.learner.changed.connect(self._refresh)
         self.learner.live.connect(self.predictor.set_live)
         self.learner.model_chosen.connect(self.choose_model)
@@ -133,6 +140,8 @@ class Session(QObject):
         if current is None:
             return
         known = self.opener.known()
+        if values.get("channel") == ALL_COLOURS:
+            values = {**values, "channel": ""}
         again = values.get("channel", known.get("channel")) != known.get("channel")
         known.update(values)
         if again or "pixel_size" in values:
@@ -160,7 +169,7 @@ class Session(QObject):
         self.layers.set_filled(not outlines)
         if self.opener.workspace is not None:
             self.opener.workspace.view.outlines = outlines
-        self._update(shown=replace(self.state.shown, outlines=outlines))
+        self.board.update(shown=replace(self.state.shown, outlines=outlines))
         self.opener.note()
 
     def set_threshold(self, threshold: float) -> None:
@@ -201,7 +210,7 @@ class Session(QObject):
             return
         workspace.view.model = name
         workspace.view.learned = self.learner.learned
-        self._update(model=name, models=self.learner.models.names())
+        self.board.update(model=name, models=self.learner.models.names())
         self._tell_learner()
         self._show_instances()
         self.predictor.use_model(self.learner.models.location(name))
@@ -238,7 +247,7 @@ class Session(QObject):
         workspace = self.opener.workspace
         if workspace is None:
             return
-        self._problems.clear()
+        self.board.clear_problems()
         view, project = workspace.view, workspace.project
         models = Models(project.models_folder)
         model = view.model if view.model in models.names() else models.names()[0]
@@ -249,7 +258,7 @@ class Session(QObject):
         self.learner.set_automatic(view.automatic)
         self.gallery.open(project, view)
         self._engine.send("open_project", folder=str(project.folder), shared=True)
-        self._update(folder=project.folder, model=model, models=models.names())
+        self.board.update(folder=project.folder, model=model, models=models.names())
         self.set_outlines(view.outlines)
         self._tell_learner()
         self._show_instances()
@@ -260,7 +269,7 @@ class Session(QObject):
         if current is None:
             return
         self.editor.show(current)
-        self._update(current=current.entry.id, plane=self.layers.plane)
+        self.board.update(current=current.entry.id, plane=self.layers.plane)
         self._show_reading()
         self._tell_learner()
         self.predictor.show(current, *self._how())
@@ -268,7 +277,7 @@ class Session(QObject):
 
     def _on_view_changed(self) -> None:
         if self.opener.current is not None and self.layers.plane != self.state.plane:
-            self._update(plane=self.layers.plane)
+            self.board.update(plane=self.layers.plane)
             self.opener.load_plane()
 
     def _on_layer_removed(self, name: str) -> None:
@@ -281,7 +290,9 @@ class Session(QObject):
     def _on_wanted(self, name: str, where: Any) -> None:
         self.layers.ensure()
         if name == "new":
-            self.layers.start_brush(self.editor.free_number())
+            self.layers.start_brush(
+                self.editor.free_number(), self.predictor.diameter_found
+            )
         elif name == "undo":
             self.editor.undo()
         elif name == "redo":
@@ -299,31 +310,20 @@ class Session(QObject):
 
     def _accept_view(self) -> None:
         """Take what is in view as right, and go to where most is left to do."""
-        visible, current = self.layers.visible, self.opener.current
-        if visible is None or current is None:
+        current = self.opener.current
+        if current is None:
             return
-        self.editor.correct("box", visible)
-        plane = self.layers.plane
-        truth = current.truth
-        centre = where_most_is_left(
-            truth.segmentation[plane], truth.review[plane], visible
-        )
+        centre = self.editor.accept_view()
         if centre is not None:
             self.layers.centre_on(*centre)
             return
         planes = range(current.entry.planes)
-        left = [number for number in planes if number not in current.loaded]
-        rows = self.state.images
-        here = next(i for i, row in enumerate(rows) if row.id == current.entry.id)
-        others = [
-            row.id
-            for row in (*rows[here + 1 :], *rows[:here])
-            if row.state not in ("done", "locked", "missing")
-        ]
-        if left:
-            self.layers.go_to_plane(left[0])
-        elif others:
-            self.show_image(others[0])
+        plane = next((plane for plane in planes if plane not in current.loaded), None)
+        image = self.gallery.next_to_do(current.entry.id)
+        if plane is not None:
+            self.layers.go_to_plane(plane)
+        elif image:
+            self.show_image(image)
         else:
             self.said.emit("All images are reviewed.", "info")
 
@@ -345,22 +345,32 @@ class Session(QObject):
     def _on_model_kept(self) -> None:
         if self.opener.workspace is not None:
             self.opener.workspace.view.learned = self.learner.learned
-        self._update(models=self.learner.models.names())
+        self.board.update(models=self.learner.models.names())
         self.predictor.predict_again()
 
     def _on_engine_stopped(self, sentence: str) -> None:
-        self._set_problem("engine", sentence)
+        self.board.set_problem("engine", sentence)
         self.said.emit(sentence, "warning")
 
     def _on_engine_started(self) -> None:
-        self._set_problem("engine", "")
+        self.board.set_problem("engine", "")
         self.predictor.request()
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if event["event"] == "DeviceFound":
-            self._update(device=str(event["device"]))
+            self.board.update(device=str(event["device"]))
 
     # State
+
+    def _on_field_problem(self, text: str) -> None:
+        self.board.set_problem("field", text)
+
+    def _on_store_problem(self, text: str) -> None:
+        self.board.set_problem("store", text)
+
+    def _on_changed(self, state: LoopState) -> None:
+        if not self._closed:
+            self.changed.emit(state)
 
     def _step(self, by: int) -> None:
         ids = [row.id for row in self.state.images]
@@ -400,28 +410,18 @@ class Session(QObject):
             threshold=instances.threshold,
             min_size=instances.min_size,
         )
-        self._update(shown=shown)
+        self.board.update(shown=shown)
         self.predictor.label_with(instances if changed else None)
 
     def _show_reading(self) -> None:
-        current = self.opener.current
-        if current is None:
-            return
-        info, known = current.pixels.info, self.opener.known()
-        channel, diameter = self._how()
-        size = known.get("pixel_size") or (info.pixel_size and info.pixel_size[0])
-        reading = Reading(
-            axes=info.axes,
-            dtype=str(info.dtype),
-            channel_names=info.channel_names,
-            channel=channel or info.channel_names[0],
-            pixel_size=float(size) if size else None,
-            diameter=diameter,
-            diameter_found=self.predictor.diameter_found,
-        )
-        self._update(reading=reading)
+        if self.opener.current is not None:
+            self.board.show_reading(
+                self.opener.current,
+                self.opener.known(),
+                self.predictor.diameter_found,
+            )
 
-    def _count(self) -> None:
+    def _count(self, image: str = "") -> None:
         if self.opener.current is not None:
             self.gallery.count(self.opener.current)
         self._refresh()
@@ -433,28 +433,13 @@ class Session(QObject):
         found, reading = self.predictor.diameter_found, self.state.reading
         if reading is not None and reading.diameter_found != found:
             reading = replace(reading, diameter_found=found)
-        predicting = "Segmenting the field in view" if self.predictor.busy else ""
-        self._update(
+        self.board.set_predicting(self.predictor.busy)
+        self.board.update(
             images=self.gallery.rows,
             learning=self.learner.state,
             reading=reading,
             field_seconds=self.predictor.seconds,
             saved=self.editor.saved,
-            busy=self._busy or predicting,
             can_undo=workspace.journal.can_undo,
             can_redo=workspace.journal.can_redo,
         )
-
-    def _on_busy(self, text: str) -> None:
-        self._busy = text
-        self._update(busy=text)
-
-    def _set_problem(self, source: str, text: str) -> None:
-        if self._problems.get(source, "") != text:
-            self._problems[source] = text
-            self._update(problem=next(filter(None, self._problems.values()), ""))
-
-    def _update(self, **values: Any) -> None:
-        self.state = replace(self.state, **values)
-        if not self._closed:
-            self.changed.emit(self.state)

@@ -1,0 +1,98 @@
+"""What the docks show: the state of the loop, put together from its parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._models import SHIPPED
+from napari_unet._state import LoopState, Reading
+
+if TYPE_CHECKING:
+    from napari_unet._current import Current
+
+__all__ = ["ALL_COLOURS", "Board"]
+
+ALL_COLOURS = "all colours"
+"""The name of an RGB image's luminance among its channels."""
+
+
+class Board(QObject):
+    """Holds the state, and says when it is another one.
+
+    Signal: ``changed(LoopState)``.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = LoopState(model=SHIPPED, models=(SHIPPED,))
+        self._problems: dict[str, str] = {}
+        self._busy = ""
+        self._predicting = False
+
+    def update(self, **values: Any) -> None:
+        """Change some of it."""
+        state = replace(self.state, **values)
+        self.state = state
+        self.changed.emit(state)
+
+    def set_busy(self, text: str) -> None:
+        """Say what is being done; empty: nothing but predictions."""
+        self._busy = text
+        self._show_busy()
+
+    def set_predicting(self, predicting: bool) -> None:
+        """Say whether the field in view is being predicted."""
+        if predicting != self._predicting:
+            self._predicting = predicting
+            self._show_busy()
+
+    def set_problem(self, source: str, text: str) -> None:
+        """Say what is wrong with one of the parts; empty: it is mended."""
+        if self._problems.get(source, "") != text:
+            self._problems[source] = text
+            self.update(problem=next(filter(None, self._problems.values()), ""))
+
+    def clear_problems(self) -> None:
+        """Start again: what was wrong with another project is of no concern."""
+        self._problems.clear()
+        self.update(problem="")
+
+    def show_reading(
+        self, current: Current, known: dict[str, Any], found: float | None
+    ) -> None:
+        """Say how the image on the screen is read.
+
+        Parameters
+        ----------
+        current : Current
+            The image.
+        known : dict
+            What the user chose for it: ``channel``, ``diameter``, ``pixel_size``.
+        found : float, optional
+            The diameter that was estimated, in pixels.
+        """
+        info = current.pixels.info
+        size = known.get("pixel_size") or (info.pixel_size and info.pixel_size[0])
+        diameter = known.get("diameter")
+        names = info.channel_names
+        if info.rgb:
+            names = (ALL_COLOURS, *names)
+        reading = Reading(
+            axes=info.axes,
+            dtype=str(info.dtype),
+            channel_names=names,
+            channel=known.get("channel") or names[0],
+            pixel_size=float(size) if size else None,
+            diameter=float(diameter) if diameter else None,
+            diameter_found=found,
+        )
+        self.update(reading=reading)
+
+    def _show_busy(self) -> None:
+        predicting = "Segmenting the field in view" if self._predicting else ""
+        self.update(busy=self._busy or predicting)

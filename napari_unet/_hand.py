@@ -1,0 +1,97 @@
+"""The user's hand on the image: the mouse button, and napari's brush in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet._screen import Screen
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+__all__ = ["BRUSH_SIZE", "Hand"]
+
+BRUSH_SIZE = 8
+
+
+class Hand(Screen):
+    """A screen that knows what the mouse does on it.
+
+    Signal: ``released()`` after the mouse button was, and what it did is done.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    """
+
+    released = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(viewer, parent)
+        self.mouse_down = False
+        self._brush = BRUSH_SIZE
+        viewer.mouse_drag_callbacks.append(self._on_drag)
+
+    def start_brush(self, number: int, diameter: float | None = None) -> None:
+        """Give the user napari's brush with a number that is free.
+
+        Parameters
+        ----------
+        number : int
+            Of the new nucleus.
+        diameter : float, optional
+            Of a typical nucleus; the brush goes by it, unless the user chose one.
+        """
+        if self.nuclei is not None:
+            self.viewer.layers.selection.active = self.nuclei
+            self.nuclei.selected_label = number
+            if diameter and self.nuclei.brush_size == self._brush:
+                self._brush = self.nuclei.brush_size = max(2, round(diameter / 3))
+            self.nuclei.mode = "paint"
+
+    def hold_camera(self) -> None:
+        """Keep the camera still, for the mouse draws a line."""
+        if self.nuclei is not None:
+            self.nuclei.mode = "pan_zoom"
+            self.nuclei.mouse_pan = False
+            self.nuclei.cursor = "crosshair"
+        self.viewer.scene.camera.mouse_pan = False
+
+    def stop_brush(self) -> None:
+        """Let the mouse move the camera again."""
+        if self.nuclei is not None:
+            self.nuclei.mode = "pan_zoom"
+            self.nuclei.mouse_pan = True
+            self.nuclei.cursor = "standard"
+        active = self.viewer.layers.selection.active
+        self.viewer.scene.camera.mouse_pan = active is None or active.mouse_pan
+
+    @property
+    def stroke_in_progress(self) -> bool:
+        """Whether the user is painting right now."""
+        if self.mouse_down:
+            return True
+        overlay = getattr(self.nuclei, "_overlays", {}).get("brush_stroke")
+        return bool(getattr(overlay, "active", False))
+
+    def keep_number_free(self, before: int, after: int) -> None:
+        """Go on with a free number where a prediction took the one selected."""
+        if self.nuclei is not None and before < self.nuclei.selected_label <= after:
+            self.nuclei.selected_label = after + 1
+
+    def let_go(self) -> None:
+        """Watch the mouse no more."""
+        if self._on_drag in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._on_drag)
+
+    def _on_drag(self, viewer: Any, event: Any) -> Any:
+        self.mouse_down = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self.mouse_down = False
+        # After the layer's own callbacks: they finish the stroke.
+        QTimer.singleShot(0, self.released.emit)

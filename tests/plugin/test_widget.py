@@ -1,0 +1,83 @@
+"""The dock in a viewer's window: joined to the session, and how both end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from napari_unet import _session, _widget
+from napari_unet._engine import Engine
+from unetloop.project import open_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytestqt.qtbot import QtBot
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+
+
+@pytest.fixture
+def widget(
+    make_napari_viewer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    def engine(parent: Any) -> Engine:
+        return Engine(parent, program=sys.executable, arguments=[str(FAKE)])
+
+    monkeypatch.setattr(_session, "Engine", engine)
+    viewer = make_napari_viewer(show=True)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-unet-loop", "U-Net loop")
+    return widget
+
+
+def test_what_is_asked_for_in_the_dock_is_done_and_shown(
+    widget: Any, folder: Path, qtbot: QtBot
+) -> None:
+    session = widget.session
+    widget.images.open_requested.emit([folder])
+    qtbot.waitUntil(lambda: session.state.current == "a", timeout=30_000)
+    qtbot.waitUntil(lambda: session.layers.nuclei.data.any(), timeout=30_000)
+    assert widget.images.list.model().rowCount() == 3
+    assert widget.status.lines[1].text().startswith("CPU")
+    widget.correct.tool_requested.emit("split")
+    assert session.tools.tool == "split"
+    widget.correct.outlines_requested.emit(False)
+    assert session.layers.nuclei.opacity == 0.5
+    widget.images.next_requested.emit()
+    qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
+    assert session.tools.tool == ""
+
+
+def test_closing_the_window_stores_everything_and_ends_the_engine(
+    widget: Any, folder: Path, qtbot: QtBot
+) -> None:
+    session = widget.session
+    session.open([folder])
+    qtbot.waitUntil(lambda: session.layers.nuclei is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: session.layers.nuclei.data.any(), timeout=30_000)
+    session.editor.accept_view()
+    viewer = session.layers.viewer
+    with qtbot.waitSignal(session.closed, timeout=30_000):
+        viewer.close()
+    with open_project(folder / "unet-loop") as project:
+        assert (project.read_review(project.images[0]) == 1).all()
+    assert (folder / "unet-loop/view.json").exists()
+
+
+def test_closing_the_dock_ends_nothing(widget: Any, folder: Path, qtbot: QtBot) -> None:
+    session = widget.session
+    session.open([folder])
+    qtbot.waitUntil(lambda: session.layers.nuclei is not None, timeout=30_000)
+    viewer = session.layers.viewer
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    session.show_image("b")
+    qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
+    again = _widget.LoopWidget(viewer)
+    assert again.session is session
+    assert again.images.list.model().rowCount() == 3
+    again.close()
+    again.deleteLater()
