@@ -82,8 +82,8 @@ class Gallery(QObject):
 
     def count(self, current: Current) -> None:
         """Count the nuclei of the image on the screen, soon."""
-        if self._current is not None and self._current is not current:
-            self._timer.stop()
+        if self._current is not current and self._timer.isActive():
+            self._count_now()  # the one before, as it was left
         self._current = current
         self._timer.start()
 

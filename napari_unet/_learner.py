@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Learner"]
 
+# Reviewed nuclei; one field that is right counts as many.
 _ENOUGH = 10
 _MINUTES = 1.0
-_STEPS_PER_EPOCH = 25
+_STEPS_PER_EPOCH = 15
 _IDLE_MS = 2500
 _WORSE = 0.005
 _NOTHING_YET = (
@@ -60,7 +61,6 @@ class Learner(QObject):
         self.settings: dict[str, Any] = {}
         self.learned = 0
         self._corrections = 0
-        self._boxes = 0
         self._model = ""
         self._job = ""
         self._command: dict[str, Any] = {}
@@ -80,15 +80,28 @@ class Learner(QObject):
         """Whether a training is under way."""
         return self.state.phase != "idle"
 
-    def open(self, journal: Journal | None, models: Models, learned: int) -> None:
-        """Learn in another project, or in none."""
+    def open(
+        self, journal: Journal, models: Models, learned: int, automatic: bool
+    ) -> None:
+        """Learn in another project.
+
+        Parameters
+        ----------
+        journal : Journal
+            Of the project.
+        models : Models
+            Its models.
+        learned : int
+            Corrections that the last training knew.
+        automatic : bool
+            Whether training starts by itself, after the next correction.
+        """
         if self._job:
             self._engine.cancel(self._job)
         self._job, self._command, self._done = "", {}, None
         self._resume = False
         self._idle.stop()
         self._journal, self.models, self.learned = journal, models, learned
-        automatic = self.state.automatic
         self.state = Learning(automatic=automatic, can_start=_NOTHING_YET)
         self.live.emit(False)
         self.count()
@@ -104,8 +117,8 @@ class Learner(QObject):
         ledger: dict[str, int] = {}
         if self._journal is not None:
             ledger = self._journal.ledger()
-        self._corrections = sum(ledger.values())
-        self._boxes = ledger.get("box", 0)
+        # A field that is right says as much as the nuclei in it.
+        self._corrections = sum(ledger.values()) + (_ENOUGH - 1) * ledger.get("box", 0)
         self._show(can_start="" if self._corrections else _NOTHING_YET)
 
     def corrected(self) -> None:
@@ -175,8 +188,7 @@ class Learner(QObject):
 
     def _start_if_due(self) -> None:
         fresh = self._corrections - self.learned
-        first = self.learned == 0 and self._boxes > 0
-        if self.state.automatic and not self.busy and (fresh >= _ENOUGH or first):
+        if self.state.automatic and not self.busy and fresh >= _ENOUGH:
             self.start()
 
     def _flush_and_send(self) -> None:

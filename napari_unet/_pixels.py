@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,8 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
                 data = _as_colours(data, limits)
         else:
             data = _Planes(image, shape, index)
+            # The file stays open as long as the layer shows it.
+            weakref.finalize(data, image.close)
     except BaseException:
         image.close()
         raise

@@ -253,9 +253,8 @@ class Session(QObject):
         model = view.model if view.model in models.names() else models.names()[0]
         self.editor.open(workspace.journal)
         self.predictor.open(workspace.journal)
-        self.learner.open(workspace.journal, models, view.learned)
         self.learner.settings = dict(view.training)
-        self.learner.set_automatic(view.automatic)
+        self.learner.open(workspace.journal, models, view.learned, view.automatic)
         self.gallery.open(project, view)
         self._engine.send("open_project", folder=str(project.folder), shared=True)
         self.board.update(folder=project.folder, model=model, models=models.names())

@@ -119,7 +119,6 @@ def test_a_box_that_is_dragged_and_the_view_are_right_as_a_whole(loop: Any) -> N
     loop.press("Enter")
     assert loop.review.all()
     loop.wait(lambda: loop.session.state.current == "b")  # the next one to do
-    loop.session.previous()
     loop.wait(lambda: loop.session.state.images[0].state == "done")
 
 

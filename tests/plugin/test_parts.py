@@ -1,0 +1,188 @@
+"""The plugin's parts that need no window."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_unet import _pixels
+from napari_unet._fields import Field, Fields, StoredMaps
+from napari_unet._marks import COLORS, draw_line, draw_marks
+from napari_unet._models import SHIPPED, Models
+from napari_unet._pixels import make_thumbnail, read_pixels
+from napari_unet._strokes import apply_stroke, changed_windows
+from napari_unet._workspace import View
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPE = (3000, 2000)
+
+
+def _predict_all(fields: Fields, visible: tuple[int, int, int, int]) -> list[Field]:
+    asked: list[Field] = []
+    while (wanted := fields.next("a", 0, SHAPE, visible, 30.0)) is not None:
+        assert len(asked) < 100
+        asked.append(wanted)
+        maps = np.zeros((1, 1, 2), np.float16)
+        fields.add("a", 0, SHAPE, StoredMaps(wanted, maps, 30.0))
+    return asked
+
+
+def test_fields_cover_what_is_in_view_once_and_begin_in_its_middle() -> None:
+    fields = Fields()
+    visible = (100, 100, 2900, 1900)
+    asked = _predict_all(fields, visible)
+    seen = np.zeros(SHAPE, int)
+    for field in asked:
+        top, left, bottom, right = field.core
+        seen[top:bottom, left:right] += 1
+        assert (bottom - top) * (right - left) <= 1024**2
+        assert field.box[0] <= top
+        assert field.box[2] >= bottom
+    assert (seen[100:2900, 100:1900] >= 1).all()
+    assert (seen[100:2900, 100:1900] > 1).mean() < 0.3
+    first = asked[0].core
+    assert first[0] < 1500 < first[2]
+    assert first[1] < 1000 < first[3]
+    assert fields.next("a", 0, SHAPE, (200, 200, 900, 900), None) is None
+    assert fields.next("a", 1, SHAPE, (200, 200, 900, 900), None) is not None
+    fields.forget_plane("a", 0)
+    assert fields.next("a", 0, SHAPE, visible, None) is not None
+
+
+def test_panning_a_little_asks_for_nothing_or_for_little() -> None:
+    fields = Fields()
+    _predict_all(fields, (0, 0, 500, 500))
+    assert fields.next("a", 0, SHAPE, (5, 5, 505, 505), None) is None
+    assert fields.next("a", 0, SHAPE, (20, 20, 520, 520), None) is not None
+
+
+def test_the_maps_of_a_field_are_replaced_by_newer_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = Fields()
+    field = Field((0, 0, 256, 256), (0, 0, 300, 300))
+    for value in (1, 2):
+        maps = np.full((2, 2, 2), value, np.float16)
+        fields.add("a", 0, SHAPE, StoredMaps(field, maps, 30.0))
+    assert [item.maps[0, 0, 0] for item in fields.maps("a", 0)] == [2]
+    monkeypatch.setattr("napari_unet._fields._MAP_BYTES", 20)
+    fields.add("b", 0, SHAPE, StoredMaps(field, maps, 30.0))
+    assert fields.maps("a", 0) == []
+    assert len(fields.maps("b", 0)) == 1
+
+
+def test_marks_tell_proposed_reviewed_and_ignored_apart() -> None:
+    labels = np.zeros((40, 60), np.int32)
+    labels[5:20, 5:20], labels[5:20, 20:35], labels[5:20, 40:55] = 1, 2, 3
+    review = np.zeros(labels.shape, np.uint8)
+    review[2:23, 20:38] = 1
+    review[5:20, 40:55] = 2
+    marks = draw_marks(labels, review)
+    assert set(np.unique(marks)) <= set(COLORS)
+    assert marks[5, 10] == 1  # the edge of a proposal, one pixel wide
+    assert marks[6, 10] == 0
+    assert marks[10, 20] == marks[10, 21] == 2  # of a reviewed one, two
+    assert marks[10, 27] == 3
+    assert marks[22, 30] == 4
+    assert {5} < set(np.unique(marks[7:18, 42:53]))
+    part = draw_marks(labels[8:30, 10:50], review[8:30, 10:50], (8, 10))
+    np.testing.assert_array_equal(part[2:-2, 2:-2], marks[10:28, 12:48])
+
+
+def test_a_line_outside_the_image_draws_nothing() -> None:
+    marks = np.zeros((10, 10), np.uint8)
+    assert draw_line(marks, [(20, 20), (30, 30)], 1) is None
+    window = draw_line(marks, [(-5, 5), (5, 5)], 3)
+    assert window == (slice(0, 7), slice(4, 7))
+    assert (marks > 0).sum() == 21
+
+
+def test_a_stroke_is_found_on_its_plane_of_a_stack() -> None:
+    atom = (
+        (np.array([1, 1]), np.array([2, 0]), np.array([4, 6]), np.array([7, 5])),
+        np.array([0, 0]),
+        9,
+    )
+    windows = changed_windows([atom], (2, 3))
+    assert windows == {
+        5: (slice(4, 7), slice(5, 8)),
+        3: (slice(4, 7), slice(5, 8)),
+    }
+    labels = np.zeros((3, 3), np.int32)
+    apply_stroke([atom], 5, (2, 3), windows[5], labels)
+    assert labels[0, 2] == 9
+    assert labels.sum() == 9
+
+
+def test_a_large_stack_is_read_plane_by_plane(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TZYX"})
+    whole = read_pixels(path, None)
+    assert whole.lead == (2, 3)
+    assert whole.axes == ("t", "z", "y", "x")
+    monkeypatch.setattr(_pixels, "_WHOLE_BYTES", 0)
+    lazy = read_pixels(path, None).data
+    assert not isinstance(lazy, np.ndarray)
+    assert (lazy.shape, lazy.dtype, lazy.ndim) == (stack.shape, stack.dtype, 4)
+    for key in [(1, 2), (0, slice(1, 3), 4), (slice(None), 1), (..., 3), (1,)]:
+        np.testing.assert_array_equal(lazy[key], stack[key])
+    np.testing.assert_array_equal(np.asarray(lazy), stack)
+
+
+def test_bright_images_colours_and_empty_ones_are_shown(tmp_path: Path) -> None:
+    colours = np.full((50, 40, 3), 230, np.uint8)
+    colours[10:20, 10:20] = (90, 40, 120)
+    tifffile.imwrite(tmp_path / "rgb.tif", colours, photometric="rgb")
+    pixels = read_pixels(tmp_path / "rgb.tif", None)
+    assert pixels.rgb
+    assert pixels.bright
+    assert pixels.data.shape == colours.shape
+    red = read_pixels(tmp_path / "rgb.tif", "red")
+    assert red.data.shape == (50, 40)
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((50, 40), 7, np.uint16))
+    flat = read_pixels(tmp_path / "flat.tif", "a name it does not have")
+    assert flat.contrast[0] < flat.contrast[1]
+    assert make_thumbnail(tmp_path / "rgb.tif").shape == (50, 40)
+    tifffile.imwrite(tmp_path / "large.tif", np.eye(300, dtype=np.float32))
+    assert max(make_thumbnail(tmp_path / "large.tif").shape) <= 64
+
+
+def test_models_are_listed_newest_first_and_named_in_turn(tmp_path: Path) -> None:
+    for name in ("round-2", "round-10", "mine"):
+        (tmp_path / name).mkdir()
+        card = {"instances": {"threshold": 0.6}}
+        (tmp_path / name / "model.json").write_text(json.dumps(card))
+    (tmp_path / ".round-11.resume.npz").touch()
+    models = Models(tmp_path)
+    assert models.names() == ("round-10", "round-2", "mine", SHIPPED)
+    assert models.free_name() == "round-12"
+    assert models.location("mine") == str(tmp_path / "mine")
+    assert models.location(SHIPPED) == SHIPPED
+    assert models.instances("mine").threshold == 0.6
+    assert 0 < models.instances(SHIPPED).threshold < 1
+    (tmp_path / "mine/model.json").write_text("no JSON")
+    assert models.instances("mine").threshold == 0.55
+
+
+def test_a_damaged_view_is_as_in_the_beginning(tmp_path: Path) -> None:
+    assert View.load(tmp_path) == View()
+    view = View(current="a", plane=3, outlines=False)
+    view.of("a")["channel"] = "1"
+    view.save(tmp_path)
+    assert View.load(tmp_path) == view
+    (tmp_path / "view.json").write_text('{"plane": "three", "model": "m"}')
+    assert View.load(tmp_path) == View(model="m")
+    (tmp_path / "view.json").write_text("[")
+    assert View.load(tmp_path) == View()
+    with pytest.raises(EngineError, match="could not be stored"):
+        view.save(tmp_path / "view.json")
