@@ -341,7 +341,7 @@ def test_whoever_hears_an_event_may_close(listen: Callable[..., Listener]) -> No
     listener.engine.received.connect(hear)
     listener.engine.send("fake", do="burst", count=100)
     listener.qtbot.waitUntil(lambda: gone(pid))
-    assert heard == ["Notice"]
+    assert len(heard) == 1
 
 
 VIEWER = """
