@@ -22,8 +22,8 @@ __all__ = ["Learner"]
 
 # Reviewed nuclei; one field that is right counts as many.
 _ENOUGH = 10
-_MINUTES = 1.0
-_STEPS_PER_EPOCH = 15
+# Short rounds, of which one sees much: the user is waiting for the next one.
+_SETTINGS = {"minutes": 1.0, "steps_per_epoch": 15}
 _IDLE_MS = 2500
 _WORSE = 0.005
 _NOTHING_YET = (
@@ -58,7 +58,8 @@ class Learner(QObject):
         self._journal: Journal | None = None
         self.models = Models()
         self.state = Learning(can_start=_NOTHING_YET)
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = dict(_SETTINGS)
+        self.network: dict[str, Any] = {}
         self.learned = 0
         self._corrections = 0
         self._model = ""
@@ -112,6 +113,10 @@ class Learner(QObject):
         """Start from this model, look at this channel, and score on locked images."""
         self._model, self._channel, self._locked = model, channel, locked
 
+    def set_training(self, settings: dict[str, Any]) -> None:
+        """Train with these settings; none: as is usual here."""
+        self.settings = dict(settings or _SETTINGS)
+
     def count(self) -> None:
         """Look up how many corrections there are."""
         ledger: dict[str, int] = {}
@@ -139,15 +144,12 @@ class Learner(QObject):
         name = self.models.free_name()
         self._command = {
             "out": name,
-            "settings": {
-                "minutes": _MINUTES,
-                "steps_per_epoch": _STEPS_PER_EPOCH,
-                **self.settings,
-            },
-            "start": self.models.location(self._model),
+            "settings": dict(self.settings),
         }
-        if self._command["settings"].get("epochs"):
-            self._command["settings"].pop("minutes", None)
+        if self.network:  # another one than all models have: from the beginning
+            self._command["model"] = dict(self.network)
+        else:
+            self._command["start"] = self.models.location(self._model)
         if self._locked:
             self._command["locked"] = list(self._locked)
         if self._channel:

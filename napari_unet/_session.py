@@ -35,7 +35,8 @@ class Session(QObject):
     """What one viewer works on; docks show it and tell it what the user wants.
 
     Signals: ``changed(LoopState)``; ``said(text, level)`` for napari's
-    notifications; ``tool_armed(name)``; ``closed()``.
+    notifications; ``tool_armed(name)``; ``training_set(settings)`` when others
+    than the user's were taken; ``closed()``.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ class Session(QObject):
     changed = Signal(object)
     said = Signal(str, str)
     tool_armed = Signal(str)
+    training_set = Signal(dict)
     closed = Signal()
 
     def __init__(
@@ -218,10 +220,16 @@ class Session(QObject):
 
     def set_training(self, settings: dict[str, Any]) -> None:
         """Train with these settings from now on."""
-        self.learner.settings = dict(settings)
+        self.learner.set_training(settings)
+        if not settings:
+            self.training_set.emit(self.learner.settings)
         if self.opener.workspace is not None:
             self.opener.workspace.view.training = dict(settings)
             self.opener.note()
+
+    def set_network(self, network: dict[str, Any]) -> None:
+        """Train another network, from the beginning; empty: go on with the model."""
+        self.learner.network = dict(network)
 
     def save(self) -> None:
         """Store everything now."""
@@ -253,7 +261,8 @@ class Session(QObject):
         model = view.model if view.model in models.names() else models.names()[0]
         self.editor.open(workspace.journal)
         self.predictor.open(workspace.journal)
-        self.learner.settings = dict(view.training)
+        self.learner.set_training(view.training)
+        self.training_set.emit(self.learner.settings)
         self.learner.open(workspace.journal, models, view.learned, view.automatic)
         self.gallery.open(project, view)
         self._engine.send("open_project", folder=str(project.folder), shared=True)

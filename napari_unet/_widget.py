@@ -82,6 +82,9 @@ class LoopWidget(QWidget):
         learn.automatic_requested.connect(session.set_automatic)
         learn.model_requested.connect(session.choose_model)
         self.advanced.settings_changed.connect(session.set_training)
+        self.advanced.model_changed.connect(session.set_network)
+        self.advanced.write(session.learner.settings)
+        session.training_set.connect(self.advanced.write)
         session.changed.connect(self._show)
         session.tool_armed.connect(correct.show_tool)
         self._show(session.state)
@@ -106,7 +109,8 @@ class LoopWidget(QWidget):
         layout.addWidget(self.status)
 
     def _show(self, state: LoopState) -> None:
-        for panel in (self.images, self.correct, self.learn, self.status):
+        panels = (self.images, self.correct, self.learn, self.advanced, self.status)
+        for panel in panels:
             panel.show(state)
 
 

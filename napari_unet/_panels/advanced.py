@@ -59,6 +59,12 @@ class AdvancedPanel(QWidget):
         """Say that changes wait, while something is being learned."""
         self.note.setVisible(state.learning.phase != "idle")
 
+    def write(self, training: dict[str, Any]) -> None:
+        """Show settings of training that were made elsewhere, or before."""
+        self._sent["training"] = dict(training)
+        if self.forms:
+            self.forms["training"].write(training)
+
     def _on_toggled(self, opened: bool) -> None:
         self.toggle.set_face(self.toggle.text(), "open" if opened else "closed")
         if opened and not self.forms:
@@ -73,6 +79,7 @@ class AdvancedPanel(QWidget):
             "model": Form(ModelConfig, _CHOICES, _NOT_OFFERED),
             "training": Form(TrainingConfig, _CHOICES),
         }
+        self.forms["training"].write(self._sent["training"])
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)

@@ -15,7 +15,7 @@ from typing import (
 )
 
 from magicgui.widgets import create_widget
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from napari_unet._panels.look import Word, colour
@@ -148,6 +148,17 @@ class Form(QWidget):
             field.editor.write(field.editor.default)
         for part in self.parts.values():
             part.reset()
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Show these values, nested as `read` gives them, and defaults elsewhere.
+
+        It is not told as a change.
+        """
+        with QSignalBlocker(self):
+            for name, field in self.fields.items():
+                field.editor.write(values.get(name, field.editor.default))
+            for name, part in self.parts.items():
+                part.write(values.get(name, {}))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Leave the wheel to what scrolls: no setting changes by accident."""

@@ -17,7 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from unetloop.config import PredictionConfig, TrainingConfig, from_dict
+from unetloop.config import (
+    ModelConfig,
+    PredictionConfig,
+    TrainingConfig,
+    from_dict,
+)
 from unetloop.errors import EngineError
 from unetloop.events import (
     DeviceFound,
@@ -218,8 +223,10 @@ class Server:
         start: str | None = None,
         channel: str | None = None,
         locked: Sequence[str] = (),
+        model: dict[str, Any] | None = None,
     ) -> None:
         config = from_dict(TrainingConfig, settings or {})
+        network = from_dict(ModelConfig, model) if model else None
         project = self._opened()
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -228,16 +235,17 @@ class Server:
             from unetloop.project_training import annotated_planes
             from unetloop.training import Training
 
-            model = open_model(start) if start else None
+            begin = open_model(start) if start else None
             project.refresh()
-            count = model.channels if model else 1
+            count = begin.channels if begin else (network or ModelConfig()).channels
             learned = [image.id for image in project.images if image.id not in locked]
             held_out = annotated_planes(project, channel, count, locked)
             training = Training(
                 annotated_planes(project, channel, count, learned),
                 project.models_folder / out,
                 config,
-                start=model,
+                model=network,
+                start=begin,
                 validation=held_out or None,
                 cancelled=cancelled,
             )

@@ -173,6 +173,7 @@ class FakeEngine:
         start: str | None = None,
         channel: str | None = None,
         locked: list[str] | None = None,
+        model: dict[str, Any] | None = None,
     ) -> None:
         if self.training is not None:
             raise ValueError("The stand-in trains one model at a time.")

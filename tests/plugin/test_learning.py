@@ -158,6 +158,15 @@ def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop.press("A")
 
 
+def test_another_network_is_trained_from_the_beginning(loop: Any, log: Path) -> None:
+    loop.session.set_network({"architecture": "unet"})
+    loop.press("Enter")
+    _until_learned(loop, "round-1")
+    (train,) = _commands(log, "train")
+    assert "start" not in train
+    assert train["model"] == {"architecture": "unet"}
+
+
 def test_a_training_that_fails_says_why(loop: Any) -> None:
     loop.engine.send("train", out="other", settings={"epochs": 100})
     loop.press("Enter")

@@ -46,6 +46,14 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     assert session.tools.tool == "split"
     widget.correct.outlines_requested.emit(False)
     assert session.layers.nuclei.opacity == 0.5
+    widget.advanced.toggle.click()
+    settings = widget.advanced.forms["training"].read()
+    assert settings == session.learner.settings
+    assert settings["minutes"] == 1.0
+    session.set_training({"minutes": 3.0})
+    widget.advanced.reset_button.click()
+    assert session.learner.settings == settings
+    assert widget.advanced.forms["training"].read() == settings
     widget.images.next_requested.emit()
     qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
     assert session.tools.tool == ""
