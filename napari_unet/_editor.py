@@ -51,7 +51,8 @@ class Editor(QObject):
     Signals: ``corrected(action)`` after each; ``moved(image, plane)`` when what
     was undone lies elsewhere; ``problem(text)``, empty when it is over.
 
-    Its ``revision`` counts what was done to the planes.
+    Its ``revision`` counts what was done to the planes; ``can_undo`` and
+    ``can_redo`` say whether there is something to.
 
     Parameters
     ----------
@@ -72,6 +73,7 @@ class Editor(QObject):
         self._unstored: deque[_Unstored] = deque()
         self._last_stored = ""
         self.revision = 0
+        self.can_undo = self.can_redo = False
         self._retry = QTimer(self)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self.store)
@@ -95,6 +97,7 @@ class Editor(QObject):
         self._unstored.clear()
         self._retry.stop()
         self._last_stored = ""
+        self._look()
 
     def show(self, current: Current) -> None:
         """Work on another image."""
@@ -157,6 +160,12 @@ class Editor(QObject):
         self._last_stored = time.strftime("at %H:%M:%S")
         return True
 
+    def _look(self) -> None:
+        """See what can be undone: not anew for each step of a training."""
+        journal = self._journal
+        self.can_undo = journal is not None and journal.can_undo
+        self.can_redo = journal is not None and journal.can_redo
+
     def _step(self, back: bool) -> None:
         if self._journal is None or not self.store():
             return
@@ -172,6 +181,7 @@ class Editor(QObject):
         for edit in edits:
             if current is not None and edit.image == current.entry.id:
                 self._paste(current, edit, edit.before if back else edit.after)
+        self._look()
         self.undone.emit()
         first = edits[0]
         elsewhere = current is None or first.image != current.entry.id
@@ -211,6 +221,7 @@ class Editor(QObject):
             self.store()
         self._layers.update(plane, window)
         if edits:
+            self._look()
             self.corrected.emit(change.action)
 
     def _on_painted(self, plane: int, window: Window) -> None:

@@ -87,12 +87,12 @@ class Predictor(QObject):
         self._placing = False
         self._asked_for_labels = 0
         self.seconds: float | None = None
+        self.live_ms = _LIVE_MS
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self.request)
         self._live = QTimer(self)
-        self._live.setInterval(_LIVE_MS)
         self._live.timeout.connect(self._request_live)
         engine.received.connect(self._on_event)
         layers.view_changed.connect(self._rest.start)
@@ -152,7 +152,7 @@ class Predictor(QObject):
     def set_live(self, live: bool) -> None:
         """Predict what is in view every few seconds with what is being trained."""
         if live and not self._live.isActive():
-            self._live.start()
+            self._live.start(self.live_ms)
         elif not live and self._live.isActive():
             self._live.stop()
 
@@ -235,6 +235,8 @@ class Predictor(QObject):
         if kind == "FieldPredicted":
             self._asked = None
             self.seconds = float(event["seconds"])
+            if asked.live:  # most of the time is for learning
+                self._live.setInterval(max(self.live_ms, int(3000 * self.seconds)))
             self.problem.emit("")
             self._read(asked, event)
             self.changed.emit()

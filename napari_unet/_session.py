@@ -435,8 +435,7 @@ class Session(QObject):
         self._refresh()
 
     def _refresh(self) -> None:
-        workspace = self.opener.workspace
-        if self._closed or workspace is None:
+        if self._closed or self.opener.workspace is None:
             return
         found, reading = self.predictor.diameter_found, self.state.reading
         if reading is not None and reading.diameter_found != found:
@@ -448,6 +447,6 @@ class Session(QObject):
             reading=reading,
             field_seconds=self.predictor.seconds,
             saved=self.editor.saved,
-            can_undo=workspace.journal.can_undo,
-            can_redo=workspace.journal.can_redo,
+            can_undo=self.editor.can_undo,
+            can_redo=self.editor.can_redo,
         )

@@ -53,7 +53,7 @@ def test_open_correct_learn_and_come_back(
     loop.wait_for_proposals()
     events: list[dict[str, Any]] = []
     loop.engine.received.connect(events.append)
-    loop.session.predictor._live.setInterval(20)
+    loop.session.predictor.live_ms = 20
     loop.session.start_learning()
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=200)
     fields = [event for event in events if event["event"] == "FieldPredicted"]

@@ -24,7 +24,7 @@ def loop(start: Callable[..., Any], folder: Path, log: Path) -> Any:
     loop.open(folder)
     loop.session.set_training({"epochs": 4})
     loop.session.learner._idle.setInterval(10)
-    loop.session.predictor._live.setInterval(30)
+    loop.session.predictor.live_ms = 30
     return loop
 
 
