@@ -150,21 +150,23 @@ class Editor(QObject):
             while self._unstored:
                 self._journal.record(self._unstored[0].action, self._unstored[0].edits)
                 self._unstored.popleft()
+                self._last_stored = time.strftime("at %H:%M:%S")
         except EngineError as error:
             self._retry.start()
             self.problem.emit(f"Not stored yet, it stays on the screen: {error}")
             return False
-        if self._retry.isActive():
-            self._retry.stop()
-            self.problem.emit("")
-        self._last_stored = time.strftime("at %H:%M:%S")
+        self._retry.stop()
+        self.problem.emit("")
         return True
 
     def _look(self) -> None:
         """See what can be undone: not anew for each step of a training."""
         journal = self._journal
-        self.can_undo = journal is not None and journal.can_undo
-        self.can_redo = journal is not None and journal.can_redo
+        try:
+            self.can_undo = journal is not None and journal.can_undo
+            self.can_redo = journal is not None and journal.can_redo
+        except EngineError as error:
+            self.problem.emit(str(error))
 
     def _step(self, back: bool) -> None:
         if self._journal is None or not self.store():

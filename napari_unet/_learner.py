@@ -9,13 +9,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._models import Models
 from napari_unet._state import Curve, Learning
+from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_unet._background import Background
     from napari_unet._engine import Engine
-    from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
 __all__ = ["Learner"]
@@ -121,7 +121,10 @@ class Learner(QObject):
         """Look up how many corrections there are."""
         ledger: dict[str, int] = {}
         if self._journal is not None:
-            ledger = self._journal.ledger()
+            try:
+                ledger = self._journal.ledger()
+            except EngineError:  # whoever writes to the journal says so
+                return
         # A field that is right says as much as the nuclei in it.
         self._corrections = sum(ledger.values()) + (_ENOUGH - 1) * ledger.get("box", 0)
         self._show(can_start="" if self._corrections else _NOTHING_YET)

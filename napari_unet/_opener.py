@@ -183,6 +183,8 @@ class Opener(QObject):
                 self.workspace.journal.flush()
             except EngineError as error:
                 self.problem.emit("flush", str(error))
+            else:
+                self.problem.emit("flush", "")
 
     def close(self) -> None:
         """Let go of the project; all that can be stored is."""

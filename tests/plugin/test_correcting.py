@@ -320,3 +320,25 @@ def test_a_second_dock_shows_the_same_session(
     for widget in (second, third):
         widget.close()
         widget.deleteLater()
+
+
+def test_a_drive_that_is_away_costs_nothing_on_the_screen(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Journal, *_: Any) -> Any:
+        raise EngineError("The journal could not be read (disk I/O error).")
+
+    with monkeypatch.context() as patch:
+        for name in ("record", "undo", "ledger", "flush"):
+            patch.setattr(Journal, name, away)
+        patch.setattr(Journal, "can_undo", property(away))
+        number, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("D")
+        loop.press("Control-Z")
+        loop.session.save()
+        assert not (loop.nuclei == number).any()
+        assert "disk I/O error" in loop.session.state.problem
+    loop.session.save()
+    assert loop.session.state.problem == ""
+    _same(loop)
