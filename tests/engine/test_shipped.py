@@ -66,7 +66,7 @@ def test_its_card_says_what_it_learned_from() -> None:
     card = open_model(SHIPPED).card
     assert card.normalization.nuclei == "either"
     assert card.started_from is None
-    assert len(card.training["images"]) > 350
+    assert len(card.training["images"]) > 400
     assert all(item["image_sha256"] for item in card.training["images"])
 
 
