@@ -1,5 +1,6 @@
 # make demo    sets everything up and runs the main job (IMAGES=folder: on yours)
 # make test    sets everything up and passes the tests
+# make screenshots  takes the pictures of README and tutorial again (IMAGES=folder)
 # make install the set-up alone
 # make lint    the static checks alone
 
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install system
+.PHONY: demo test lint install system screenshots
 
 demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh "$(IMAGES)"
@@ -26,6 +27,10 @@ lint: $(STAMP)
 	$(BIN)/npe2 validate napari_unet/napari.yaml --imports
 
 install: $(STAMP)
+
+screenshots: system $(STAMP)
+	xvfb-run -a -s "-screen 0 1440x900x24" $(BIN)/python scripts/screenshots.py \
+		$(if $(IMAGES),--images "$(IMAGES)")
 
 # Set up again only when the dependencies change.
 $(STAMP): setup.cfg
