@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -187,6 +188,8 @@ class Server:
         self._project = open_project(Path(folder), create, shared)
         if images:
             self._project.add_images([Path(path) for path in images])
+        # Fields of earlier sessions: nobody reads them again.
+        shutil.rmtree(self._project.cache_folder / "fields", ignore_errors=True)
         listed = [image.id for image in self._project.images]
         self.emit(JobDone(result={"folder": folder, "images": listed}), job)
 

@@ -236,6 +236,17 @@ def test_it_leaves_room_for_the_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
 
 
+def test_fields_of_earlier_sessions_do_not_pile_up(
+    client: Client, project: Path
+) -> None:
+    old = project / "cache/fields/a/0-0-0-8-8.maps.npy"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"x")
+    client.send("open_project", job="o", folder=str(project))
+    client.wait("JobDone", job="o")
+    assert not old.exists()
+
+
 def test_the_viewer_hears_what_networks_run_on(client: Client) -> None:
     found = client.wait("DeviceFound")
     assert found["device"]
