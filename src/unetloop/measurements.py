@@ -1,0 +1,343 @@
+"""One row a nucleus: place, size, shape, and intensity in every channel."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import tempfile
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from unetloop.errors import EngineError
+from unetloop.files import replacing
+from unetloop.hulls import hull_areas
+from unetloop.shapes import find_moments, find_perimeters
+from unetloop.windows import find_runs, iterate_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from unetloop.windows import Window
+
+    Columns = Mapping[str, NDArray[Any]]
+
+__all__ = [
+    "COLUMNS",
+    "INTENSITIES",
+    "MeasurementsWriter",
+    "column_names",
+    "join_measurements",
+    "measure_plane",
+    "write_measurements",
+]
+
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("label", "", "the nucleus's number in the mask"),
+    ("centroid_row", "px", "mean row of its pixels, from 0"),
+    ("centroid_column", "px", "mean column of its pixels, from 0"),
+    ("area_px", "px", "number of its pixels"),
+    ("area_um2", "µm²", "area; empty where the pixel size is not known"),
+    ("axis_major", "px", "long axis of the ellipse with the same second moments"),
+    ("axis_minor", "px", "short axis of that ellipse"),
+    ("eccentricity", "", "of that ellipse: 0 a circle, towards 1 a line"),
+    ("solidity", "", "area over the area of its convex hull"),
+    ("perimeter", "px", "length of the line through its border pixels"),
+    ("touches_edge", "", "1 if it touches the edge of the image, else 0"),
+    (
+        "certainty_mean",
+        "",
+        "mean probability of its pixels to be nucleus; may be empty",
+    ),
+)
+"""Name, unit and meaning of the columns that every image has."""
+
+INTENSITIES: tuple[tuple[str, str], ...] = (
+    ("mean", "mean intensity"),
+    ("median", "median intensity"),
+    ("min", "lowest intensity"),
+    ("max", "highest intensity"),
+    ("sum", "sum of the intensities"),
+)
+"""Columns ``intensity_<name>_<channel>`` that each channel has, and their meaning."""
+
+
+def column_names(channels: Iterable[str]) -> list[str]:
+    """List the columns of a table of these channels, in order."""
+    return [
+        *(name for name, _, _ in COLUMNS),
+        *(f"intensity_{kind}_{name}" for name in channels for kind, _ in INTENSITIES),
+    ]
+
+
+def measure_plane(
+    labels: NDArray[np.int32],
+    intensities: Mapping[str, Any],
+    *,
+    certainty: NDArray[Any] | None = None,
+    pixel_size: tuple[float, float] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Measure every nucleus of a plane.
+
+    Parameters
+    ----------
+    labels : array of int32
+        (rows, columns): 0 background, one number a nucleus, gaps allowed. May be
+        memory-mapped: it is worked on in windows.
+    intensities : mapping of str to array-like
+        Each channel's name and pixels, (rows, columns); anything that gives
+        numpy arrays for slices ``[r0:r1, c0:c1]``.
+    certainty : array of float, optional
+        (rows, columns): probability to be nucleus, 0 to 1.
+    pixel_size : tuple of float, optional
+        Height and width of a pixel in µm.
+
+    Returns
+    -------
+    dict of str to array
+        One array a column of `column_names`, (nuclei,), ordered by label. Whole
+        numbers are int64, all else is float64; NaN: not known.
+
+    Raises
+    ------
+    EngineError
+        If the sizes differ.
+
+    Notes
+    -----
+    Area, centroid, axes, eccentricity, solidity, perimeter and intensities are
+    defined as in `skimage.measure.regionprops` (perimeter: Benkrid and Crookes,
+    Queen's University of Belfast), and equal to it.
+
+    Examples
+    --------
+    >>> nuclei = np.array([[1, 1, 0], [1, 1, 0]], np.int32)
+    >>> measure_plane(nuclei, {}, pixel_size=(0.5, 0.5))["area_um2"].tolist()
+    [1.0]
+    """
+    arrays = {**intensities, **({} if certainty is None else {"certainty": certainty})}
+    for name, array in arrays.items():
+        if tuple(array.shape) != labels.shape:
+            raise EngineError(
+                "Nuclei and pixels to be measured must have the same size.",
+                nuclei=labels.shape,
+                pixels=tuple(array.shape),
+                channel=name,
+            )
+    pixel_area = float("nan") if pixel_size is None else pixel_size[0] * pixel_size[1]
+    names = column_names(intensities)
+    parts = [
+        _measure_window(window, labels.shape, intensities, certainty, pixel_area)
+        for window in iterate_windows(labels)
+    ]
+    if not parts:
+        return {name: np.zeros(0, _dtype(name, intensities)) for name in names}
+    order = np.argsort(np.concatenate([part["label"] for part in parts]))
+    return {
+        name: np.concatenate([part[name] for part in parts])[order] for name in names
+    }
+
+
+def _dtype(name: str, intensities: Mapping[str, Any]) -> type:
+    whole = name in ("label", "area_px", "touches_edge")
+    for channel, pixels in intensities.items():
+        if name in [f"intensity_{kind}_{channel}" for kind in ("min", "max", "sum")]:
+            whole = np.dtype(pixels.dtype).kind in "bui"
+    return np.int64 if whole else np.float64
+
+
+def _measure_window(
+    window: Window,
+    plane: tuple[int, ...],
+    intensities: Mapping[str, Any],
+    certainty: NDArray[Any] | None,
+    pixel_area: float,
+) -> dict[str, NDArray[Any]]:
+    runs = find_runs(window.labels)
+    first = np.flatnonzero(np.r_[True, np.diff(runs.label) != 0])
+    rows, columns = window.labels.shape
+    place = (
+        slice(window.row, window.row + rows),
+        slice(window.column, window.column + columns),
+    )
+    table: dict[str, NDArray[Any]] = {"label": runs.label[first]}
+    table |= find_moments(runs, first, window)
+    area = table["area_px"]
+    table["area_um2"] = area * pixel_area
+    table["solidity"] = area / hull_areas(runs, first)
+    table["perimeter"] = find_perimeters(window.labels, table["label"])
+    low_row = np.minimum.reduceat(runs.row, first) + window.row
+    high_row = np.maximum.reduceat(runs.row, first) + window.row
+    low = np.minimum.reduceat(runs.start, first) + window.column
+    high = np.maximum.reduceat(runs.stop, first) + window.column
+    edge = (low_row == 0) | (low == 0) | (high_row == plane[0] - 1) | (high == plane[1])
+    table["touches_edge"] = edge.astype(np.int64)
+    # Pixels of the same nucleus follow each other.
+    length = runs.stop - runs.start
+    pixel = np.repeat(
+        runs.row * columns + runs.start - np.cumsum(length) + length, length
+    )
+    pixel += np.arange(len(pixel))
+    starts = np.cumsum(area) - area
+    if certainty is None:
+        table["certainty_mean"] = np.full(len(area), np.nan)
+    else:
+        values = np.asarray(certainty[place]).ravel()[pixel].astype(np.float64)
+        table["certainty_mean"] = np.add.reduceat(values, starts) / area
+    for name, channel in intensities.items():
+        values = np.asarray(channel[place]).ravel()[pixel]
+        for kind, column in _intensity(values, area, starts).items():
+            table[f"intensity_{kind}_{name}"] = column
+    return table
+
+
+def _intensity(
+    values: NDArray[Any], area: NDArray[np.int64], starts: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """Mean, median, min, max and sum of values that are grouped by nucleus."""
+    nucleus = np.repeat(np.arange(len(area)), area)
+    whole = values.dtype.kind in "bui"
+    if whole and values.dtype.itemsize <= 2:
+        key = (nucleus << 17) + values + (1 << 16)  # int16 too stays above 0
+        key.sort()
+        values = (key & ((1 << 17) - 1)) - (1 << 16)
+    else:
+        values = values.astype(np.int64 if whole else np.float64)
+        values = values[np.lexsort((values, nucleus))]
+    total = np.add.reduceat(values, starts)
+    low = values[starts + (area - 1) // 2]
+    high = values[starts + area // 2]
+    lowest, highest = values[starts], values[starts + area - 1]
+    median = (low + high.astype(np.float64)) / 2
+    if not whole:  # unknown pixels: NaN is sorted to the end
+        unknown = np.isnan(total)
+        lowest[unknown] = median[unknown] = np.nan
+    return {
+        "mean": total / area,
+        "median": median,
+        "min": lowest,
+        "max": highest,
+        "sum": total,
+    }
+
+
+class MeasurementsWriter:
+    """Writes the tables of many planes into one CSV, whole or not at all.
+
+    Use it in a ``with`` statement: what is left by an error leaves no file, and
+    an older one as it was.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, comma-separated, one line of names; its folder is made.
+
+    Notes
+    -----
+    Rows wait in a nameless temporary file, because the columns are known at the
+    end only: images may have different channels. A column that an image does not
+    have is empty in its rows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names = ["image", "plane", *column_names(())]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._rows: TextIO = tempfile.TemporaryFile(
+            "w+", dir=path.parent, newline="", encoding="utf-8"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._rows.close()
+
+    def write(self, image: str, plane: str, columns: Columns) -> None:
+        """Add the nuclei of one plane.
+
+        Parameters
+        ----------
+        image, plane : str
+            The first two columns of each of its rows.
+        columns : mapping of str to array
+            Of `measure_plane`.
+        """
+        texts = {name: _format(values) for name, values in columns.items()}
+        count = len(next(iter(texts.values()), ()))
+        texts |= {"image": [image] * count, "plane": [plane] * count}
+        self._write_texts(texts, count)
+
+    def append(self, path: Path) -> None:
+        """Add the rows of a CSV that was written before."""
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            names = next(reader, [])
+            while rows := list(itertools.islice(reader, 10_000)):
+                texts = dict(
+                    zip(names, map(list, zip(*rows, strict=True)), strict=True)
+                )
+                self._write_texts(texts, len(rows))
+
+    def _write_texts(self, texts: Mapping[str, list[str]], count: int) -> None:
+        self._names += [name for name in texts if name not in self._names]
+        empty = [""] * count
+        in_order = [texts.get(name, empty) for name in self._names]
+        csv.writer(self._rows).writerows(zip(*in_order, strict=True))
+
+    def close(self) -> None:
+        """Put the file in its place.
+
+        Raises
+        ------
+        EngineError
+            If it can't be written.
+        """
+        try:
+            with self._rows as rows, replacing(self._path) as fresh:
+                rows.seek(0)
+                with fresh.open("w", newline="", encoding="utf-8") as file:
+                    writer = csv.writer(file)
+                    writer.writerow(self._names)
+                    for row in csv.reader(rows):
+                        writer.writerow(row + [""] * (len(self._names) - len(row)))
+        except OSError as error:
+            raise EngineError(
+                f"The measurements could not be written ({error.strerror or error}).",
+                todo="Free some space or choose another folder; if the file is open "
+                "in another program, close it there.",
+                path=str(self._path),
+            ) from error
+
+
+def _format(values: NDArray[Any]) -> list[str]:
+    if values.dtype.kind in "bui":
+        return [str(int(value)) for value in values.tolist()]
+    return ["" if value != value else f"{value:.12g}" for value in values.tolist()]
+
+
+def write_measurements(path: Path, rows: Iterable[tuple[str, str, Columns]]) -> None:
+    """Write ``(image, plane, columns)`` of many planes into one CSV; see the writer."""
+    with MeasurementsWriter(path) as writer:
+        for image, plane, columns in rows:
+            writer.write(image, plane, columns)
+
+
+def join_measurements(paths: Iterable[Path], out: Path) -> None:
+    """Make one CSV of many, in their order; see the writer."""
+    with MeasurementsWriter(out) as writer:
+        for path in paths:
+            writer.append(path)

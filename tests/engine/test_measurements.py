@@ -1,0 +1,224 @@
+"""Measurements equal scikit-image's, on any plane, in any window."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.measure import label, regionprops
+
+from unetloop import measurements, windows
+from unetloop.errors import EngineError
+from unetloop.measurements import (
+    COLUMNS,
+    column_names,
+    join_measurements,
+    measure_plane,
+    write_measurements,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SAME = {
+    "label": "label",
+    "area_px": "area",
+    "axis_major": "axis_major_length",
+    "axis_minor": "axis_minor_length",
+    "eccentricity": "eccentricity",
+    "solidity": "solidity",
+    "perimeter": "perimeter",
+}
+
+
+def blobs(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """Nuclei of odd shapes that touch, with holes, at the edges and in pieces."""
+    random = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(random.random(shape), 3)
+    labels = label(smooth > np.quantile(smooth, 0.6)).astype(np.int32)
+    half = random.random(shape) < 0.5  # nuclei side by side, one inside another
+    labels[ndimage.gaussian_filter(half.astype(float), 5) > 0.51] += 1000
+    labels[labels == 1000] = 0
+    labels[10, 10], labels[20, 5:14], labels[5:9, 30] = 5001, 5002, 5003
+    labels[40, 40] = labels[44, 47] = 5004
+    return labels
+
+
+def expected(labels: np.ndarray, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    regions = regionprops(labels, pixels)
+    table: dict[str, list[Any]] = {name: [] for name in SAME.values()}
+    for kind in ("mean", "median", "min", "max"):
+        table[f"intensity_{kind}"] = []
+    table |= {"row": [], "column": [], "sum": []}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for region in regions:
+            for name in table:
+                if hasattr(region, name):
+                    table[name].append(getattr(region, name))
+            table["row"].append(region.centroid[0])
+            table["column"].append(region.centroid[1])
+            values = pixels[tuple(region.coords.T)]
+            table["sum"].append(values.sum(dtype=float))
+    return {name: np.array(values) for name, values in table.items()}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32"])
+def test_numbers_equal_those_of_regionprops(dtype: str) -> None:
+    labels = blobs((220, 180))
+    pixels = np.random.default_rng(1).normal(0, 50, labels.shape)
+    if dtype.startswith("u"):
+        pixels = np.abs(pixels)
+    pixels = pixels.astype(dtype)
+    table = measure_plane(labels, {"DAPI": pixels}, pixel_size=(0.5, 0.25))
+    truth = expected(labels, pixels)
+    for ours, theirs in SAME.items():
+        np.testing.assert_allclose(table[ours], truth[theirs], atol=1e-7, err_msg=ours)
+    np.testing.assert_allclose(table["centroid_row"], truth["row"])
+    np.testing.assert_allclose(table["centroid_column"], truth["column"])
+    for kind in ("mean", "median", "min", "max"):
+        np.testing.assert_allclose(
+            table[f"intensity_{kind}_DAPI"], truth[f"intensity_{kind}"], rtol=1e-4
+        )
+    np.testing.assert_allclose(table["intensity_sum_DAPI"], truth["sum"], rtol=1e-9)
+    np.testing.assert_allclose(table["area_um2"], truth["area"] / 8)
+
+
+def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = blobs((300, 90), seed=3)
+    labels[2:290, 88] = 7000  # taller than any strip
+    pixels = np.random.default_rng(1).integers(0, 255, labels.shape, np.uint8)
+    whole = measure_plane(labels, {"a": pixels}, certainty=pixels / 255)
+    monkeypatch.setattr(windows, "_LEAST_ROWS", 16)
+    monkeypatch.setattr(
+        measurements, "iterate_windows", lambda it: windows.iterate_windows(it, 1)
+    )
+    cut = measure_plane(labels, {"a": pixels}, certainty=pixels / 255)
+    assert list(cut) == list(whole) == column_names(["a"])
+    for name in whole:
+        np.testing.assert_allclose(cut[name], whole[name], rtol=1e-9, err_msg=name)
+
+
+def test_every_nucleus_is_in_one_window_and_whole() -> None:
+    labels = blobs((900, 60), seed=4)
+    labels[100:800, 3] = 9000
+    seen: dict[int, int] = {}
+    for window in windows.iterate_windows(labels, 1):
+        for number, count in zip(
+            *np.unique(window.labels, return_counts=True), strict=True
+        ):
+            if number:
+                assert number not in seen
+                seen[int(number)] = int(count)
+    numbers, counts = np.unique(labels[labels > 0], return_counts=True)
+    assert seen == dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def test_pixels_are_read_in_windows_only() -> None:
+    labels = np.zeros((4000, 1200), np.int32)
+    labels[10:20, 10:20], labels[3500:3520, 900:930] = 1, 2
+
+    class Lazy:
+        shape, dtype, largest = labels.shape, np.dtype(np.uint8), 0
+
+        def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
+            part = np.broadcast_to(np.uint8(7), self.shape)[place]
+            self.largest = max(self.largest, part.size)
+            return np.array(part)
+
+    lazy = Lazy()
+    table = measure_plane(labels, {"a": lazy})
+    assert table["intensity_sum_a"].tolist() == [700, 4200]
+    assert 0 < lazy.largest < labels.size / 10
+
+
+def test_edges_certainty_and_what_is_not_known() -> None:
+    labels = np.zeros((9, 9), np.int32)
+    labels[0, 4], labels[4, 0], labels[8, 8], labels[3:5, 3:5] = 1, 2, 3, 40
+    certainty = np.full(labels.shape, 0.25, np.float16)
+    certainty[3, 3] = 0.75
+    table = measure_plane(labels, {}, certainty=certainty)
+    assert table["label"].tolist() == [1, 2, 3, 40]
+    assert table["touches_edge"].tolist() == [1, 1, 1, 0]
+    assert table["certainty_mean"].tolist() == [0.25, 0.25, 0.25, 0.375]
+    assert np.isnan(table["area_um2"]).all()
+    assert np.isnan(measure_plane(labels, {})["certainty_mean"]).all()
+
+
+def test_unknown_pixels_make_unknown_intensities() -> None:
+    labels = np.array([[1, 1, 2]], np.int32)
+    table = measure_plane(labels, {"a": np.array([[1.0, np.nan, 3.0]])})
+    for kind in ("mean", "median", "min", "max", "sum"):
+        np.testing.assert_equal(table[f"intensity_{kind}_a"], [np.nan, 3])
+
+
+def test_a_plane_without_nuclei_has_columns_and_no_rows() -> None:
+    empty = np.zeros((5, 5), np.int32)
+    table = measure_plane(empty, {"a": empty.astype(np.uint8)})
+    one = measure_plane(empty + 1, {"a": empty.astype(np.uint8)})
+    assert {name: column.dtype for name, column in table.items()} == {
+        name: column.dtype for name, column in one.items()
+    }
+    assert all(len(column) == 0 for column in table.values())
+
+
+def test_sizes_that_differ_are_refused() -> None:
+    with pytest.raises(EngineError, match=r"same size.*channel=red"):
+        measure_plane(np.ones((4, 4), np.int32), {"red": np.zeros((4, 5))})
+
+
+def test_the_table_can_be_read_back(tmp_path: Path) -> None:
+    labels = np.array([[1, 1, 2]], np.int32)
+    first = measure_plane(labels, {"DAPI": np.array([[1, 2, 3]], np.uint8)})
+    second = measure_plane(
+        labels, {"GFP, grün": np.array([[0.1, 0.2, 1 / 3]])}, pixel_size=(1, 1)
+    )
+    path = tmp_path / "neu" / "measurements.csv"
+    write_measurements(path, [("a b.tif", "", first), ("ü.tif", "t1 z2", second)])
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == ["a b.tif"] * 2 + ["ü.tif"] * 2
+    assert [row["plane"] for row in rows] == ["", "", "t1 z2", "t1 z2"]
+    assert [row["area_um2"] for row in rows] == ["", "", "2", "1"]
+    assert rows[0]["intensity_median_DAPI"] == "1.5"
+    assert rows[0]["intensity_sum_DAPI"] == "3"
+    assert rows[0]["intensity_sum_GFP, grün"] == ""
+    assert float(rows[3]["intensity_mean_GFP, grün"]) == pytest.approx(1 / 3, 1e-11)
+    assert list(rows[0])[2:14] == [name for name, _, _ in COLUMNS]
+
+
+def test_tables_can_be_joined(tmp_path: Path) -> None:
+    labels = np.array([[1, 1, 2]], np.int32)
+    paths = []
+    for name in ("a", "b"):
+        paths.append(tmp_path / f"{name}.csv")
+        table = measure_plane(labels, {name: np.ones((1, 3), np.uint8)})
+        write_measurements(paths[-1], [(name, "", table)])
+    join_measurements(paths, tmp_path / "both.csv")
+    with (tmp_path / "both.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["image"], row["label"]) for row in rows] == [
+        (image, number) for image in "ab" for number in "12"
+    ]
+    assert [row["intensity_max_a"] for row in rows] == ["1", "1", "", ""]
+    assert [row["intensity_max_b"] for row in rows] == ["", "", "1", "1"]
+
+
+def test_a_table_that_breaks_off_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "measurements.csv"
+    path.write_text("old")
+    table = measure_plane(np.ones((2, 2), np.int32), {})
+
+    def break_off() -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
+        yield "a", "", table
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_measurements(path, break_off())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
