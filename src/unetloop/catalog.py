@@ -2,32 +2,110 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ARCHITECTURES", "LOSSES", "SHIPPED", "Architecture", "Loss", "find", "load"]
+__all__ = [
+    "ARCHITECTURES",
+    "CLASS_LOSSES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SHIPPED",
+    "Architecture",
+    "Loss",
+    "Optimizer",
+    "Schedule",
+    "find",
+    "load",
+]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: ``build(channels, outputs, config)`` and its config dataclass."""
+    """A network: ``build(channels, outputs, config)`` and its config dataclass.
+
+    Parameters
+    ----------
+    build, config : str
+        ``"module:name"`` of the function and of the dataclass.
+    title : str
+        What people call it.
+    source : str
+        Where it was published.
+    help : str
+        One line: what it is like.
+    input : tuple of int
+        Rows, columns and channels that it was published for.
+    outputs : int
+        Maps that it was published for.
+    parameters : int
+        How many it has for that input and those outputs.
+    border : int
+        Pixels that its map lacks on each side; 0 if its convolutions are padded.
+    step : int
+        Sizes of the input differ by multiples of this; see
+        `models.geometry.geometry_of` for other options than the default ones.
+    options : mapping
+        Options of ``config`` that make it this network and not another of its file.
+    """
 
     build: str
     config: str
+    title: str
+    source: str
     help: str
+    input: tuple[int, int, int]
+    outputs: int
+    parameters: int
+    border: int = 0
+    step: int = 16
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss ``(truth, logits) -> (batch,)``."""
+    """A loss ``(truth, logits) -> (batch,)``; `unetloop.losses` says of what.
+
+    Parameters
+    ----------
+    function : str
+        ``"module:name"``.
+    help : str
+        One line: what it is like.
+    activation : str
+        What makes probabilities of the logits that it trains; with one output,
+        ``softmax`` means the sigmoid.
+    weights : str
+        ``"module:name"`` of what weighs the pixels of a label image for it, or
+        nothing.
+    """
 
     function: str
+    help: str
+    activation: Literal["sigmoid", "softmax"] = "softmax"
+    weights: str = ""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimiser: ``make(rate, **options) -> keras.optimizers.Optimizer``."""
+
+    make: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A course of the learning rate: ``share(progress, losses) -> 0..1``."""
+
+    share: str
     help: str
 
 
@@ -38,7 +116,123 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "unet": Architecture(
         build="unetloop.models.unet:build_unet",
         config="unetloop.models.unet:UNetConfig",
+        title="U-Net of this program",
+        source="https://arxiv.org/abs/1505.04597, padded and narrow",
         help="padded U-Net without normalisation, 1.2 million parameters",
+        input=(256, 256, 1),
+        outputs=2,
+        parameters=1_224_818,
+    ),
+    "unet2015": Architecture(
+        build="unetloop.models.unet2015:build_unet2015",
+        config="unetloop.models.unet2015:UNet2015Config",
+        title="The original U-Net",
+        source="Ronneberger 2015, https://arxiv.org/abs/1505.04597",
+        help="unpadded, 23 convolutional layers: a tile of 572 x 572 gives 388 x 388",
+        input=(572, 572, 1),
+        outputs=2,
+        parameters=31_030_658,
+        border=92,
+    ),
+    "unet_course": Architecture(
+        build="unetloop.models.padded:build_padded_unet",
+        config="unetloop.models.padded:PaddedUNetConfig",
+        title="Padded U-Net, 64 to 1024 filters",
+        source="https://github.com/zhixuhao/unet",
+        help="padded U-Net as courses teach it, pixels repeated on the way up",
+        input=(256, 256, 3),
+        outputs=1,
+        parameters=31_032_837,
+        options={
+            "upsampling": "repeat",
+            "dropout": (0.0, 0.0, 0.0, 0.5, 0.5),
+            "dropout_place": "end",
+            "head": 2,
+        },
+    ),
+    "unet_small": Architecture(
+        build="unetloop.models.padded:build_padded_unet",
+        config="unetloop.models.padded:PaddedUNetConfig",
+        title="Small U-Net with batch normalisation",
+        source="https://www.depends-on-the-definition.com/unet-keras-segmenting-images/",
+        help="padded U-Net, 16 to 256 filters, batch normalisation",
+        input=(128, 128, 1),
+        outputs=1,
+        parameters=2_164_305,
+        options={
+            "filters": (16, 32, 64, 128, 256),
+            "normalized": True,
+            "kernel": 3,
+            "dropout": (0.05, 0.05, 0.05, 0.05, 0.05),
+            "dropout_place": "joints",
+        },
+    ),
+    "unet_dsb2018": Architecture(
+        build="unetloop.models.padded:build_padded_unet",
+        config="unetloop.models.padded:PaddedUNetConfig",
+        title="U-Net of the 2018 Data Science Bowl",
+        source="https://www.kaggle.com/code/keegil/keras-u-net-starter-lb-0-277",
+        help="padded U-Net, 16 to 256 filters, ELU, dropout 0.1 to 0.3",
+        input=(128, 128, 3),
+        outputs=1,
+        parameters=1_941_105,
+        options={
+            "filters": (16, 32, 64, 128, 256),
+            "activation": "elu",
+            "dropout": (0.1, 0.1, 0.2, 0.2, 0.3),
+        },
+    ),
+    "unet_xception": Architecture(
+        build="unetloop.models.xception:build_xception_unet",
+        config="unetloop.models.xception:XceptionUNetConfig",
+        title="Xception-style U-Net",
+        source="https://keras.io/examples/vision/oxford_pets_image_segmentation/",
+        help="separable convolutions, residuals, batch normalisation",
+        input=(160, 160, 3),
+        outputs=3,
+        parameters=2_058_979,
+    ),
+    "attention_unet": Architecture(
+        build="unetloop.models.attention:build_attention_unet",
+        config="unetloop.models.attention:AttentionUNetConfig",
+        title="Attention U-Net",
+        source="Oktay 2018, https://arxiv.org/abs/1804.03999",
+        help="gates on the skip connections, batch normalisation",
+        input=(256, 256, 1),
+        outputs=2,
+        parameters=2_098_821,
+    ),
+    "unet_plus_plus": Architecture(
+        build="unetloop.models.nested:build_nested_unet",
+        config="unetloop.models.nested:NestedUNetConfig",
+        title="U-Net++",
+        source="Zhou 2018, https://arxiv.org/abs/1807.10165",
+        help="nested skip pathways, supervised at every depth",
+        input=(256, 256, 3),
+        outputs=1,
+        parameters=9_042_276,
+    ),
+    "dense_unet": Architecture(
+        build="unetloop.models.dense:build_dense_unet",
+        config="unetloop.models.dense:DenseUNetConfig",
+        title="Dense U-Net (FC-DenseNet56)",
+        source="Jégou 2017, https://arxiv.org/abs/1611.09326",
+        help="dense blocks, batch normalisation, dropout 0.2",
+        input=(224, 224, 3),
+        outputs=11,
+        parameters=1_397_963,
+        step=32,
+    ),
+    "residual_unet": Architecture(
+        build="unetloop.models.residual:build_residual_unet",
+        config="unetloop.models.residual:ResidualUNetConfig",
+        title="Residual U-Net",
+        source="Zhang 2018, https://arxiv.org/abs/1711.10684",
+        help="residual units, halved by stride, batch normalisation",
+        input=(224, 224, 3),
+        outputs=1,
+        parameters=8_227_393,
+        step=8,
     ),
 }
 
@@ -46,6 +240,64 @@ LOSSES: Mapping[str, Loss] = {
     "default": Loss(
         function="unetloop.losses:foreground_and_distance",
         help="cross-entropy of the foreground plus L1 of the distance map",
+        activation="sigmoid",
+    ),
+}
+"""Losses of nuclei."""
+
+CLASS_LOSSES: Mapping[str, Loss] = {
+    "categorical_crossentropy": Loss(
+        function="unetloop.losses:categorical_crossentropy",
+        help="cross-entropy of the softmax; the sparse one as well",
+    ),
+    "binary_crossentropy": Loss(
+        function="unetloop.losses:binary_crossentropy",
+        help="cross-entropy of the sigmoid, each class against all others",
+        activation="sigmoid",
+    ),
+    "weighted_crossentropy": Loss(
+        function="unetloop.losses:weighted_crossentropy",
+        help="the original U-Net's: borders between touching cells count most",
+        weights="unetloop.pixel_weights:border_weights",
+    ),
+    "focal": Loss(
+        function="unetloop.losses:focal",
+        help="cross-entropy in which what is known already counts little",
+    ),
+    "dice": Loss(
+        function="unetloop.losses:soft_dice",
+        help="one minus the Dice coefficient of each class",
+    ),
+    "dice_and_crossentropy": Loss(
+        function="unetloop.losses:dice_and_crossentropy",
+        help="the sum of both",
+    ),
+    "tversky": Loss(
+        function="unetloop.losses:tversky",
+        help="like Dice; what is missed costs more than what is too much",
+    ),
+}
+"""Losses of classes."""
+
+OPTIMIZERS: Mapping[str, Optimizer] = {
+    "adamw": Optimizer(
+        make="unetloop.optimizers:adamw", help="Adam with decoupled weight decay"
+    ),
+    "adam": Optimizer(make="unetloop.optimizers:adam", help="Adam"),
+    "sgd": Optimizer(
+        make="unetloop.optimizers:sgd", help="gradient descent with momentum"
+    ),
+}
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "cosine": Schedule(share="unetloop.rates:cosine", help="half a cosine down to 1 %"),
+    "constant": Schedule(share="unetloop.rates:constant", help="the same all the time"),
+    "steps": Schedule(
+        share="unetloop.rates:steps", help="a tenth after half and three quarters"
+    ),
+    "plateau": Schedule(
+        share="unetloop.rates:plateau",
+        help="a tenth whenever the loss has not fallen for some epochs",
     ),
 }
 

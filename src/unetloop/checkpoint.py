@@ -76,6 +76,8 @@ class ModelCard:
         What was measured on the images held out.
     started_from : str or None
         Hash of the weights it started from; None: from scratch.
+    reference : dict
+        Statistics of the images that it learned from, of `quality.Reference`.
     """
 
     model: ModelConfig
@@ -86,6 +88,7 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     started_from: str | None = None
+    reference: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,17 +143,31 @@ class Model:
         return KerasNetwork(load_weights(self))
 
 
-def build_network(config: ModelConfig) -> Any:
+def build_network(config: ModelConfig, outputs: int = len(MAPS)) -> Any:
     """Build an architecture of the catalog with random weights.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Its name, its options, and the channels of the image.
+    outputs : int
+        Maps to predict: `annotations.MAPS`, or the number of classes.
 
     Returns
     -------
     keras.Model
-        From (batch, rows, columns, channels) to logits of `annotations.MAPS`.
+        From (batch, rows, columns, channels) to logits (batch, rows, columns,
+        outputs), float32. What it takes and loses: `models.geometry.geometry_of`.
+
+    Raises
+    ------
+    EngineError
+        If there is no such architecture or option.
     """
     entry = catalog.find(catalog.ARCHITECTURES, config.architecture, "architecture")
-    options = from_dict(catalog.load(entry.config), config.options)
-    return catalog.load(entry.build)(config.channels, len(MAPS), options)
+    values = {**entry.options, **config.options}
+    options = from_dict(catalog.load(entry.config), values)
+    return catalog.load(entry.build)(config.channels, outputs, options)
 
 
 def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Model:

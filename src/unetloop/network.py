@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["KerasNetwork", "Network", "OnnxNetwork", "start_keras"]
+__all__ = ["STEP", "KerasNetwork", "Network", "OnnxNetwork", "start_keras"]
+
+STEP = 16
+"""Rows and columns of tiles are multiples of this."""
 
 
 def start_keras() -> None:
@@ -82,22 +85,34 @@ class OnnxNetwork:
 
 
 class KerasNetwork:
-    """A Keras model that outputs logits, with the sigmoid put behind it.
+    """A Keras model that outputs logits, with probabilities put behind it.
+
+    What a network with unpadded convolutions loses at the border is mirrored
+    there first, so that every network gives maps as large as the image.
 
     Parameters
     ----------
     model : keras.Model
         From an image to logits. Its weights may go on being trained; each
         call uses them as they are then.
+    activation : str
+        ``sigmoid``: each map by itself; ``softmax``: classes that add up to 1. A
+        single map always gets the sigmoid.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(
+        self, model: Any, activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    ) -> None:
         import keras
+
+        from unetloop.models.geometry import same_size
 
         self.backend = f"Keras on {keras.backend.backend()}"
         self.channels = int(model.input_shape[-1])
-        logits = model.output
-        self.model = keras.Model(model.input, keras.ops.sigmoid(logits))
+        image, logits = same_size(model, STEP)
+        several = activation == "softmax" and logits.shape[-1] > 1
+        probabilities = keras.ops.softmax if several else keras.ops.sigmoid
+        self.model = keras.Model(image, probabilities(logits))
         # XLA compiles anew for every shape, and is slower on a CPU.
         self.model.compile(
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto"

@@ -1,12 +1,106 @@
-"""Blocks that several architectures share."""
+"""Blocks and checks that several architectures share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras import layers
 
-__all__ = ["convolve_twice", "upsample_and_join"]
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "check_filters",
+    "check_one_of",
+    "check_share",
+    "convolve_twice",
+    "normalized_twice",
+    "project",
+    "upsample_and_join",
+]
+
+
+def check_filters(filters: Sequence[int]) -> None:
+    """Refuse fewer than two levels, or a level without filters."""
+    if len(filters) < 2 or min(filters) < 1:
+        raise EngineError(
+            "filters must name two or more levels of at least 1 filter.",
+            filters=tuple(filters),
+        )
+
+
+def check_share(name: str, share: float) -> None:
+    """Refuse what is not from 0 to below 1."""
+    if not 0 <= share < 1:
+        received: dict[str, Any] = {name: share}
+        raise EngineError(f"{name} must be from 0 to below 1.", **received)
+
+
+def check_one_of(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse what is none of the choices."""
+    if value not in choices:
+        received: dict[str, Any] = {name: value}
+        raise EngineError(f"{name} must be one of {', '.join(choices)}.", **received)
+
+
+def project(inputs: Any, outputs: int, kernel: int = 1, name: str = "logits") -> Any:
+    """Make logits of features.
+
+    They are plain float32 whatever the compute type: probabilities need the
+    precision.
+
+    Parameters
+    ----------
+    inputs : tensor
+        (batch, rows, columns, channels).
+    outputs : int
+        Maps.
+    kernel : int
+        Side of the convolution.
+    name : str
+        Of the layer.
+
+    Returns
+    -------
+    tensor
+        (batch, rows, columns, outputs), float32.
+    """
+    return layers.Conv2D(outputs, kernel, padding="same", dtype="float32", name=name)(
+        inputs
+    )
+
+
+def normalized_twice(inputs: Any, filters: int, name: str) -> Any:
+    """Convolve 3 × 3, normalise by batch (Ioffe 2015) and rectify, twice.
+
+    Parameters
+    ----------
+    inputs : tensor
+        (batch, rows, columns, channels).
+    filters : int
+        Channels of both convolutions.
+    name : str
+        Prefix of the layers' names.
+
+    Returns
+    -------
+    tensor
+        (batch, rows, columns, filters).
+    """
+    outputs = inputs
+    for index in (1, 2):
+        outputs = layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            kernel_initializer="he_normal",
+            name=f"{name}_conv{index}",
+        )(outputs)
+        outputs = layers.BatchNormalization(name=f"{name}_norm{index}")(outputs)
+        outputs = layers.ReLU(name=f"{name}_act{index}")(outputs)
+    return outputs
 
 
 def convolve_twice(inputs: Any, filters: int, name: str) -> Any:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from keras import Input, Model, layers
 
-from unetloop.errors import EngineError
-from unetloop.models.blocks import convolve_twice, upsample_and_join
+from unetloop.models.blocks import (
+    check_filters,
+    convolve_twice,
+    project,
+    upsample_and_join,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +33,7 @@ class UNetConfig:
     filters: Sequence[int] = (16, 32, 64, 128, 128)
 
     def __post_init__(self) -> None:
-        if len(self.filters) < 2 or min(self.filters) < 1:
-            raise EngineError(
-                "filters must name two or more levels of at least 1 filter.",
-                filters=tuple(self.filters),
-            )
+        check_filters(self.filters)
 
 
 def build_unet(channels: int, outputs: int, config: UNetConfig) -> Model:
@@ -70,6 +70,4 @@ def build_unet(channels: int, outputs: int, config: UNetConfig) -> Model:
     for level in reversed(range(len(skips))):
         features = upsample_and_join(features, skips[level], f"up{level}")
         features = convolve_twice(features, config.filters[level], f"up{level}")
-    # Plain float32 whatever the compute type: probabilities need the precision.
-    logits = layers.Conv2D(outputs, 1, dtype="float32", name="logits")(features)
-    return Model(image, logits, name="unet")
+    return Model(image, project(features, outputs), name="unet")
