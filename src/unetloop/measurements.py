@@ -266,19 +266,22 @@ class MeasurementsWriter:
         else:
             self._rows.close()
 
-    def write(self, image: str, plane: str, columns: Columns) -> None:
+    def write(self, image: str, plane: str | int, columns: Columns) -> None:
         """Add the nuclei of one plane.
 
         Parameters
         ----------
-        image, plane : str
-            The first two columns of each of its rows.
+        image : str
+            Its name.
+        plane : str or int
+            Its place in the image; with the name, the first two columns of
+            each row.
         columns : mapping of str to array
             Of `measure_plane`.
         """
         texts = {name: _format(values) for name, values in columns.items()}
         count = len(next(iter(texts.values()), ()))
-        texts |= {"image": [image] * count, "plane": [plane] * count}
+        texts |= {"image": [image] * count, "plane": [str(plane)] * count}
         self._write_texts(texts, count)
 
     def append(self, path: Path) -> None:
@@ -329,7 +332,7 @@ def _format(values: NDArray[Any]) -> list[str]:
     return ["" if value != value else f"{value:.12g}" for value in values.tolist()]
 
 
-def write_measurements(path: Path, rows: Iterable[tuple[str, str, Columns]]) -> None:
+def write_measurements(path: Path, rows: Iterable[tuple[str, str | int, Columns]]) -> None:
     """Write ``(image, plane, columns)`` of many planes into one CSV; see the writer."""
     with MeasurementsWriter(path) as writer:
         for image, plane, columns in rows:
