@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ARCHITECTURES",
     "CLASS_LOSSES",
+    "EXPORTERS",
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
     "SHIPPED",
     "Architecture",
+    "Exporter",
     "Loss",
     "Optimizer",
     "Schedule",
@@ -106,6 +108,15 @@ class Schedule:
     """A course of the learning rate: ``share(progress, losses) -> 0..1``."""
 
     share: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format: ``write(path, planes, about)``, the file's suffix, a line of help."""
+
+    write: str
+    suffix: str
     help: str
 
 
@@ -298,6 +309,34 @@ SCHEDULES: Mapping[str, Schedule] = {
     "plateau": Schedule(
         share="unetloop.rates:plateau",
         help="a tenth whenever the loss has not fallen for some epochs",
+    ),
+}
+
+EXPORTERS: Mapping[str, Exporter] = {
+    "rois": Exporter(
+        write="unetloop.export.rois:write",
+        suffix=".zip",
+        help="ImageJ regions of interest, for the ROI Manager of Fiji",
+    ),
+    "geojson": Exporter(
+        write="unetloop.export.geojson:write",
+        suffix=".geojson",
+        help="outlines and measurements as GeoJSON, for QuPath",
+    ),
+    "coco": Exporter(
+        write="unetloop.export.coco:write",
+        suffix=".json",
+        help="instance masks in COCO's format, to train and score other programs",
+    ),
+    "overlay": Exporter(
+        write="unetloop.export.overlay:write",
+        suffix=".png",
+        help="pictures of the images with the nuclei outlined",
+    ),
+    "ome_zarr": Exporter(
+        write="unetloop.export.ome_zarr:write",
+        suffix=".ome.zarr",
+        help="label images as OME-Zarr with a pyramid, for napari and others",
     ),
 }
 

@@ -75,6 +75,7 @@ def test_an_error_says_what_was_received_and_what_to_do() -> None:
         *(entry.build for entry in catalog.ARCHITECTURES.values()),
         *(entry.config for entry in catalog.ARCHITECTURES.values()),
         *(entry.function for entry in catalog.LOSSES.values()),
+        *(entry.write for entry in catalog.EXPORTERS.values()),
     ],
 )
 def test_every_name_of_the_catalog_can_be_loaded(target: str) -> None:

@@ -124,7 +124,8 @@ def _to_colours(pixels: NDArray[Any], rgb: bool) -> NDArray[np.uint8]:
         low, high = np.percentile(known, _PERCENTILES)
     values = np.nan_to_num((values - low) / max(high - low, 1e-9))
     grey = (np.clip(values, 0, 1) * 255).astype(np.uint8)
-    return grey if rgb else grey.repeat(3, axis=2)
+    colours: NDArray[np.uint8] = grey if rgb else grey.repeat(3, axis=2)
+    return colours
 
 
 def _find_edges(labels: NDArray[np.int32], thickness: int) -> NDArray[np.bool_]:

@@ -1,0 +1,143 @@
+"""Masks as an OME-Zarr label image, for images that are OME-Zarr themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["write_zarr_labels"]
+
+_CHUNK = 1024
+_SMALLEST = 512
+_TYPES = {"T": "time", "Z": "space", "Y": "space", "X": "space"}
+
+
+def write_zarr_labels(
+    path: Path,
+    labels: NDArray[Any],
+    source: Path | None = None,
+    pixel_size: tuple[float, float] | None = None,
+    axes: str = "YX",
+) -> None:
+    """Write label numbers as OME-Zarr (NGFF 0.4 or 0.5, as the image is).
+
+    Each coarser level takes every second row and column of the one before: labels
+    are not averaged. The folder is written beside and renamed, so that a half one
+    is never seen.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to write; replaced if it is there.
+    labels : array of int32
+        (..., rows, columns); may be memory-mapped.
+    source : Path, optional
+        The OME-Zarr image whose version of the format is taken; without it, 0.4,
+        which more programs open.
+    pixel_size : tuple of float, optional
+        Height and width of a pixel in µm.
+    axes : str
+        One letter an axis, of T, Z, Y, X.
+
+    Raises
+    ------
+    EngineError
+        If it can't be written.
+    """
+    import zarr
+
+    version = 2
+    if source is not None:
+        version = int(zarr.open(str(source), mode="r").metadata.zarr_format)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(fresh, ignore_errors=True)
+        group = zarr.open_group(str(fresh), mode="w", zarr_format=version)  # type: ignore[arg-type]
+        step = 1
+        datasets: list[dict[str, Any]] = []
+        while True:
+            level = labels[..., ::step, ::step]
+            name = str(len(datasets))
+            chunks = (1,) * (level.ndim - 2) + tuple(
+                min(side, _CHUNK) for side in level.shape[-2:]
+            )
+            array = group.create_array(
+                name,
+                shape=level.shape,
+                chunks=chunks,
+                dtype=np.int32,
+                # NGFF wants a folder an axis; "." is what zarr 2 would take.
+                chunk_key_encoding={
+                    "name": "v2" if version == 2 else "default",
+                    "separator": "/",
+                },
+            )
+            for index in np.ndindex(level.shape[:-2]):
+                for row in range(0, level.shape[-2], _CHUNK):
+                    array[(*index, slice(row, row + _CHUNK))] = level[index][
+                        row : row + _CHUNK
+                    ]
+            size = pixel_size or (1.0, 1.0)
+            scale = [1.0] * (len(axes) - 2) + [size[0] * step, size[1] * step]
+            datasets.append(
+                {
+                    "path": name,
+                    "coordinateTransformations": [{"type": "scale", "scale": scale}],
+                }
+            )
+            if max(level.shape[-2:]) <= _SMALLEST:
+                break
+            step *= 2
+        _describe(group, datasets, axes, pixel_size, version)
+        if path.exists():
+            path.rename(old)
+        fresh.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise EngineError(
+            f"The masks could not be written ({error.strerror or error}).",
+            todo="Free some space or choose another folder.",
+            path=str(path),
+        ) from error
+
+
+def _describe(
+    group: Any,
+    datasets: list[dict[str, Any]],
+    axes: str,
+    pixel_size: tuple[float, float] | None,
+    version: int,
+) -> None:
+    unit = {"unit": "micrometer"} if pixel_size else {}
+    described = [
+        {
+            "name": axis.lower(),
+            "type": _TYPES[axis],
+            **(unit if axis in "YX" else {}),
+        }
+        for axis in axes
+    ]
+    ngff = "0.5" if version == 3 else "0.4"
+    scales = {"axes": described, "datasets": datasets, "name": "nuclei"}
+    if version == 3:
+        group.attrs["ome"] = {
+            "version": ngff,
+            "multiscales": [scales],
+            "image-label": {},
+        }
+    else:
+        group.attrs["multiscales"] = [{**scales, "version": ngff}]
+        group.attrs["image-label"] = {"version": ngff}
