@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from unetloop import __version__
-from unetloop.catalog import ARCHITECTURES, LOSSES, SHIPPED
-from unetloop.config import PredictionConfig, TrainingConfig
+from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, SHIPPED
+from unetloop.cli_predict import add_options
+from unetloop.cli_predict import predict as predict_command
+from unetloop.config import TrainingConfig
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -70,37 +72,6 @@ def _say(text: str) -> None:
 
 def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
-
-
-def _predict(options: argparse.Namespace) -> int:
-    from unetloop.batch import predict_images
-    from unetloop.checkpoint import open_model
-    from unetloop.console import run_job
-    from unetloop.events import PredictionDone
-    from unetloop.files import find_images
-
-    images = find_images(options.images, options.recursive)
-    model = open_model(options.model)
-    config = PredictionConfig(flips=options.flips, diameter=options.diameter)
-    done = run_job(
-        lambda cancelled: predict_images(
-            images,
-            options.out,
-            model,
-            config,
-            channel=options.channel,
-            overwrite=options.overwrite,
-            cancelled=cancelled,
-        )
-    )
-    if not isinstance(done, PredictionDone):
-        return 1
-    _say(
-        f"{done.predicted} predicted, {done.skipped} there already, "
-        f"{done.failed} failed, in {done.seconds:.1f} s."
-    )
-    complete = done.predicted + done.skipped == len(images)
-    return 0 if complete else 1
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -228,8 +199,21 @@ def _models(options: argparse.Namespace) -> int:
 
     ship = {model.path.name: model for model in shipped_models()}
     if options.json:
-        entries = {name: entry.help for name, entry in ARCHITECTURES.items()}
+        entries = {
+            name: {
+                "title": entry.title,
+                "source": entry.source,
+                "help": entry.help,
+                "parameters": entry.parameters,
+                "input": entry.input,
+                "outputs": entry.outputs,
+                "border": entry.border,
+                "step": entry.step,
+            }
+            for name, entry in ARCHITECTURES.items()
+        }
         losses = {name: entry.help for name, entry in LOSSES.items()}
+        others = {name: entry.help for name, entry in CLASS_LOSSES.items()}
         models = {
             name: {
                 "path": str(model.path),
@@ -239,20 +223,26 @@ def _models(options: argparse.Namespace) -> int:
             }
             for name, model in ship.items()
         }
-        names = {"models": models, "architectures": entries, "losses": losses}
-        _print(json.dumps(names, indent=2))
+        names = {"models": models, "architectures": entries}
+        names |= {"losses": losses, "class_losses": others}
+        _print(json.dumps(names, indent=2, ensure_ascii=False))
         return 0
     _print("Models that ship (--model, --start):")
     for name, model in ship.items():
         steps = model.card.training.get("steps", 0)
         images = len(model.card.training.get("images", ()))
         _print(f"  {name:10} {steps:,} steps on {images} images; see docs/models.md")
-    _print("Architectures (--architecture):")
+    _print("Architectures (--architecture), with parameters and published input:")
     for name, entry in ARCHITECTURES.items():
-        _print(f"  {name:10} {entry.help}")
+        size = " x ".join(map(str, entry.input))
+        _print(f"  {name:14} {entry.parameters:>10,}  for {size:13}  {entry.title}")
+        _print(f"  {'':26} {entry.help}; {entry.source}")
     _print("Losses (--loss):")
     for name, loss in LOSSES.items():
         _print(f"  {name:10} {loss.help}")
+    _print("Losses of classes:")
+    for name, loss in CLASS_LOSSES.items():
+        _print(f"  {name:24} {loss.help}")
     return 0
 
 
@@ -294,34 +284,11 @@ def _parser() -> argparse.ArgumentParser:
     predict = _command(
         commands,
         "predict",
-        _predict,
-        "write the masks of images",
+        predict_command,
+        "write masks, tables and a report of images",
         "unetloop predict images/ --out results",
     )
-    predict.add_argument("images", nargs="+", type=Path, help="images or folders")
-    predict.add_argument("--out", type=Path, required=True, help="folder for the masks")
-    predict.add_argument(
-        "--model",
-        default=SHIPPED,
-        help=f"model folder, or name of one that ships (default: {SHIPPED})",
-    )
-    predict.add_argument("--channel", help="number (from 0) or name of the channel")
-    predict.add_argument(
-        "--diameter",
-        type=_diameter,
-        default=None,
-        metavar="PX|auto",
-        help="nucleus diameter in pixels (default: auto, estimated)",
-    )
-    predict.add_argument(
-        "--flips", action="store_true", help="average four mirror images (slower)"
-    )
-    predict.add_argument(
-        "--recursive", action="store_true", help="look into subfolders"
-    )
-    predict.add_argument(
-        "--overwrite", action="store_true", help="replace masks that are there"
-    )
+    add_options(predict)
 
     train = _command(
         commands,
@@ -397,12 +364,3 @@ def _command(
     )
     command.set_defaults(run=run)
     return command
-
-
-def _diameter(text: str) -> float | None:
-    if text == "auto":
-        return None
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("must be above 0, or auto")
-    return value

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from unetloop.catalog import ARCHITECTURES
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
 from unetloop.files import read_labels
@@ -194,7 +195,15 @@ def test_a_start_brings_its_own_network(
 
 def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    assert "unet" in capsys.readouterr().out
+    assert "31,030,658" in capsys.readouterr().out
+    assert main(["models", "--json"]) == 0
+    names = json.loads(capsys.readouterr().out)
+    assert list(names["architectures"]) == list(ARCHITECTURES)
+    xception = names["architectures"]["unet_xception"]
+    assert xception["parameters"] == 2_058_979
+    assert xception["input"] == [160, 160, 3]
+    assert "keras.io" in xception["source"]
+    assert xception["title"]
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["seconds_per_512_field"] > 0
