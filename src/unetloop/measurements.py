@@ -332,7 +332,9 @@ def _format(values: NDArray[Any]) -> list[str]:
     return ["" if value != value else f"{value:.12g}" for value in values.tolist()]
 
 
-def write_measurements(path: Path, rows: Iterable[tuple[str, str | int, Columns]]) -> None:
+def write_measurements(
+    path: Path, rows: Iterable[tuple[str, str | int, Columns]]
+) -> None:
     """Write ``(image, plane, columns)`` of many planes into one CSV; see the writer."""
     with MeasurementsWriter(path) as writer:
         for image, plane, columns in rows:

@@ -7,6 +7,7 @@ import io
 import json
 import uuid
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,6 @@ from unetloop.measurements import measure_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -433,3 +433,11 @@ def test_pyramids_halve_until_they_are_small(tmp_path: Path) -> None:
         level["coordinateTransformations"][0]["scale"] for level in scales["datasets"]
     ] == [[0.5, 0.25], [1.0, 0.5], [2.0, 1.0]]
     np.testing.assert_array_equal(group["2"][:], 5)
+
+
+def test_every_format_is_described_and_read_back() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    section = text.split("## Exports")[1].split("\n## ")[0]
+    for name, exporter in EXPORTERS.items():
+        assert f"| `{name}` | `{exporter.suffix}` |" in section
+    assert set(READERS) == set(EXPORTERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from unetloop import measurements, windows
 from unetloop.errors import EngineError
 from unetloop.measurements import (
     COLUMNS,
+    INTENSITIES,
     column_names,
     join_measurements,
     measure_plane,
@@ -23,7 +25,6 @@ from unetloop.measurements import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SAME = {
     "label": "label",
@@ -222,3 +223,12 @@ def test_a_table_that_breaks_off_leaves_the_old_one(tmp_path: Path) -> None:
         write_measurements(path, break_off())
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_column_is_described() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    section = text.split("## Measurements")[1].split("\n## ")[0]
+    for name in (name for name, _, _ in COLUMNS):
+        assert f"`{name}`" in section
+    for kind, _ in INTENSITIES:
+        assert f"{kind}_…`" in section or f"`{kind}`" in section

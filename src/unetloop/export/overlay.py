@@ -25,7 +25,7 @@ _STRIP_PIXELS = 1 << 22
 _PERCENTILES = (0.5, 99.8)
 # On the black, white and grey of fluorescence; on the purple of stained tissue.
 _ON_GREY = [(255, 225, 25), (70, 240, 240), (120, 255, 80), (255, 110, 255)]
-_ON_COLOURS = [(0, 235, 0), (255, 255, 0), (0, 255, 255), (0, 50, 255)]
+_ON_COLOURS = [(0, 235, 0), (255, 255, 0), (0, 255, 255), (255, 120, 0)]
 
 
 def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
