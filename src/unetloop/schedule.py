@@ -21,6 +21,8 @@ _WARM_RATE = 0.27
 _EXPORT_SHARE = 2.0
 # Fitting the thresholds takes at most so many times as long as a score.
 _FIT_SHARE = 6.0
+# Choosing how far to follow what was learned scores as many models more.
+_MODELS_COMPARED = 6.0
 
 
 class Schedule:
@@ -40,6 +42,7 @@ class Schedule:
         self, config: TrainingConfig, began: float | None = None, warm: bool = False
     ) -> None:
         self._config = config
+        self._last_scores = 1 + _FIT_SHARE + (_MODELS_COMPARED if warm else 0)
         self._highest = config.learning_rate * (_WARM_RATE if warm else 1)
         self._began = time.monotonic() if began is None else began
         self._before = 0.0
@@ -76,7 +79,7 @@ class Schedule:
         if config.minutes is not None:
             seconds = config.minutes * 60
             last = _EXPORT_SHARE * self._first_step
-            last += (1 + _FIT_SHARE) * self._last_score
+            last += self._last_scores * self._last_score
             shares.append(self.seconds / (seconds - min(last, seconds / 2)))
         return max(shares)
 

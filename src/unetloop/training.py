@@ -26,6 +26,7 @@ from unetloop.fitting import fit_instances
 from unetloop.patches import iterate_batches
 from unetloop.prediction import Scale
 from unetloop.schedule import Schedule
+from unetloop.selection import choose_share, usual_share
 from unetloop.training_data import (
     TrainingImage,
     fingerprint,
@@ -223,7 +224,7 @@ class Training:
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
-        self._made = self._make_learner()
+        self._made = self._make_learner(len({item.image for item in train_images}))
         if windows and self.start is not None:
             self._start_score, _ = self._score(windows)
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
@@ -232,9 +233,9 @@ class Training:
         stopped = yield from self._loop(planes, windows, train_images)
         yield from self._finish(windows, train_images, stopped)
 
-    def _make_learner(self) -> Learner:
+    def _make_learner(self, images: int) -> Learner:
         start = None if self.start is None else load_weights(self.start)
-        return Learner(self.model, self.config, start)
+        return Learner(self.model, self.config, start, usual_share(images))
 
     def _resume(self, identity: str) -> Iterator[Event]:
         learner = self._learner
@@ -339,7 +340,10 @@ class Training:
         score, kept = None, epoch
         if windows:
             yield Notice(text="Fitting the thresholds to the images held out.")
-            usual = self._instances
+            usual, usual_way = self._instances, learner.share
+            if self.start is not None:
+                share = choose_share(self._network_at, usual_way, windows, usual)
+                learner.follow(share)
             maps = predict_windows(learner.network, windows)
             self._instances, score = fit_instances(windows, maps, usual)
             best = self._best.score
@@ -349,6 +353,7 @@ class Training:
             lead = 0.0 if stopped == "early" else _CLEARLY
             if best is not None and best > last + lead:
                 learner.load_best(self.out)
+                learner.share = usual_way
                 kept = self._best.epoch
                 maps = predict_windows(learner.network, windows)
                 self._instances, score = fit_instances(windows, maps, usual)
@@ -364,6 +369,10 @@ class Training:
             score=self._best.score,
             start_score=self._start_score,
         )
+
+    def _network_at(self, share: float) -> Network:
+        self._learner.follow(share)
+        return self._learner.network
 
     def _score(self, windows: list[Window]) -> tuple[float, float]:
         """Mean AP and loss of the network as it is."""
@@ -389,6 +398,7 @@ class Training:
                 "settings": to_dict(self.config),
                 "steps": learner.step,
                 "seconds": round(self.seconds, 1),
+                "share": learner.share,
                 "images": [image.describe() for image in images],
             },
             scores={} if score is None else {"mean_ap": float(score)},

@@ -39,7 +39,10 @@ class Learner:
     What is predicted with, scored and saved is ``averaged``: the exponential
     moving average of the weights (Polyak and Juditsky 1992), over about the last
     hundred steps. It is better than the weights of any one step while the
-    learning rate is high.
+    learning rate is high. Of a network that was trained before, it lies on the
+    line from the weights at the start to that average (Wortsman 2022, "Robust
+    fine-tuning of zero-shot models", CVPR), ``share`` of the way: so it keeps what
+    it knew of images unlike those that it learns from.
 
     Parameters
     ----------
@@ -49,15 +52,25 @@ class Learner:
         Loss, rate and seed.
     start : keras.Model, optional
         A network to go on with instead of random weights.
+    share : float
+        How far to follow what is learned, from 0 to 1; without ``start``, all the
+        way.
     """
 
     def __init__(
-        self, model: ModelConfig, config: TrainingConfig, start: Any = None
+        self,
+        model: ModelConfig,
+        config: TrainingConfig,
+        start: Any = None,
+        share: float = 1.0,
     ) -> None:
         keras.utils.set_random_seed(config.seed)
         self.model = build_network(model) if start is None else start
         self.averaged = keras.models.clone_model(self.model)
         self.averaged.set_weights(self.model.get_weights())
+        self.share = 1.0 if start is None else share
+        self._start = _copies(self.model.variables)
+        self._mean = _copies(self.model.variables)
         entry = catalog.find(catalog.LOSSES, config.loss, "loss")
         self._loss = catalog.load(entry.function)
         self.model.compile(
@@ -129,17 +142,25 @@ class Learner:
             self.rate_factor /= 2
             self.rate /= 2
 
+    def follow(self, share: float) -> None:
+        """Put ``averaged`` so far along the line from the start, 0 to 1."""
+        self.share = share
+        for variable, start, mean in zip(
+            self.averaged.variables, self._start, self._mean, strict=True
+        ):
+            variable.assign(mean if share == 1 else start + share * (mean - start))
+
     def everything(self) -> list[NDArray[Any]]:
-        """Copy the weights and the optimiser's state."""
-        return [
-            np.array(keras.ops.convert_to_numpy(variable), copy=True)
-            for variable in self._variables()
-        ]
+        """Copy the weights, the optimiser's state, and the average."""
+        return [*_copies(self._variables()), *(mean.copy() for mean in self._mean)]
 
     def restore_all(self, arrays: list[NDArray[Any]]) -> None:
         """Put back what `everything` gave."""
-        for variable, array in zip(self._variables(), arrays, strict=True):
+        variables = self._variables()
+        for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
+        self._mean = [array.copy() for array in arrays[len(variables) :]]
+        self.follow(self.share)
 
     def load_best(self, folder: Path) -> None:
         """Take the averaged weights of a saved model folder."""
@@ -149,11 +170,20 @@ class Learner:
         # At first the average forgets faster, or the random weights would last.
         updates = self.step // _AVERAGE_STEPS
         decay = min(_AVERAGE_DECAY, updates / (updates + 10))
-        for mean, weight in zip(
-            self.averaged.variables, self.model.variables, strict=True
-        ):
-            mean.assign(decay * mean + (1 - decay) * weight)
+        self._mean = [
+            (decay * mean + (1 - decay) * weight).astype(mean.dtype)
+            for mean, weight in zip(
+                self._mean, _copies(self.model.variables), strict=True
+            )
+        ]
+        self.follow(self.share)
 
     def _variables(self) -> list[Any]:
-        optimizer = self.model.optimizer.variables
-        return [*self.model.variables, *optimizer, *self.averaged.variables]
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _copies(variables: Any) -> list[NDArray[Any]]:
+    return [
+        np.array(keras.ops.convert_to_numpy(variable), copy=True)
+        for variable in variables
+    ]

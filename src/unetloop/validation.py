@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from unetloop.network import Network
     from unetloop.training_data import TrainingImage
 
-__all__ = ["Window", "cut_windows", "predict_windows", "score_windows"]
+__all__ = ["Window", "cut_windows", "predict_windows", "score_windows", "window_scores"]
 
 _SIZE = 256
 _BATCH = 4
@@ -130,12 +130,21 @@ def score_windows(
     config: InstanceConfig,
 ) -> float:
     """Score what a network predicts: mean AP(0.5:0.95) by image, 0..1."""
+    return float(np.mean(window_scores(windows, maps, config)))
+
+
+def window_scores(
+    windows: Sequence[Window],
+    maps: Sequence[NDArray[np.float32]],
+    config: InstanceConfig,
+) -> list[float]:
+    """Score each window by itself: AP(0.5:0.95), 0..1."""
     scores = []
     for window, predicted in zip(windows, maps, strict=True):
         labels = label_nuclei(predicted, config, window.diameter)
         result = evaluate_pair(window.labels, labels, valid=window.reviewed)
         scores.append(result.mean_ap)
-    return float(np.mean(scores))
+    return scores
 
 
 def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:

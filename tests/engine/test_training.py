@@ -24,7 +24,7 @@ from unetloop.events import (
     RolledBack,
     TrainingDone,
 )
-from unetloop.training import train
+from unetloop.training import Training, train
 from unetloop.training_data import TrainingImage, split_images
 from unetloop.training_step import Learner
 
@@ -149,6 +149,38 @@ def test_warm_start_goes_on_from_the_weights(
     assert open_model(tmp_path / "b").card.started_from == start.weights_hash
 
 
+def test_few_images_move_a_trained_model_part_of_the_way(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    list(train(images, tmp_path / "a", _config(), model=SMALL))
+    start = open_model(tmp_path / "a")
+    run = Training(images[:1], tmp_path / "b", _config(), start=start)
+    list(run)
+    for before, learned, kept in zip(
+        _weights(tmp_path / "a"),
+        run._learner._mean,
+        _weights(tmp_path / "b"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(kept, (before + learned) / 2, atol=1e-6)
+    assert open_model(tmp_path / "b").card.training["share"] == 0.5
+
+
+def test_where_images_held_out_get_worse_the_start_is_kept(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(train(images, tmp_path / "a", _config(), model=SMALL))
+    monkeypatch.setattr(module, "choose_share", lambda *_: 0.0)
+    start = open_model(tmp_path / "a")
+    config = _config(epochs=1)
+    list(train(images, tmp_path / "b", config, start=start, validation=images[:1]))
+    for before, after in zip(
+        _weights(tmp_path / "a"), _weights(tmp_path / "b"), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+    assert open_model(tmp_path / "b").card.training["share"] == 0
+
+
 def test_a_diverging_step_is_undone(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +292,7 @@ import json, sys
 from pathlib import Path
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.events import to_json
-from unetloop.training import train
+from unetloop.training import Training, train
 from unetloop.training_data import TrainingImage
 folder = Path(sys.argv[1])
 images = [TrainingImage(p, folder / "masks" / p.name)

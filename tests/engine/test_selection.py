@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from unetloop.annotations import make_targets
+from unetloop.config import InstanceConfig
+from unetloop.samples import SMALL, draw_nuclei
+from unetloop.selection import choose_share, usual_share
+from unetloop.validation import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unetloop.network import Network
+
+
+class _Tells:
+    """A network that finds the truth, put out of place by some pixels."""
+
+    backend, channels = "a test", 1
+
+    def __init__(self, windows: list[Window], shift: int) -> None:
+        self._truth = {
+            window.image.tobytes(): np.roll(window.truth[..., :2], shift, 0)
+            for window in windows
+        }
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.stack([self._truth[image.tobytes()] for image in batch])
+
+
+@pytest.fixture(scope="module")
+def windows() -> list[Window]:
+    result = []
+    for seed in range(4):
+        sample = draw_nuclei(SMALL, seed)
+        targets = make_targets(sample.labels)
+        result.append(
+            Window(
+                image=sample.image[..., None].astype(np.float32),
+                labels=sample.labels,
+                reviewed=np.ones(sample.labels.shape, bool),
+                truth=np.concatenate([targets.maps, targets.valid], axis=-1),
+                diameter=SMALL.diameter,
+            )
+        )
+    return result
+
+
+def _best_at(windows: list[Window], best: float) -> Callable[[float], Network]:
+    return lambda share: _Tells(windows, round(12 * abs(share - best)))
+
+
+@pytest.mark.parametrize("best", [0.0, 0.25, 1.0])
+def test_images_held_out_say_how_far(windows: list[Window], best: float) -> None:
+    share = choose_share(_best_at(windows, best), 0.9, windows, InstanceConfig())
+    assert share == best
+
+
+def test_three_images_are_too_few_to_say(windows: list[Window]) -> None:
+    network_at = _best_at(windows, 0.0)
+    assert choose_share(network_at, 0.9, windows[:3], InstanceConfig()) == 0.9
+
+
+def test_where_nothing_is_better_the_usual_share_stays(windows: list[Window]) -> None:
+    share = choose_share(lambda _: _Tells(windows, 2), 0.9, windows, InstanceConfig())
+    assert share == 0.9
+
+
+def test_more_images_are_followed_further() -> None:
+    shares = [usual_share(images) for images in (1, 2, 10, 400)]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.5
+    assert shares[-1] > 0.99
