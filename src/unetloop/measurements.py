@@ -285,14 +285,25 @@ class MeasurementsWriter:
         self._write_texts(texts, count)
 
     def append(self, path: Path) -> None:
-        """Add the rows of a CSV that was written before."""
+        """Add the rows of a CSV that was written before.
+
+        Raises
+        ------
+        EngineError
+            If it is damaged.
+        """
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             names = next(reader, [])
             while rows := list(itertools.islice(reader, 10_000)):
-                texts = dict(
-                    zip(names, map(list, zip(*rows, strict=True)), strict=True)
-                )
+                if any(len(row) != len(names) for row in rows):
+                    raise EngineError(
+                        "This table of measurements is damaged.",
+                        todo="Delete it and measure its image again.",
+                        path=str(path),
+                    )
+                columns = map(list, zip(*rows, strict=True))
+                texts = dict(zip(names, columns, strict=True))
                 self._write_texts(texts, len(rows))
 
     def _write_texts(self, texts: Mapping[str, list[str]], count: int) -> None:

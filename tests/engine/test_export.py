@@ -320,6 +320,26 @@ def test_a_folder_that_cannot_be_written_is_named(name: str, tmp_path: Path) -> 
         load(EXPORTERS[name].write)(tmp_path / "file" / "x", planes, image_of(planes))
 
 
+@pytest.mark.parametrize("name", sorted(set(EXPORTERS) - {"ome_zarr"}))
+def test_writing_can_be_broken_off_and_leaves_the_file(
+    name: str, tmp_path: Path
+) -> None:
+    planes = CASES["one nucleus"]()[None]
+    before = write(name, tmp_path, planes, image_of(planes)).read_bytes()
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel() -> None:
+        raise Cancelled
+
+    path = tmp_path / "außen vor" / f"Zell kern{EXPORTERS[name].suffix}"
+    with pytest.raises(Cancelled):
+        load(EXPORTERS[name].write)(path, planes, image_of(planes, between=cancel))
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_outlines_lie_on_the_edges_of_pixels() -> None:
     labels = np.zeros((9, 9), np.int32)
     labels[2:4, 5:8] = 6

@@ -210,6 +210,14 @@ def test_tables_can_be_joined(tmp_path: Path) -> None:
     assert [row["intensity_max_b"] for row in rows] == ["", "", "1", "1"]
 
 
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "half.csv"
+    path.write_text("image,plane,label\na,0,1\na,0")
+    with pytest.raises(EngineError, match=r"damaged.*half\.csv"):
+        join_measurements([path], tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_table_that_breaks_off_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "measurements.csv"
     path.write_text("old")

@@ -64,7 +64,7 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
         for plane in range(len(planes))
     ]
     with failures_named(path):
-        _write(path, images, _annotate(planes))
+        _write(path, images, _annotate(planes, about))
 
 
 def join_coco(paths: Sequence[Path], out: Path) -> None:
@@ -139,12 +139,15 @@ def _write_items(file: TextIO, items: Iterable[dict[str, Any]]) -> None:
         separator = ",\n"
 
 
-def _annotate(planes: NDArray[np.int32]) -> Iterator[dict[str, Any]]:
+def _annotate(
+    planes: NDArray[np.int32], about: ExportedImage
+) -> Iterator[dict[str, Any]]:
     rows, columns = planes.shape[1:]
     number = 0
     for plane, labels in enumerate(planes):
         for window in iterate_windows(labels):
             for label, area, box, counts in _encode(window, rows, columns):
+                about.between()
                 number += 1
                 yield {
                     "id": number,

@@ -66,6 +66,7 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
         for number, labels in enumerate(planes):
             rows = _measured(about, number)
             for outline in iterate_outlines(labels):
+                about.between()
                 feature = _to_feature(outline, number, about)
                 if outline.label in rows:
                     feature["properties"]["measurements"] = rows[outline.label]

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["ExportedImage", "Place", "failures_named"]
 
 
+def _go_on() -> None:
+    """Nothing is in the way."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a plane is in its image: time point and slice, from 0."""
@@ -54,6 +58,9 @@ class ExportedImage:
         columns, channels), of which the first is shown, or all three of RGB.
     measurements : sequence of mapping of str to array, optional
         Of each plane, from `measurements.measure_plane`.
+    between : callable
+        Called between two nuclei or strips of pixels. What it raises breaks the
+        writing off, and leaves the file as it was.
     """
 
     name: str
@@ -65,6 +72,7 @@ class ExportedImage:
     rgb: bool = False
     read: Callable[[int, Box], NDArray[Any]] | None = None
     measurements: Sequence[Mapping[str, NDArray[Any]]] | None = None
+    between: Callable[[], None] = _go_on
 
     @classmethod
     def of(
@@ -73,6 +81,7 @@ class ExportedImage:
         name: str,
         channels: Sequence[int] = (0,),
         measurements: Sequence[Mapping[str, NDArray[Any]]] | None = None,
+        between: Callable[[], None] = _go_on,
     ) -> Self:
         """Describe an open image; it must stay open.
 
@@ -85,6 +94,8 @@ class ExportedImage:
         channels : sequence of int
             The channel to show; -1 is the mean of colours, shown in colour.
         measurements : sequence of mapping, optional
+            As above.
+        between : callable
             As above.
         """
         info = image.info
@@ -105,6 +116,7 @@ class ExportedImage:
             rgb=len(shown) == 3,
             read=read,
             measurements=measurements,
+            between=between,
         )
 
     @property

@@ -100,6 +100,7 @@ def _shrink(
     for row in range(0, rows, at_once):
         count = min(at_once, rows - row)
         box = (row * step, 0, (row + count) * step, columns * step)
+        about.between()
         pixels = about.read(number, box)
         pixels = pixels.reshape(count * step, columns * step, -1)
         pixels = pixels[..., : 3 if about.rgb else 1]

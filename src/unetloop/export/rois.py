@@ -56,6 +56,7 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
         for number, labels in enumerate(planes):
             plane = about.plane_name(number)
             for outline in iterate_outlines(labels):
+                about.between()
                 name = f"{plane}-{outline.label}" if plane else str(outline.label)
                 roi = _to_roi(outline, name)
                 _place(roi, number, about)
