@@ -1,13 +1,20 @@
-"""Many images -> masks, as a job that a bad file does not stop."""
+"""Many images -> masks, tables and a report, as a job that a bad file does not stop.
+
+What is done already is known by its records (`run_record`), the images are worked
+on by threads (`workers`) or by other machines (`cluster`), and the tables are made
+from the records (`summary`, `measurements`), so that a run may end at any moment.
+"""
 
 from __future__ import annotations
 
-import shutil
+import platform
 import time
+from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from unetloop import __version__, quality
+from unetloop.config import to_dict
 from unetloop.errors import EngineError
 from unetloop.events import (
     Event,
@@ -17,28 +24,58 @@ from unetloop.events import (
     PredictionDone,
     Progress,
 )
-from unetloop.files import write_labels
-from unetloop.images import open_image, resolve_channels
-from unetloop.large import is_large, predict_blocks, scratch_labels
-from unetloop.prediction import PlaneView, Scale, estimate_diameter, predict_region
+from unetloop.image_job import DiskFull, ImageJob
+from unetloop.prediction import Scale
+from unetloop.run_record import ImageRecord, Records, now, settings_hash, write_run
+from unetloop.run_tables import check_tables, write_tables
+from unetloop.summary import UNLIKE, doubt, most_doubtful, most_unlike
+from unetloop.workers import SharedNetwork, run_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from unetloop.checkpoint import Model
     from unetloop.config import PredictionConfig
     from unetloop.files import FoundImage
-    from unetloop.images import Image
-    from unetloop.network import Network
+    from unetloop.workers import Update
 
-__all__ = ["predict_images"]
+__all__ = ["BatchOptions", "predict_images"]
+
+_FEW_FAILURES = 0.05
+_MOST_WORST = 20
+_LEFT_ALONE = {
+    "foreign": "its masks were there before, and not from this program's runs",
+    "edited": "its results were changed after they were written",
+}
 
 
-class _Cancelled(Exception):
-    """The user asked to stop between two batches."""
+@dataclass(frozen=True)
+class BatchOptions:
+    """What a user may choose of a run, beside the model and how it is run.
+
+    Parameters
+    ----------
+    channel : str, optional
+        Channel numbers or names.
+    exports : tuple of str
+        Names of `catalog.EXPORTERS`: files beside masks and tables.
+    overwrite : bool
+        Predict everything again, and replace what others wrote, too.
+    retry_failed : bool
+        Predict only the images that failed before.
+    jobs : int
+        Processes on this machine; 0: threads of this one.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    """
+
+    channel: str | None = None
+    exports: tuple[str, ...] = ()
+    overwrite: bool = False
+    retry_failed: bool = False
+    jobs: int = 0
+    scheduler: str | None = None
 
 
 def predict_images(
@@ -46,12 +83,14 @@ def predict_images(
     out: Path,
     model: Model,
     config: PredictionConfig,
+    options: BatchOptions | None = None,
     *,
-    channel: str | None = None,
-    overwrite: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Write ``OUT/labels/<relative path>/<stem>.tif`` for each image.
+    """Write masks, tables and a report of images; docs/formats.md lists the files.
+
+    What an earlier run has done with the same model and settings, of images that
+    are the same, is left as it is.
 
     Parameters
     ----------
@@ -63,10 +102,8 @@ def predict_images(
         An opened model.
     config : PredictionConfig
         Tiles, flips, and the nucleus diameter if it is known.
-    channel : str, optional
-        Channel numbers or names.
-    overwrite : bool
-        Predict images whose masks are there already, too.
+    options : BatchOptions, optional
+        What else was chosen.
     cancelled : callable
         Asked between batches; when true, the job ends with what is done.
 
@@ -78,195 +115,337 @@ def predict_images(
     Raises
     ------
     EngineError
-        Before any work, if two images would write the same file, or ``out``
-        can't be written.
+        Before any work, if two images would write the same file, ``out`` can't be
+        written, holds tables of something else, or is another run's just now.
     """
-    targets = _targets(images, out)
-    todo = [
-        (image, target)
-        for image, target in zip(images, targets, strict=True)
-        if overwrite or not target.exists()
-    ]
-    skipped = len(images) - len(todo)
-    if skipped:
-        yield Notice(text=f"{skipped} images have masks already and are left alone.")
-    began = time.monotonic()
-    predicted = failed = 0
-    network: Network | None = None
-    for index, (found, target) in enumerate(todo):
+    options = options or BatchOptions()
+    out = out.absolute()
+    run = _Run(images, out, model, config, options)
+    if not options.overwrite:
+        check_tables(out)
+    with run.records.locked():
+        yield from run.go(cancelled)
+
+
+class _Run:
+    """One run: what there is to do, what came of it, and how it ends."""
+
+    def __init__(
+        self,
+        images: Sequence[FoundImage],
+        out: Path,
+        model: Model,
+        config: PredictionConfig,
+        options: BatchOptions,
+    ) -> None:
+        from unetloop.catalog import EXPORTERS, find
+
+        for name in options.exports:
+            find(EXPORTERS, name, "format to export to")
+        self.out, self.model, self.config, self.options = out, model, config, options
+        self.records = Records(out)
+        self.began, self.started = time.monotonic(), now()
+        scale = Scale.of(model)
+        settings = settings_hash(
+            {
+                "weights": model.weights_hash,
+                "scale": to_dict(scale),
+                # How many tiles at once changes nothing but the time.
+                "config": {**to_dict(config), "batch_size": 0},
+                "channel": options.channel,
+            }
+        )
+        reference = quality.Reference.from_json(model.card.reference)
+        self.jobs = [
+            ImageJob(
+                image=image.path.absolute(),
+                name=image.relative.as_posix(),
+                stem=image.stem.as_posix(),
+                out=out,
+                scale=scale,
+                config=config,
+                channel=options.channel,
+                exports=tuple(sorted(set(options.exports))),
+                settings=settings,
+                model=f"{model.path.name} {model.weights_hash[:12]}",
+                reference=reference,
+            )
+            for image in images
+        ]
+        _refuse_clashes(self.jobs)
+        self.left_alone: dict[str, str] = {}
+        self.predicted = self.failed = self.skipped = 0
+        self.stopped = "finished"
+        self.backend = ""
+        self.utilisation: float | None = None
+
+    def go(self, cancelled: Callable[[], bool]) -> Iterator[Event]:
+        """Do it all."""
+        todo = []
+        for index, job in enumerate(self.jobs):
+            if self._chosen(job):
+                todo.append(job)
+            if cancelled():
+                self.stopped = "cancelled"
+                todo.clear()
+                break
+            if index % 100 == 99:
+                yield Progress(
+                    done=index + 1,
+                    total=len(self.jobs),
+                    unit="images",
+                    what="looking for what is done",
+                )
+        yield from self._say_skipped()
+        if todo:
+            self._write_run(ended="")
+            yield from self._work(todo, cancelled)
+        yield from self._finish(changed=bool(todo))
+
+    def _chosen(self, job: ImageJob) -> bool:
+        """Whether an image is to be predicted; else it is counted as skipped."""
+        if self.options.retry_failed:
+            record = self.records.read(job.stem)
+            chosen = record is not None and record.status == "failed"
+        elif self.options.overwrite:
+            chosen = True
+        else:
+            choice = self.records.choose(
+                job.stem, job.image, job.labels, job.settings, set(job.exports)
+            )
+            if choice in _LEFT_ALONE:
+                self.left_alone[job.name] = _LEFT_ALONE[choice]
+            # A failure may have been of the moment: a disk, a network share.
+            chosen = choice in ("predict", "failed")
+        self.skipped += not chosen
+        return chosen
+
+    def _say_skipped(self) -> Iterator[Event]:
+        if self.options.retry_failed:
+            yield Notice(text=f"{self.skipped} images did not fail before.")
+        elif done := self.skipped - len(self.left_alone):
+            yield Notice(text=f"{done} images are done already and left as they are.")
+        if self.left_alone:
+            first = min(self.left_alone)
+            yield Notice(
+                text=f"{len(self.left_alone)} images have masks already that are left "
+                f"alone ({first}: {self.left_alone[first]}). Overwrite replaces them.",
+                level="warning",
+            )
+
+    def _work(
+        self, todo: list[ImageJob], cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        shares: dict[str, float] = {}
+        ended = 0
+        clock = _Clock(len(todo))
+        what = ""
         try:
-            if network is None:
-                network = model.network(_pixels(todo))
-                yield Notice(text=f"Predicting with {network.backend}.")
-            yield from _predict_image(
-                found,
-                target,
-                model,
-                network,
-                config,
-                channel,
-                cancelled,
-                _Clock(began, index, len(todo)),
+            for job, news in self._updates(todo, cancelled):
+                if job is None and isinstance(news, Event):
+                    yield news
+                    continue
+                if job is not None:
+                    what = job.image.name
+                if job is not None and isinstance(news, float):
+                    shares[job.stem] = news
+                elif job is not None and isinstance(news, ImageRecord):
+                    shares.pop(job.stem, None)
+                    ended += 1
+                    yield self._tell(job, news)
+                yield clock.progress(ended + sum(shares.values()), what)
+        except DiskFull as error:
+            self.stopped = "disk full"
+            yield Notice(
+                text=f"The disk is full: {ended} of {len(todo)} images are done, and "
+                f"whole. Free some space and run this again. ({error})",
+                level="warning",
             )
-            predicted += 1
-        except _Cancelled:
+            return
+        if cancelled() and ended < len(todo):
+            self.stopped = "cancelled"
             yield Notice(text="Cancelled; what is done is kept.", level="warning")
-            break
-        except EngineError as error:
-            failed += 1
-            yield ImageFailed(image=found.path, reason=str(error))
-        except (OSError, MemoryError) as error:
-            failed += 1
-            yield ImageFailed(
-                image=found.path, reason=f"{type(error).__name__}: {error}"
+
+    def _updates(
+        self, todo: list[ImageJob], cancelled: Callable[[], bool]
+    ) -> Iterator[Update | tuple[None, Event]]:
+        options = self.options
+        if options.scheduler or options.jobs:
+            from unetloop.cluster import run_on_cluster
+
+            self.backend = options.scheduler or f"{options.jobs} processes"
+            yield from run_on_cluster(
+                todo, self.model, options.scheduler, options.jobs, cancelled
             )
-    yield PredictionDone(
-        predicted=predicted,
-        failed=failed,
-        skipped=skipped,
-        seconds=time.monotonic() - began,
-    )
+            return
+        network = SharedNetwork(self.model.network(_pixels(todo)))
+        self.backend = network.backend
+        yield None, Notice(text=f"Predicting with {network.backend}.")
+        began = time.perf_counter()
+        yield from run_in_threads(todo, network, cancelled)
+        wall = time.perf_counter() - began
+        self.utilisation = round(network.busy_seconds / wall, 3) if wall else None
+
+    def _tell(self, job: ImageJob, record: ImageRecord) -> Event:
+        if record.status == "failed":
+            self.failed += 1
+            return ImageFailed(image=job.image, reason=record.reason)
+        self.predicted += 1
+        summary = record.summary
+        return ImagePredicted(
+            image=job.image,
+            output=job.labels,
+            nuclei=summary["nuclei"],
+            diameter=round(summary["diameter_px"], 2),
+            seconds=summary["seconds"],
+            certainty=summary.get("certainty"),
+            unlikeness=summary.get("unlikeness"),
+        )
+
+    def _finish(self, changed: bool) -> Iterator[Event]:
+        """Make the tables of all records, and say how it ended."""
+        rows, report = [], None
+        try:
+            tables = write_tables(
+                self.records, self.left_alone, self._describe(now()), changed
+            )
+            rows, report = tables.rows, tables.report
+            for text in tables.notices:
+                yield Notice(text=text, level="warning")
+            if changed:
+                self._write_run(ended=now())
+        except (EngineError, OSError) as error:
+            yield Notice(
+                text=f"The tables could not be written ({error}). The results of each "
+                "image are whole: run this again to make the tables.",
+                level="warning",
+            )
+        unlike = most_unlike(rows)
+        known = any(row.get("unlikeness") is not None for row in rows)
+        worst = unlike if known else most_doubtful(rows, _MOST_WORST)
+        yield PredictionDone(
+            predicted=self.predicted,
+            failed=self.failed,
+            skipped=self.skipped,
+            seconds=time.monotonic() - self.began,
+            stopped=self.stopped,
+            out=self.out,
+            report=report,
+            unlike=len(unlike) if known else None,
+            worst=tuple(
+                {
+                    "image": row["path"],
+                    "labels": str(self.out / row["labels"]),
+                    "unlikeness": row.get("unlikeness"),
+                    "doubt": round(doubt(row), 4),
+                }
+                for row in worst[:_MOST_WORST]
+            ),
+        )
+
+    def _describe(self, ended: str) -> dict[str, Any]:
+        """Say for ``run.json`` and the report what was done with what."""
+        card = self.model.card
+        return {
+            "started": self.started,
+            "ended": ended,
+            "stopped": self.stopped if ended else "",
+            "model": {
+                "name": self.model.path.name,
+                "path": str(self.model.path),
+                "sha256": self.model.weights_hash,
+                "architecture": card.model.architecture,
+                "diameter": card.diameter,
+                "normalization": to_dict(card.normalization),
+                "instances": to_dict(card.instances),
+                "trained_on_images": len(card.training.get("images", ())),
+                "knows_its_images": bool(card.reference),
+                "unlike_above": UNLIKE,
+            },
+            "settings": {
+                **to_dict(self.config),
+                "channel": self.options.channel,
+                "exports": sorted(set(self.options.exports)),
+            },
+            "runtime": {
+                "backend": self.backend,
+                "network_busy": self.utilisation,
+                "jobs": self.options.jobs,
+                "scheduler": self.options.scheduler,
+                "platform": platform.platform(),
+            },
+            "versions": {
+                "unetloop": __version__,
+                "python": platform.python_version(),
+                **{
+                    name: metadata.version(name)
+                    for name in ("numpy", "scipy", "scikit-image", "tifffile", "keras")
+                },
+            },
+            "counts": {
+                "predicted": self.predicted,
+                "failed": self.failed,
+                "skipped": self.skipped,
+            },
+        }
+
+    def _write_run(self, ended: str) -> None:
+        inputs = []
+        for job in self.jobs:
+            record = self.records.read(job.stem)
+            state = record.input if record else None
+            inputs.append(
+                {
+                    "image": job.name,
+                    "path": str(job.image),
+                    "sha256": state.sha256 if state else None,
+                    "bytes": state.size if state else None,
+                    "status": "left alone"
+                    if job.name in self.left_alone
+                    else record.status
+                    if record
+                    else "to do",
+                    "finished": record.finished if record else "",
+                }
+            )
+        write_run(self.out, {**self._describe(ended), "inputs": inputs})
 
 
 class _Clock:
     """Says how much of the job is done and how long the rest will take."""
 
-    def __init__(self, began: float, index: int, total: int) -> None:
-        self._began, self._index, self._total = began, index, total
+    def __init__(self, total: int) -> None:
+        self._began, self._total = time.monotonic(), total
 
-    def progress(self, share: float, name: str) -> Progress:
-        done = self._index + share
+    def progress(self, done: float, what: str) -> Progress:
         seconds = time.monotonic() - self._began
         left = seconds * (self._total - done) / done if done > 0 else None
         return Progress(
-            done=done, total=self._total, unit="images", seconds_left=left, what=name
+            done=round(done, 3),
+            total=self._total,
+            unit="images",
+            seconds_left=left,
+            what=what,
         )
 
 
-def _targets(images: Sequence[FoundImage], out: Path) -> list[Path]:
-    targets = [
-        out / "labels" / image.stem.with_name(f"{image.stem.name}.tif")
-        for image in images
-    ]
-    seen: dict[Path, Path] = {}
+def _refuse_clashes(jobs: Sequence[ImageJob]) -> None:
+    seen: dict[str, ImageJob] = {}
     clashes = []
-    for image, target in zip(images, targets, strict=True):
-        if target in seen:
-            clashes.append(f"{seen[target]} and {image.path}")
-        seen[target] = image.path
+    for job in jobs:
+        if job.stem in seen:
+            clashes.append(f"{seen[job.stem].image} and {job.image}")
+        seen[job.stem] = job
     if clashes:
         raise EngineError(
             f"These images would write the same masks: {'; '.join(clashes)}.",
             todo="Rename them or predict them into different folders.",
         )
-    try:
-        (out / "labels").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EngineError(
-            f"The output folder can't be written ({error.strerror}).", out=str(out)
-        ) from error
-    return targets
 
 
-def _pixels(todo: Sequence[tuple[FoundImage, Path]]) -> float | None:
+def _pixels(todo: Sequence[ImageJob]) -> float | None:
     """Roughly how many pixels a job has; None: many."""
     if len(todo) > 200:
         return None
-    sizes = [found.path.stat().st_size for found, _ in todo if found.path.is_file()]
+    sizes = [job.image.stat().st_size for job in todo if job.image.is_file()]
     return float(sum(sizes)) * 2 if len(sizes) == len(todo) else None
-
-
-def _predict_image(
-    found: FoundImage,
-    target: Path,
-    model: Model,
-    network: Network,
-    config: PredictionConfig,
-    channel: str | None,
-    cancelled: Callable[[], bool],
-    clock: _Clock,
-) -> Iterator[Event]:
-    began = time.monotonic()
-    scale = Scale.of(model)
-    with open_image(found.path) as image:
-        info = image.info
-        channels = resolve_channels(info, channel, model.channels)
-        axes = "".join(axis for axis in info.axes if axis in "TZYX")
-        outer = tuple(info.size(axis) for axis in axes if axis in "TZ")
-        shape = (*outer, info.height, info.width)
-        diameters: list[float] = []
-        nuclei = 0
-        with scratch_for(shape, scale, target.parent) as labels:
-            planes = labels.reshape(-1, info.height, info.width)
-            for plane in range(info.planes):
-                if cancelled():
-                    raise _Cancelled
-                work = _predict_plane(
-                    image, plane, channels, network, scale, config, planes[plane]
-                )
-                while True:
-                    try:
-                        share = next(work)
-                    except StopIteration as stop:
-                        count, diameter = stop.value
-                        break
-                    yield clock.progress((plane + share) / info.planes, found.path.name)
-                    if cancelled():
-                        raise _Cancelled
-                nuclei += count
-                diameters.append(diameter)
-            write_labels(target, labels, info.pixel_size, f"{axes[:-2]}YX")
-    yield ImagePredicted(
-        image=found.path,
-        output=target,
-        nuclei=nuclei,
-        diameter=round(float(np.median(diameters)), 2),
-        seconds=time.monotonic() - began,
-    )
-
-
-def scratch_for(shape: tuple[int, ...], scale: Scale, folder: Path) -> Any:
-    """Give zeros in memory, or in a file where they would not fit well."""
-    if is_large((int(np.prod(shape[:-1])), shape[-1]), 1.0):
-        _check_space(int(np.prod(shape)) * 4, folder)
-        return scratch_labels(shape, folder)
-    from contextlib import nullcontext
-
-    return nullcontext(np.zeros(shape, np.int32))
-
-
-def _check_space(needed: int, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise EngineError(
-            f"The disk has {free / 1e9:.1f} GB left, and {needed / 1e9:.1f} GB are "
-            "needed.",
-            todo="Free some space or choose another folder.",
-            path=str(folder),
-        )
-
-
-def _predict_plane(
-    image: Image,
-    plane: int,
-    channels: tuple[int, ...],
-    network: Network,
-    scale: Scale,
-    config: PredictionConfig,
-    output: NDArray[np.int32],
-) -> Generator[float, None, tuple[int, float]]:
-    """Fill ``output`` with one plane's labels; give their number and diameter."""
-    view = PlaneView.of(image, plane, channels, scale.normalization)
-    diameter = config.diameter or estimate_diameter(network, view, scale, config)
-    if diameter is None:
-        return 0, scale.diameter
-    if is_large(view.shape, scale.diameter / diameter):
-        count = yield from predict_blocks(
-            network, view, diameter, scale, config, output
-        )
-        return count, diameter
-    box = (0, 0, *view.shape)
-    result = yield from predict_region(network, view, box, diameter, scale, config)
-    output[:] = result.labels
-    return int(result.labels.max(initial=0)), diameter

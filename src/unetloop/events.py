@@ -142,13 +142,19 @@ class TrainingDone(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePredicted(Event):
-    """The masks of one image were written to ``output``."""
+    """The masks of one image were written to ``output``.
+
+    ``certainty`` is the mean of its nuclei, ``unlikeness`` above 1 where it is
+    unlike the images that the model learned from; None: not known.
+    """
 
     image: Path
     output: Path
     nuclei: int
     diameter: float
     seconds: float
+    certainty: float | None = None
+    unlikeness: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +167,25 @@ class ImageFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionDone(Event):
-    """All images were tried: ``predicted`` done, ``failed`` not, ``skipped`` there."""
+    """All images were tried: ``predicted`` done, ``failed`` not, ``skipped`` there.
+
+    ``stopped`` says why it ended: ``finished``, ``cancelled`` or ``disk full``.
+    ``report`` is the page that sums it up. ``unlike`` of all images of the output
+    folder are unlike those that the model learned from; ``worst`` lists them, the
+    most unlike first, or where that is not known the most doubtful ones: each
+    with ``image``, ``labels`` (paths), ``unlikeness`` (None: not known) and
+    ``doubt``. ``unlike`` is None where the model does not know its images.
+    """
 
     predicted: int
     failed: int
     skipped: int
     seconds: float
+    stopped: str = "finished"
+    out: Path | None = None
+    report: Path | None = None
+    unlike: int | None = None
+    worst: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ _SUFFIXES = {
     *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
     *(".czi", ".nd2", ".lif", ".dv"),
 }
+# What a batch writes pictures into, beside its tables.
+_RESULTS = {"labels", "overlays", "records"}
 _LARGE_BYTES = 1 << 28
 _TILE = 512
 
@@ -67,8 +71,9 @@ def find_images(
     Parameters
     ----------
     paths : sequence of str or Path
-        Files, and folders to look into. A folder that ends in ``.zarr`` is an
-        image.
+        Files, and folders to look into; a folder that ends in ``.zarr`` is an
+        image. Patterns with ``*``, ``?``, ``[...]`` and ``**`` stand for the
+        images that they match. Results of this program are no images.
     recursive : bool
         Look into the folders below, too.
 
@@ -78,7 +83,11 @@ def find_images(
         If a path is missing, or nothing is found at all.
     """
     found: dict[Path, FoundImage] = {}
-    for given in map(Path, paths):
+    for given, base in _expand(paths):
+        if base is not None:
+            item = FoundImage(given, given.relative_to(base))
+            found.setdefault(given.resolve(), item)
+            continue
         if not given.exists():
             raise EngineError("There is no such file or folder.", path=str(given))
         if not given.is_dir() or given.suffix == ".zarr":
@@ -97,6 +106,42 @@ def find_images(
     return list(found.values())
 
 
+def _expand(
+    paths: Sequence[str | Path],
+) -> Iterator[tuple[Path, Path | None]]:
+    """Give what patterns match, with the folder that they begin in."""
+    for text in map(str, paths):
+        path = Path(text)
+        if path.exists() or not glob.has_magic(text):
+            yield path, None
+            continue
+        fixed = itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)
+        base = Path(*fixed)
+        matches = sorted(Path(match) for match in glob.iglob(text, recursive=True))
+        listed = [match for match in matches if _is_image(match)]
+        if not listed:
+            raise EngineError("No image matches this pattern.", pattern=text)
+        for match in listed:
+            between = list(match.relative_to(base).parents)[:-1]
+            if not any(_is_ours(base / folder) for folder in between):
+                yield match, base
+
+
+def _is_image(path: Path) -> bool:
+    hidden = path.name.startswith(".")
+    known = path.suffix.lower() in _SUFFIXES and path.is_file()
+    return not hidden and (path.suffix == ".zarr" or known)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a project or results, whose masks are no images."""
+    if folder.name in _RESULTS:
+        folder = folder.parent
+    elif (folder / "project.json").exists():
+        return True
+    return (folder / "run.json").exists() and (folder / "records").is_dir()
+
+
 def _list(folder: Path, recursive: bool) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
@@ -105,14 +150,15 @@ def _list(folder: Path, recursive: bool) -> Iterator[Path]:
             f"The folder can't be read ({error.strerror}).", path=str(folder)
         ) from error
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.suffix == ".zarr" or (
-            entry.suffix.lower() in _SUFFIXES and entry.is_file()
-        ):
+        if _is_image(entry):
             yield entry
-        elif recursive and entry.is_dir() and not (entry / "project.json").exists():
-            yield from _list(entry, recursive)  # a project's masks are no images
+        elif (
+            recursive
+            and entry.is_dir()
+            and not entry.name.startswith(".")
+            and not _is_ours(entry)
+        ):
+            yield from _list(entry, recursive)
 
 
 def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[Pair]:

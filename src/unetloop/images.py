@@ -7,6 +7,7 @@ if one is installed.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -92,7 +93,7 @@ class ImageInfo:
 
 
 class Image:
-    """An open image; planes are read when asked for.
+    """An open image; planes are read when asked for, by any thread.
 
     Parameters
     ----------
@@ -108,6 +109,7 @@ class Image:
         self.info = info
         self._data = data
         self._close = close
+        self._reading = threading.Lock()  # a file has one position to read at
 
     def read_plane(
         self,
@@ -181,7 +183,8 @@ class Image:
             index[info.axes.index("C")] = slice(wanted[0], wanted[0] + 1)
             wanted = (0,)
         try:
-            pixels = np.asarray(self._data[tuple(index)])
+            with self._reading:
+                pixels = np.asarray(self._data[tuple(index)])
         except EngineError:
             raise
         except Exception as error:

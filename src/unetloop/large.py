@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,21 +16,24 @@ from scipy import ndimage
 from unetloop.prediction import predict_region
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from unetloop.config import PredictionConfig
     from unetloop.network import Network
-    from unetloop.prediction import PlaneView, Scale
+    from unetloop.prediction import PlaneView, PredictedPlane, Scale
 
-__all__ = ["is_large", "predict_blocks", "scratch_labels"]
+__all__ = ["Block", "is_large", "plan_blocks", "predict_blocks", "scratch_labels"]
 
 _LARGE_PIXELS = 1 << 24
 _BLOCK_PIXELS = 1 << 22
 _CONTEXT = 96
 _MARGIN_DIAMETERS = 2.0
+# While one block's nuclei are divided, the network runs over the next.
+_AT_ONCE = 2
+_WAIT_SECONDS = 0.25
 
 
 def is_large(shape: tuple[int, int], zoom: float) -> bool:
@@ -46,6 +53,42 @@ def scratch_labels(shape: tuple[int, ...], folder: Path) -> Iterator[NDArray[np.
             del array
 
 
+@dataclass(frozen=True)
+class Block:
+    """A part of a plane: what is predicted, and the part of that which counts.
+
+    Parameters
+    ----------
+    box : tuple of int
+        First row, first column, and the row and column behind the last.
+    core : tuple of slice
+        Rows and columns of the box without its margin.
+    """
+
+    box: tuple[int, int, int, int]
+    core: tuple[slice, slice]
+
+
+def plan_blocks(shape: tuple[int, int], diameter: float, scale: Scale) -> list[Block]:
+    """Divide a plane into blocks, row by row, with margins of at least two nuclei."""
+    zoom = scale.diameter / diameter
+    side = max(64, int(np.sqrt(_BLOCK_PIXELS) / max(1.0, zoom)))
+    margin = int(np.ceil(max(_MARGIN_DIAMETERS * diameter, _CONTEXT / zoom)))
+    rows, columns = shape
+    blocks = []
+    for row in range(0, rows, side):
+        for column in range(0, columns, side):
+            top, left = max(row - margin, 0), max(column - margin, 0)
+            bottom = min(row + side + margin, rows)
+            right = min(column + side + margin, columns)
+            core = (
+                slice(row - top, row - top + side),
+                slice(column - left, column - left + side),
+            )
+            blocks.append(Block((top, left, bottom, right), core))
+    return blocks
+
+
 def predict_blocks(
     network: Network,
     view: PlaneView,
@@ -53,12 +96,15 @@ def predict_blocks(
     scale: Scale,
     config: PredictionConfig,
     output: NDArray[np.int32],
+    look: Callable[[Block, PredictedPlane, NDArray[np.int32]], None] | None = None,
 ) -> Generator[float, None, int]:
     """Predict a plane block by block into an array that need not fit into memory.
 
     Each block is predicted with a margin of at least two nuclei. Of the nuclei
     that reach into the block, those are new of which less than half is there
-    already; so a nucleus on a seam is written once, and whole.
+    already; so a nucleus on a seam is written once, and whole. Two blocks are
+    worked on at once, so that the network need not wait; they are put together
+    in order.
 
     Parameters
     ----------
@@ -66,6 +112,9 @@ def predict_blocks(
         As for `prediction.predict_region`.
     output : array of int32
         (rows, columns) of zeros; memory-mapped, for instance.
+    look : callable, optional
+        Shown each block, what was predicted of it, and the number in ``output`` of
+        each of its labels (0: not new).
 
     Yields
     ------
@@ -77,37 +126,43 @@ def predict_blocks(
     int
         Number of nuclei; they are numbered 1..N without gaps.
     """
-    zoom = scale.diameter / diameter
-    side = max(64, int(np.sqrt(_BLOCK_PIXELS) / max(1.0, zoom)))
-    margin = int(np.ceil(max(_MARGIN_DIAMETERS * diameter, _CONTEXT / zoom)))
-    rows, columns = view.shape
-    corners = [
-        (row, column)
-        for row in range(0, rows, side)
-        for column in range(0, columns, side)
-    ]
-    count = 0
-    for index, (row, column) in enumerate(corners):
-        box = (
-            max(row - margin, 0),
-            max(column - margin, 0),
-            min(row + side + margin, rows),
-            min(column + side + margin, columns),
-        )
-        region = predict_region(network, view, box, diameter, scale, config)
-        while True:
+    blocks = plan_blocks(view.shape, diameter, scale)
+    shares = [0.0] * len(blocks)
+    given_up = threading.Event()
+
+    def run(index: int) -> PredictedPlane | None:
+        box = blocks[index].box
+        work = predict_region(network, view, box, diameter, scale, config)
+        while not given_up.is_set():
             try:
-                share = next(region)
+                shares[index] = next(work)
             except StopIteration as stop:
-                labels = stop.value.labels
-                break
-            yield (index + share) / len(corners)
-        core = (
-            slice(row - box[0], row - box[0] + side),
-            slice(column - box[1], column - box[1] + side),
-        )
-        window = output[box[0] : box[2], box[1] : box[3]]
-        count = _add_new(window, labels, core, count)
+                result: PredictedPlane = stop.value
+                return result
+        return None
+
+    count = 0
+    waiting: deque[Future[PredictedPlane | None]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE, "block") as pool:
+        try:
+            for index, block in enumerate(blocks):
+                while len(waiting) < _AT_ONCE and index + len(waiting) < len(blocks):
+                    waiting.append(pool.submit(run, index + len(waiting)))
+                while not waiting[0].done():
+                    wait([waiting[0]], _WAIT_SECONDS)
+                    yield sum(shares) / len(blocks)
+                region = waiting.popleft().result()
+                if region is None:
+                    return count
+                shares[index] = 1.0
+                box = block.box
+                window = output[box[0] : box[2], box[1] : box[3]]
+                numbers, count = _add_new(window, region.labels, block.core, count)
+                if look is not None:
+                    look(block, region, numbers)
+                yield sum(shares) / len(blocks)
+        finally:
+            given_up.set()
     return count
 
 
@@ -116,17 +171,20 @@ def _add_new(
     labels: NDArray[np.int32],
     core: tuple[slice, slice],
     count: int,
-) -> int:
-    """Write the nuclei that reach into the core and are not there yet."""
+) -> tuple[NDArray[np.int32], int]:
+    """Write the nuclei that reach into the core and are not there yet.
+
+    Give the new number of each label (0: it is not new), and how many there are.
+    """
     areas = np.bincount(labels.ravel())
     there = np.bincount(labels[window > 0], minlength=len(areas))
     inside = np.zeros(len(areas), bool)
     inside[np.unique(labels[core])] = True
     inside[0] = False
     new = np.flatnonzero(inside & (there < areas / 2))
-    if len(new) == 0:
-        return count
     numbers = np.zeros(len(areas), np.int32)
+    if len(new) == 0:
+        return numbers, count
     numbers[new] = np.arange(count + 1, count + 1 + len(new))
     for box, number in zip(ndimage.find_objects(labels), numbers[1:], strict=True):
         if number and box is not None:
@@ -134,4 +192,4 @@ def _add_new(
             place[
                 (labels[box] > 0) & (numbers[labels[box]] == number) & (place == 0)
             ] = number
-    return count + len(new)
+    return numbers, count + len(new)

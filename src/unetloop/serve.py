@@ -18,6 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from unetloop.batch import BatchOptions, predict_images
+from unetloop.catalog import SHIPPED
+from unetloop.checkpoint import open_model
 from unetloop.config import (
     ModelConfig,
     PredictionConfig,
@@ -35,17 +38,18 @@ from unetloop.events import (
     to_json,
 )
 from unetloop.field import predict_field
-from unetloop.images import open_image
+from unetloop.files import find_images
 from unetloop.jobs import JobQueue, unforeseen
 from unetloop.machine import find_device
 from unetloop.model_cache import ModelCache
+from unetloop.planning import describe_image, plan_images
+from unetloop.prediction import Scale
 from unetloop.project import Project, open_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from unetloop.network import Network
-    from unetloop.prediction import Scale
     from unetloop.training import Training
 
 __all__ = ["Server", "describe_image", "leave_room_for_the_viewer", "serve"]
@@ -234,7 +238,6 @@ class Server:
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             self._models.import_keras()
-            from unetloop.checkpoint import open_model
             from unetloop.project_training import annotated_planes
             from unetloop.training import Training
 
@@ -324,24 +327,90 @@ class Server:
         recursive: bool = False,
         settings: dict[str, Any] | None = None,
     ) -> None:
+        self._predict_many(
+            job,
+            images,
+            out,
+            model,
+            from_dict(PredictionConfig, settings or {}),
+            BatchOptions(channel=channel, overwrite=overwrite),
+            recursive,
+        )
+
+    def _do_predict_folder(
+        self,
+        job: str | None,
+        paths: list[str],
+        out: str,
+        model: str = SHIPPED,
+        channel: str | None = None,
+        diameter: float | None = None,
+        exports: Sequence[str] = (),
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        recursive: bool = True,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         config = from_dict(PredictionConfig, settings or {})
+        options = BatchOptions(
+            channel=channel,
+            exports=tuple(exports),
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+        )
+        config = replace(config, diameter=diameter or config.diameter)
+        self._predict_many(job, paths, out, model, config, options, recursive)
 
+    def _predict_many(
+        self,
+        job: str | None,
+        paths: list[str],
+        out: str,
+        model: str,
+        config: PredictionConfig,
+        options: BatchOptions,
+        recursive: bool,
+    ) -> None:
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
-            from unetloop.batch import predict_images
-            from unetloop.checkpoint import open_model
-            from unetloop.files import find_images
-
             return predict_images(
-                find_images(images, recursive),
+                find_images(paths, recursive),
                 Path(out),
                 open_model(model),
                 config,
-                channel=channel,
-                overwrite=overwrite,
+                options,
                 cancelled=cancelled,
             )
 
         self._jobs.add(job, "predict", run)
+
+    def _do_plan_folder(
+        self,
+        job: str | None,
+        paths: list[str],
+        out: str | None = None,
+        model: str = SHIPPED,
+        channel: str | None = None,
+        diameter: float | None = None,
+        exports: Sequence[str] = (),
+        recursive: bool = True,
+    ) -> None:
+        def run(
+            cancelled: Callable[[], bool],
+        ) -> Generator[Event, None, dict[str, Any]]:
+            opened, network = self._models.open(model)
+            return (
+                yield from plan_images(
+                    find_images(paths, recursive),
+                    Path(out) if out else None,
+                    network,
+                    Scale.of(opened),
+                    channel=channel,
+                    diameter=diameter,
+                    exports=exports,
+                )
+            )
+
+        self._jobs.add(job, "plan", run, quick=True)
 
     def _opened(self) -> Project:
         if self._project is None:
@@ -350,8 +419,6 @@ class Server:
 
     def _network(self, wanted: str | None) -> tuple[Network, Scale, int]:
         """Give the network being trained, or the saved model that is named."""
-        from unetloop.prediction import Scale
-
         training = self._training
         if wanted is None:
             if training is None:
@@ -359,36 +426,3 @@ class Server:
             return training.network(), training.scale, training.step
         model, network = self._models.open(wanted)
         return network, Scale.of(model), int(model.card.training.get("steps", 0))
-
-
-def describe_image(path: Path) -> dict[str, Any]:
-    """Say what is known of an image before its pixels are read.
-
-    Parameters
-    ----------
-    path : Path
-        A file, or the folder of an OME-Zarr.
-
-    Returns
-    -------
-    dict
-        What `ImageInfo` holds, by its names; or ``error``, a sentence.
-    """
-    try:
-        with open_image(path) as image:
-            info = image.info
-    except EngineError as error:
-        return {"path": path, "error": str(error)}
-    except OSError as error:
-        return {"path": path, "error": f"It can't be read ({error.strerror})."}
-    return {
-        "path": path,
-        "axes": info.axes,
-        "shape": info.shape,
-        "dtype": str(info.dtype),
-        "channel_names": info.channel_names,
-        "pixel_size": info.pixel_size and [float(side) for side in info.pixel_size],
-        "planes": info.planes,
-        "height": info.height,
-        "width": info.width,
-    }

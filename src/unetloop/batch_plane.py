@@ -1,0 +1,256 @@
+"""One plane of an image of a batch: predicted, measured, looked over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop import quality
+from unetloop.image_job import Stopped
+from unetloop.images import Image
+from unetloop.instances import nucleus_certainty
+from unetloop.large import is_large, predict_blocks
+from unetloop.measurements import measure_plane
+from unetloop.prediction import PlaneView, estimate_diameter, predict_region
+from unetloop.thumbnails import doubtful_window, draw_outlines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unetloop.config import PredictionConfig
+    from unetloop.large import Block
+    from unetloop.network import Network
+    from unetloop.prediction import PredictedPlane, Scale
+
+__all__ = ["PlaneResult", "work_on_plane"]
+
+
+@dataclass
+class PlaneResult:
+    """What is found out about a plane while its pixels and maps are in memory.
+
+    Parameters
+    ----------
+    certainty : array of float64
+        (nuclei + 1,): certainty of each number; 0 for the background.
+    diameter : float
+        By which the plane was resized, in pixels.
+    statistics, weights : list
+        `quality.region_statistics` of its regions, and their pixels.
+    focus : float
+        `quality.focus` of its middle.
+    columns : dict
+        `measurements.measure_plane`.
+    doubt : float
+        Of its most doubtful place.
+    picture : array of uint8 or None
+        That place, (rows, columns, 3).
+    """
+
+    certainty: NDArray[np.float64]
+    diameter: float
+    statistics: list[NDArray[np.float64]] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    focus: float = float("nan")
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    doubt: float = -1.0
+    picture: NDArray[np.uint8] | None = None
+
+    def look(
+        self,
+        pixels: NDArray[np.float32],
+        region: PredictedPlane,
+        certainty: NDArray[np.float64],
+        diameter: float,
+    ) -> None:
+        """Take the statistics of a region, and its picture if it is the worst."""
+        self.statistics.append(
+            quality.region_statistics(
+                pixels, region.maps, region.labels, certainty, diameter
+            )
+        )
+        self.weights.append(float(region.labels.size))
+        doubt, window = doubtful_window(region.maps, diameter)
+        if doubt > self.doubt:
+            self.doubt = doubt
+            self.picture = draw_outlines(pixels[window], region.labels[window])
+
+
+def work_on_plane(
+    image: Image,
+    number: int,
+    channels: tuple[int, ...],
+    network: Network,
+    scale: Scale,
+    config: PredictionConfig,
+    output: NDArray[np.int32],
+    stop: Callable[[], bool],
+    report: Callable[[float], None],
+) -> PlaneResult:
+    """Predict and measure a plane.
+
+    Parameters
+    ----------
+    image : Image
+        An open image.
+    number : int
+        Which plane.
+    channels : tuple of int
+        What the network sees.
+    network, scale, config
+        As for `prediction.predict_region`.
+    output : array of int32
+        (rows, columns) of zeros, to be filled with its labels.
+    stop : callable
+        Asked before each call of the network.
+    report : callable
+        Told which share is done.
+
+    Raises
+    ------
+    Stopped
+        If ``stop`` said so.
+    """
+    large = is_large((image.info.height, image.info.width), 1.0)
+    held = image if large else _hold(image, number)
+    plane = number if large else 0
+    view = PlaneView.of(held, plane, channels, scale.normalization)
+    result = _Predictor(_Stoppable(network, stop), scale, config, stop, report).predict(
+        view, output
+    )
+    result.focus = quality.focus(view.read(_middle(view.shape))[..., 0])
+    result.columns = measure_plane(
+        output, _channels(held, plane), pixel_size=held.info.pixel_size
+    )
+    result.columns["certainty_mean"] = result.certainty[result.columns["label"]]
+    return result
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """How a plane becomes labels, with what is learned of it on the way."""
+
+    network: Network
+    scale: Scale
+    config: PredictionConfig
+    stop: Callable[[], bool]
+    report: Callable[[float], None]
+
+    def predict(self, view: PlaneView, output: NDArray[np.int32]) -> PlaneResult:
+        """Fill ``output`` with labels."""
+        network, scale, config = self.network, self.scale, self.config
+        diameter = config.diameter or estimate_diameter(network, view, scale, config)
+        if diameter is None:
+            return self._look_at_nothing(view)
+        if is_large(view.shape, scale.diameter / diameter):
+            return self._predict_blocks(view, diameter, output)
+        box = (0, 0, *view.shape)
+        region = self._end(predict_region(network, view, box, diameter, scale, config))
+        output[:] = region.labels
+        result = PlaneResult(nucleus_certainty(region.labels, region.maps), diameter)
+        result.look(view.read(box), region, result.certainty, diameter)
+        return result
+
+    def _look_at_nothing(self, view: PlaneView) -> PlaneResult:
+        """No nucleus at any size: say what the network makes of the middle."""
+        diameter = self.scale.diameter
+        result = PlaneResult(np.zeros(1), diameter)
+        box = _middle(view.shape)
+        region = self._end(
+            predict_region(self.network, view, box, diameter, self.scale, self.config)
+        )
+        region.labels[:] = 0
+        result.look(view.read(box), region, result.certainty, diameter)
+        return result
+
+    def _predict_blocks(
+        self, view: PlaneView, diameter: float, output: NDArray[np.int32]
+    ) -> PlaneResult:
+        result = PlaneResult(np.zeros(1), diameter)
+        certainty = [result.certainty]
+
+        def look(
+            block: Block, region: PredictedPlane, numbers: NDArray[np.int32]
+        ) -> None:
+            sure = nucleus_certainty(region.labels, region.maps)
+            certainty.append(sure[numbers > 0])
+            result.look(view.read(block.box), region, sure, diameter)
+
+        self._end(
+            predict_blocks(
+                self.network, view, diameter, self.scale, self.config, output, look
+            )
+        )
+        result.certainty = np.concatenate(certainty)
+        return result
+
+    def _end(self, work: Any) -> Any:
+        """Run a generator to its end, with reports between."""
+        while True:
+            try:
+                share = next(work)
+            except StopIteration as stop:
+                return stop.value
+            if self.stop():
+                work.close()
+                raise Stopped
+            self.report(share)
+
+
+class _Stoppable:
+    """A network that is not asked any more once the run has stopped."""
+
+    def __init__(self, network: Network, stop: Callable[[], bool]) -> None:
+        self.backend, self.channels = network.backend, network.channels
+        self._network, self._stop = network, stop
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict the maps of a batch of tiles."""
+        if self._stop():
+            raise Stopped
+        return self._network(batch)
+
+
+def _hold(image: Image, plane: int) -> Image:
+    """Read one plane with all channels into memory: it is looked at many times."""
+    info = image.info
+    pixels = image.read_plane(plane, range(info.channels))
+    axes = "YXS" if info.rgb else "YXC"
+    return Image(replace(info, axes=axes, shape=pixels.shape), pixels)
+
+
+class _Channel:
+    """One channel of a plane that is read where it is sliced."""
+
+    def __init__(self, image: Image, plane: int, channel: int) -> None:
+        self._image, self._plane, self._channel = image, plane, channel
+        self.shape = (image.info.height, image.info.width)
+        self.dtype = image.info.dtype
+        self.ndim = 2
+
+    def __getitem__(self, index: tuple[slice, slice]) -> NDArray[Any]:
+        """Read a rectangle: (rows, columns)."""
+        rows, columns = (
+            part.indices(size) for part, size in zip(index, self.shape, strict=True)
+        )
+        box = (rows[0], columns[0], max(rows[:2]), max(columns[:2]))
+        part = self._image.read_plane(self._plane, (self._channel,), box)
+        return part[:: rows[2], :: columns[2], 0]
+
+
+def _channels(image: Image, plane: int) -> dict[str, Any]:
+    """Name every channel of a plane, and let it be read."""
+    named: dict[str, Any] = {}
+    for number, name in enumerate(image.info.channel_names):
+        once = f"{name} {number}" if name in named else name
+        named[once] = _Channel(image, plane, number)
+    return named
+
+
+def _middle(shape: tuple[int, int], side: int = 1024) -> tuple[int, int, int, int]:
+    top, left = (max(size - side, 0) // 2 for size in shape)
+    return top, left, min(top + side, shape[0]), min(left + side, shape[1])

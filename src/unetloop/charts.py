@@ -1,0 +1,71 @@
+"""Histograms as SVG, drawn in a few lines so that a report needs nothing else."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["draw_histogram"]
+
+_WIDTH, _HEIGHT = 320, 170
+_LEFT, _TOP, _BOTTOM = 40, 24, 34
+
+
+def draw_histogram(
+    title: str, unit: str, edges: Sequence[float], counts: Sequence[float]
+) -> str:
+    """Draw a histogram with an axis below and the highest count at the left.
+
+    Parameters
+    ----------
+    title, unit : str
+        Written above and below it.
+    edges : sequence of float
+        (bins + 1,): rising; bins are drawn equally wide.
+    counts : sequence of float
+        (bins,).
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    width = (_WIDTH - _LEFT - 8) / max(len(counts), 1)
+    height = _HEIGHT - _TOP - _BOTTOM
+    most = max([*counts, 1])
+    foot = _HEIGHT - _BOTTOM
+    parts = [f'<text x="{_LEFT}" y="14">{escape(title)}</text>']
+    for index, count in enumerate(counts):
+        tall = height * count / most
+        if count:
+            label = f"{edges[index]:.3g} to {edges[index + 1]:.3g} {unit}: {count:g}"
+            parts.append(
+                f'<rect x="{_LEFT + index * width:.1f}" y="{foot - tall:.1f}" '
+                f'width="{max(width - 1, 0.5):.1f}" height="{tall:.1f}">'
+                f"<title>{escape(label)}</title></rect>"
+            )
+    parts.append(
+        f'<line x1="{_LEFT}" y1="{foot}" x2="{_WIDTH - 8}" y2="{foot}"></line>'
+    )
+    for index in sorted({0, len(counts) // 2, len(counts)}):
+        x = _LEFT + index * width
+        parts.append(
+            f'<text x="{x:.1f}" y="{foot + 14}" text-anchor="middle">'
+            f"{edges[index]:.3g}</text>"
+        )
+    middle = (_LEFT + _WIDTH) / 2
+    parts.append(
+        f'<text x="{middle}" y="{_HEIGHT - 4}" text-anchor="middle">'
+        f"{escape(unit)}</text>"
+    )
+    parts.append(
+        f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{most:g}</text>'
+        f'<text x="{_LEFT - 4}" y="{foot}" text-anchor="end">0</text>'
+    )
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )

@@ -1,0 +1,157 @@
+"""The command ``unetloop predict``: a folder of images, and what is made of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unetloop.catalog import EXPORTERS, SHIPPED
+from unetloop.config import PredictionConfig
+from unetloop.events import PredictionDone, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unetloop.events import Event
+
+__all__ = ["add_options", "predict"]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    parser.add_argument(
+        "images",
+        nargs="+",
+        help="images, folders, or patterns such as 'day*/*.tif'; a stack in many files "
+        "is written 'name_t{T}_z{Z}_c{C}.tif'",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for results")
+    parser.add_argument(
+        "--model",
+        default=SHIPPED,
+        help=f"model folder, or name of one that ships (default: {SHIPPED})",
+    )
+    parser.add_argument("--channel", help="number (from 0) or name of the channel")
+    parser.add_argument(
+        "--diameter",
+        type=_diameter,
+        default=None,
+        metavar="PX|auto",
+        help="nucleus diameter in pixels (default: auto, estimated)",
+    )
+    parser.add_argument(
+        "--flips", action="store_true", help="average four mirror images (slower)"
+    )
+    parser.add_argument("--recursive", action="store_true", help="look into subfolders")
+    parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        choices=list(EXPORTERS),
+        metavar="NAME",
+        help="also write "
+        + ", ".join(f"{name} ({entry.help})" for name, entry in EXPORTERS.items())
+        + "; may be given several times",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="predict everything again, and replace what is there",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="predict only the images that failed before",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--jobs",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="processes on this machine (default: threads of this one)",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of a Dask scheduler, as tcp://host:8786; see docs/cluster.md",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print events, one JSON object a line"
+    )
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Run the command; give its exit code."""
+    from unetloop.batch import BatchOptions, predict_images
+    from unetloop.checkpoint import open_model
+    from unetloop.console import run_job
+    from unetloop.files import find_images
+
+    images = find_images(options.images, options.recursive)
+    model = open_model(options.model)
+    config = PredictionConfig(flips=options.flips, diameter=options.diameter)
+    chosen = BatchOptions(
+        channel=options.channel,
+        exports=tuple(options.export),
+        overwrite=options.overwrite,
+        retry_failed=options.retry_failed,
+        jobs=options.jobs,
+        scheduler=options.scheduler,
+    )
+
+    def job(cancelled: Callable[[], bool]) -> Iterator[Event]:
+        return predict_images(
+            images, options.out, model, config, chosen, cancelled=cancelled
+        )
+
+    done = run_job(_printing(job) if options.json else job)
+    if not isinstance(done, PredictionDone):
+        return 1
+    text = (
+        f"{done.predicted} predicted, {done.skipped} there already, "
+        f"{done.failed} failed, in {done.seconds:.1f} s."
+    )
+    if done.report is not None:
+        text += f" See {done.report}"
+    if done.unlike:
+        text += (
+            f"\n{done.unlike} look unlike what this model has seen; the worst: "
+            f"{', '.join(Path(row['image']).name for row in done.worst[:3])}."
+        )
+    sys.stderr.write(f"{text}\n")
+    if done.stopped == "cancelled":
+        return 130
+    return 0 if done.stopped == "finished" and not done.failed else 1
+
+
+def _printing(
+    job: Callable[[Callable[[], bool]], Iterator[Event]],
+) -> Callable[[Callable[[], bool]], Iterator[Event]]:
+    """Print each event of a job, too."""
+
+    def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
+        for event in job(cancelled):
+            sys.stdout.write(to_json(event) + "\n")
+            sys.stdout.flush()
+            yield event
+
+    return run
+
+
+def _diameter(text: str) -> float | None:
+    if text == "auto":
+        return None
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be above 0, or auto")
+    return value
+
+
+def _count(text: str) -> Any:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

@@ -1,0 +1,121 @@
+"""What one image of a batch needs to be worked on, and what may end that."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unetloop.catalog import EXPORTERS
+from unetloop.run_record import FOLDERS, JOINED, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from unetloop.config import PredictionConfig
+    from unetloop.prediction import Scale
+    from unetloop.quality import Reference
+
+__all__ = ["DiskFull", "ImageJob", "PixelGate", "Stopped"]
+
+
+class Stopped(Exception):
+    """The run was cancelled; nothing of the image counts."""
+
+
+class DiskFull(Exception):
+    """Nothing more can be written; what is there is whole."""
+
+
+@dataclass(frozen=True)
+class ImageJob:
+    """All that an image's results depend on.
+
+    Parameters
+    ----------
+    image : Path
+        The image.
+    name, stem : str
+        Its path below the folder that was given, with and without suffixes.
+    out : Path
+        The output folder.
+    scale : Scale
+        What the model knows of itself.
+    config : PredictionConfig
+        How the network is run.
+    channel : str or None
+        Channel numbers or names.
+    exports : tuple of str
+        Names of `catalog.EXPORTERS`.
+    settings : str
+        `run_record.settings_hash` of model and settings.
+    model : str
+        What the table calls the model.
+    reference : Reference or None
+        Statistics of the training images.
+    """
+
+    image: Path
+    name: str
+    stem: str
+    out: Path
+    scale: Scale
+    config: PredictionConfig
+    channel: str | None
+    exports: tuple[str, ...]
+    settings: str
+    model: str
+    reference: Reference | None
+
+    @property
+    def labels(self) -> Path:
+        """Where its masks go: OME-Zarr for OME-Zarr, else TIFF."""
+        suffix = ".ome.zarr" if self.image.suffix == ".zarr" else ".tif"
+        path = self.out / "labels" / self.stem
+        return path.with_name(path.name + suffix)
+
+    def export_path(self, name: str) -> Path:
+        """Where an exporter's file goes; those that are joined lie with the record."""
+        if name == JOINED:
+            return Records(self.out).path(self.stem, f".{name}")
+        path = self.out / FOLDERS.get(name, name) / self.stem
+        return path.with_name(path.name + EXPORTERS[name].suffix)
+
+
+class PixelGate:
+    """Lets planes in while their pixels fit together into memory.
+
+    Parameters
+    ----------
+    most : int
+        Pixels that may be worked on at once; a larger plane goes in alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self._free = most
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, pixels: int, stop: Callable[[], bool]) -> Iterator[None]:
+        """Wait until there is room for so many pixels, and take it.
+
+        Raises
+        ------
+        Stopped
+            If ``stop`` says so meanwhile.
+        """
+        share = min(pixels, self._most)
+        with self._changed:
+            while self._free < share:
+                if stop():
+                    raise Stopped
+                self._changed.wait(0.2)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()

@@ -1,0 +1,102 @@
+"""A paragraph for a paper that says what was done, from what was really done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["describe_methods", "list_references"]
+
+_UNET = (
+    "Ronneberger O, Fischer P, Brox T. U-Net: convolutional networks for biomedical "
+    "image segmentation. MICCAI 2015, 234-241. doi:10.1007/978-3-319-24574-4_28"
+)
+_WATERSHED = (
+    "Beucher S, Meyer F. The morphological approach to segmentation: the watershed "
+    "transformation. In: Mathematical Morphology in Image Processing, 1993, 433-481."
+)
+_SKIMAGE = (
+    "van der Walt S et al. scikit-image: image processing in Python. PeerJ 2:e453, "
+    "2014. doi:10.7717/peerj.453"
+)
+_FOCUS = (
+    "Bray MA et al. Workflow and metrics for image quality control in large-scale "
+    "high-content screens. J Biomol Screen 17:266-274, 2012. "
+    "doi:10.1177/1087057111420292"
+)
+_NEIGHBOURS = (
+    "Sun Y et al. Out-of-distribution detection with deep nearest neighbors. ICML "
+    "2022, PMLR 162:20827-20840."
+)
+
+
+def list_references(run: Mapping[str, Any]) -> list[str]:
+    """List the works that `describe_methods` cites, in order."""
+    listed = [_UNET, _WATERSHED, _SKIMAGE, _FOCUS]
+    return [*listed, _NEIGHBOURS] if run["model"]["knows_its_images"] else listed
+
+
+def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
+    """Say how nuclei were segmented and measured.
+
+    Parameters
+    ----------
+    run : mapping
+        What ``run.json`` says.
+    images, nuclei : int
+        How many there are in the tables.
+
+    Returns
+    -------
+    str
+        Plain sentences, with numbers of `list_references` in brackets.
+    """
+    model, settings = run["model"], run["settings"]
+    versions, instances = run["versions"], model["instances"]
+    normal = model["normalization"]
+    given = settings["diameter"]
+    size = (
+        f"given as {given:g} px"
+        if given
+        else "estimated for each image from a first pass of the network"
+    )
+    backend = run["runtime"]["backend"]
+    runtime = f" run with {backend}" if backend else ""
+    trained = model["trained_on_images"]
+    learned = f", trained on {trained} annotated images" if trained else ""
+    flips = (
+        " Predictions of four mirror images were averaged." if settings["flips"] else ""
+    )
+    channel = settings["channel"]
+    seen = f" Nuclei were found in channel {channel}." if channel is not None else ""
+    unlike = (
+        " How unlike the training images each image is was rated by the distance to "
+        "its nearest neighbours among them in a space of image and prediction "
+        "statistics [5]."
+        if model["knows_its_images"]
+        else ""
+    )
+    return (
+        f"Nuclei were segmented with unetloop {versions['unetloop']} "
+        f"(napari-unet-loop; Python {versions['python']}, NumPy {versions['numpy']}, scikit-image "
+        f'{versions["scikit-image"]}) and the model "{model["name"]}" (SHA-256 of '
+        f"its weights {model['sha256']}), a U-Net [1] of architecture "
+        f"{model['architecture']}{learned}{runtime}. Intensities were scaled so that "
+        f"the {normal['low']:g}th and {normal['high']:g}th percentile of each plane "
+        f"became 0 and 1, and images were resized to a nucleus diameter of "
+        f"{model['diameter']:g} px; the diameter in the image was {size}.{seen} Tiles "
+        f"of at most {settings['tile']} px that overlap by {settings['overlap']} px "
+        f"were blended.{flips} The network predicts a foreground probability and the "
+        f"normalised distance to the edge of the nucleus. Pixels with a probability "
+        f"above {instances['threshold']:.3g} were foreground; it was divided by a "
+        f"watershed of the distance map [2] from cores with a distance above "
+        f"{instances['seed_threshold']:.3g} and a prominence of at least "
+        f"{instances['prominence']:.3g}. Nuclei with a mean certainty below "
+        f"{instances['min_certainty']:.3g} or an area below "
+        f"{100 * instances['min_size']:.3g} % of a typical nucleus were left out. In "
+        f"{images} images {nuclei} nuclei were found. Areas, axes, eccentricity, "
+        f"solidity, perimeters and intensities are defined as in scikit-image [3]. "
+        f"Focus was rated by the slope of the power spectrum [4].{unlike}"
+    )

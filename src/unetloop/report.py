@@ -1,0 +1,229 @@
+"""``report.html``: one file that sums a run up, and needs neither network nor us."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.charts import draw_histogram
+from unetloop.files import replacing
+from unetloop.methods import describe_methods, list_references
+from unetloop.summary import (
+    CERTAINTY_EDGES,
+    DIAMETER_EDGES,
+    doubt,
+    most_doubtful,
+    most_unlike,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    Row = Mapping[str, Any]
+
+__all__ = ["write_report"]
+
+_MONTAGE = 24
+_MOST_LISTED = 2000
+_BINS = 20
+
+
+def write_report(
+    path: Path,
+    rows: Sequence[Row],
+    run: Mapping[str, Any],
+    pictures: Mapping[str, Path],
+) -> None:
+    """Write the report in one atomic step.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    rows : sequence of mapping
+        Of `summary.summary_rows`.
+    run : mapping
+        What ``run.json`` says of the run.
+    pictures : mapping of str to Path
+        A JPEG of the most doubtful place of each image, by the image's name.
+    """
+    done = [row for row in rows if row["status"] == "done"]
+    failed = [row for row in rows if row["status"] == "failed"]
+    nuclei = sum(row["nuclei"] for row in done)
+    template = Template(
+        resources.files("unetloop").joinpath("templates/report.html").read_text("utf-8")
+    )
+    text = template.substitute(
+        title=escape(f"Nuclei of {len(done)} images"),
+        subtitle=escape(
+            f"{run['started'].replace('T', ' ')[:16]} UTC, model "
+            f"{run['model']['name']}, unetloop {run['versions']['unetloop']}"
+        ),
+        facts=_facts(done, failed, nuclei, rows),
+        failures=_failures(failed, rows),
+        charts=_charts(done),
+        montage=_montage(done, pictures),
+        unlike=_unlike(done, run),
+        images=_table(rows),
+        methods=f"<p>{escape(describe_methods(run, len(done), nuclei))}</p>",
+        references="".join(f"<li>{escape(work)}</li>" for work in list_references(run)),
+        run=_definitions(run),
+    )
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+
+
+def _facts(
+    done: Sequence[Row], failed: Sequence[Row], nuclei: int, rows: Sequence[Row]
+) -> str:
+    facts = [(f"{nuclei:,}", "nuclei"), (f"{len(done):,}", "images")]
+    sizes = [row["area_um2_median"] for row in done if row.get("area_um2_median")]
+    if sizes:
+        facts.append((f"{np.median(sizes):.4g} µm²", "median of the images' medians"))
+    if len(rows) > len(done) + len(failed):
+        facts.append((str(len(rows) - len(done) - len(failed)), "left alone"))
+    facts.append((str(len(failed)), "failed"))
+    return "".join(
+        f"<div><b>{escape(value)}</b>{escape(what)}</div>" for value, what in facts
+    )
+
+
+def _failures(failed: Sequence[Row], rows: Sequence[Row]) -> str:
+    left = [row for row in rows if row["status"] == "left alone"]
+    parts = []
+    if failed:
+        parts.append(
+            '<h2 class="bad">Failed</h2><p>Retry these alone with '
+            "<code>--retry-failed</code>.</p>" + _reasons(failed)
+        )
+    if left:
+        parts.append("<h2>Left alone</h2>" + _reasons(left))
+    return "".join(parts)
+
+
+def _reasons(rows: Iterable[Row]) -> str:
+    lines = "".join(
+        f"<tr><td>{escape(row['image'])}</td><td>{escape(row['reason'])}</td></tr>"
+        for row in rows
+    )
+    return f"<table><tr><th>image</th><th>reason</th></tr>{lines}</table>"
+
+
+def _charts(done: Sequence[Row]) -> str:
+    charts = []
+    for name, title, unit, edges in (
+        (
+            "diameter_bins",
+            "Nucleus diameters",
+            "px, of the disc of equal area",
+            DIAMETER_EDGES,
+        ),
+        (
+            "certainty_bins",
+            "Certainty of the nuclei",
+            "mean probability",
+            CERTAINTY_EDGES,
+        ),
+    ):
+        counts = np.sum([row[name] for row in done if name in row] or [[0]], axis=0)
+        there = np.flatnonzero(counts)
+        if len(there):
+            part = slice(there[0], there[-1] + 1)
+            shown = edges[there[0] : there[-1] + 2]
+            charts.append(draw_histogram(title, unit, shown, counts[part].tolist()))
+    for name, title, unit in (
+        ("nuclei", "Nuclei in an image", "nuclei"),
+        ("focus", "Focus of the images", "slope of the power spectrum"),
+        ("unlikeness", "Unlike the training images", "unlikeness; above 1 unlike"),
+    ):
+        values = [float(row[name]) for row in done if row.get(name) is not None]
+        if values:
+            counts, found = np.histogram(values, min(_BINS, max(5, len(values) // 3)))
+            charts.append(draw_histogram(title, unit, found.tolist(), counts.tolist()))
+    return "".join(f"<figure>{chart}</figure>" for chart in charts)
+
+
+def _montage(done: Sequence[Row], pictures: Mapping[str, Path]) -> str:
+    figures = []
+    for row in most_doubtful(done, _MONTAGE):
+        picture = pictures.get(row["image"])
+        if picture is None:
+            continue
+        data = base64.b64encode(picture.read_bytes()).decode("ascii")
+        name = escape(row["image"])
+        text = f"{name}: doubt {doubt(row):.2f}, {row['nuclei']} nuclei"
+        figures.append(
+            f'<figure><img alt="{name}" src="data:image/jpeg;base64,{data}">'
+            f"<figcaption>{text}</figcaption></figure>"
+        )
+    return "".join(figures)
+
+
+def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
+    if not run["model"]["knows_its_images"]:
+        return (
+            '<p class="quiet">This model does not hold the statistics of the images it '
+            "learned from, so how unlike they are is not known.</p>"
+        )
+    found = most_unlike(done)
+    if not found:
+        return "<p>No image is unlike those that the model has learned from.</p>"
+    lines = "".join(
+        f"<tr><td>{escape(row['image'])}</td>"
+        f'<td class="number">{row["unlikeness"]:.2f}</td></tr>'
+        for row in found[:_MONTAGE]
+    )
+    return (
+        f"<h2>Unlike what the model has seen</h2><p>{len(found)} of {len(done)} images "
+        "differ more from the training images than 19 of 20 of these from each other "
+        "(unlikeness above 1). Look at these before you trust their numbers.</p>"
+        f'<table><tr><th>image</th><th class="number">unlikeness</th></tr>{lines}'
+        "</table>"
+    )
+
+
+def _table(rows: Sequence[Row]) -> str:
+    columns = ("nuclei", "diameter_px", "certainty", "doubtful", "focus", "unlikeness")
+    head = "".join(
+        f'<th class="number">{escape(name.replace("_", " "))}</th>' for name in columns
+    )
+    lines = []
+    for row in rows[:_MOST_LISTED]:
+        cells = "".join(
+            f'<td class="number">{_number(row, name)}</td>' for name in columns
+        )
+        lines.append(
+            f"<tr><td>{escape(row['image'])}</td><td>{escape(row['status'])}</td>"
+            f"{cells}</tr>"
+        )
+    more = len(rows) - _MOST_LISTED
+    note = f"<p>{more} more are in summary.csv.</p>" if more > 0 else ""
+    return (
+        f"<table><tr><th>image</th><th>status</th>{head}</tr>{''.join(lines)}</table>"
+        + note
+    )
+
+
+def _number(row: Row, name: str) -> str:
+    value = row.get(name)
+    return (
+        "" if value is None else f"{value:.4g}" if value != int(value) else f"{value:g}"
+    )
+
+
+def _definitions(run: Mapping[str, Any]) -> str:
+    lines = []
+    for part in ("model", "settings", "runtime", "versions", "counts"):
+        for name, value in run[part].items():
+            lines.append(
+                f"<tr><td>{escape(f'{part}: {name}'.replace('_', ' '))}</td>"
+                f"<td>{escape(str(value))}</td></tr>"
+            )
+    times = f"{run['started']} to {run['ended']}"
+    return f"<p>{escape(times)}</p><table>{''.join(lines)}</table>"

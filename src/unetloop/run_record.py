@@ -1,0 +1,308 @@
+"""What a batch has done so far, image by image: it decides what is done again.
+
+``OUT/records/<stem>.json`` is written before an image's results ("begun") and
+again behind them ("done" or "failed"), each time in one atomic step. So a file
+whose record says "begun" may be half of the truth, and one without a record is
+not ours. Tables are put together from the records alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from unetloop.catalog import EXPORTERS
+from unetloop.errors import EngineError
+from unetloop.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = [
+    "FOLDERS",
+    "JOINED",
+    "Choice",
+    "FileState",
+    "ImageRecord",
+    "Records",
+    "now",
+    "read_run",
+    "settings_hash",
+    "write_run",
+]
+
+Choice = Literal["predict", "done", "failed", "foreign", "edited"]
+"""What a record says of an image: predict it; it is done; it failed before and
+nothing changed; its results are not ours; its results were changed by hand."""
+
+JOINED = "coco"
+"""The exporter of which a run has one file, put together from one an image."""
+
+FOLDERS = {"overlay": "overlays"}
+"""Folders of exporters that are not called as the exporter is."""
+
+_FORMAT = "unetloop-record"
+_RUN_FORMAT = "unetloop-run"
+_VERSION = 1
+
+
+def now() -> str:
+    """Give the time in ISO 8601, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class FileState:
+    """By what a file is known again.
+
+    Parameters
+    ----------
+    size : int
+        In bytes; of a folder, of all its files.
+    mtime_ns : int
+        When it was changed last, in nanoseconds.
+    sha256 : str
+        Of its bytes; of a folder (OME-Zarr), of the names, sizes and times of its
+        files, since it may be too large to be read twice.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileState:
+        """Look at a file or folder as it is now."""
+        if path.is_dir():
+            digest, size, latest = hashlib.sha256(), 0, 0
+            for item in sorted(path.rglob("*")):
+                if item.is_file():
+                    stat = item.stat()
+                    line = f"{item.relative_to(path).as_posix()} {stat.st_size} "
+                    digest.update(
+                        f"{line}{stat.st_mtime_ns}\n".encode(errors="replace")
+                    )
+                    size += stat.st_size
+                    latest = max(latest, stat.st_mtime_ns)
+            return cls(size, latest, digest.hexdigest())
+        stat = path.stat()
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+        return cls(stat.st_size, stat.st_mtime_ns, digest.hexdigest())
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is the same: by size and time, and else by its bytes."""
+        if not path.exists():
+            return False
+        if not path.is_dir():
+            stat = path.stat()
+            if stat.st_size != self.size:
+                return False
+            if stat.st_mtime_ns == self.mtime_ns:
+                return True
+        return FileState.of(path).sha256 == self.sha256
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """What became of one image.
+
+    Parameters
+    ----------
+    name : str
+        Path below the folder that was given, with ``/``: how tables call it.
+    stem : str
+        The same without suffixes: how its results are called.
+    image : str
+        Its whole path.
+    settings : str
+        `settings_hash` of what it was predicted with.
+    status : str
+        ``begun``, ``done`` or ``failed``.
+    reason : str
+        Why it failed.
+    detail : str
+        The traceback of what nobody foresaw, for a bug report.
+    input : FileState or None
+        The image as it was; None where it could not be read at all.
+    outputs : dict of FileState
+        Its results, by their paths below the output folder.
+    exports : list of str
+        Names of the exporters among them.
+    summary : dict
+        Its row of ``summary.csv``, see `summary`.
+    finished : str
+        When, in UTC.
+    """
+
+    name: str
+    stem: str
+    image: str
+    settings: str
+    status: Literal["begun", "done", "failed"]
+    reason: str = ""
+    detail: str = ""
+    input: FileState | None = None
+    outputs: dict[str, FileState] = field(default_factory=dict)
+    exports: list[str] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    finished: str = ""
+
+
+class Records:
+    """The records of an output folder.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = out / "records"
+
+    def path(self, stem: str, suffix: str = ".json") -> Path:
+        """Where an image's record lies, or what else is kept beside it."""
+        # Not with_suffix: a stem may have dots of its own.
+        path = self.folder / stem
+        return path.with_name(path.name + suffix)
+
+    def read(self, stem: str) -> ImageRecord | None:
+        """Read an image's record; None where there is none that can be trusted."""
+        try:
+            values = json.loads(self.path(stem).read_text(encoding="utf-8"))
+            if values.pop("format") != _FORMAT or values.pop("version") != _VERSION:
+                return None
+            state = values["input"]
+            values["input"] = FileState(**state) if state else None
+            values["outputs"] = {
+                name: FileState(**state) for name, state in values["outputs"].items()
+            }
+            return ImageRecord(**values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def all(self) -> Iterator[ImageRecord]:
+        """Read all records that can be trusted."""
+        for path in sorted(self.folder.rglob("*.json")):
+            stem = path.relative_to(self.folder).as_posix().removesuffix(".json")
+            record = self.read(stem)
+            if record is not None and record.stem == stem:
+                yield record
+
+    def write(self, record: ImageRecord) -> None:
+        """Write an image's record in one atomic step."""
+        values = {"format": _FORMAT, "version": _VERSION, **asdict(record)}
+        _write_json(self.path(record.stem), values)
+
+    def choose(
+        self, stem: str, image: Path, labels: Path, settings: str, exports: set[str]
+    ) -> Choice:
+        """Say whether an image must be predicted.
+
+        Parameters
+        ----------
+        stem : str
+            Name of its record.
+        image : Path
+            The image.
+        labels : Path
+            Its masks.
+        settings : str
+            `settings_hash` of what is wanted now.
+        exports : set of str
+            Exporters that are wanted now.
+        """
+        record = self.read(stem)
+        if record is None:
+            return "foreign" if labels.exists() else "predict"
+        if record.status == "begun":
+            return "predict"
+        for name, state in record.outputs.items():
+            path = self.out / name
+            if path.exists() and not state.holds(path):
+                return "edited"
+        same = record.settings == settings and (
+            record.input is not None and record.input.holds(image)
+        )
+        if record.status == "failed":
+            return "failed" if same or record.input is None else "predict"
+        there = all((self.out / name).exists() for name in record.outputs)
+        return (
+            "done" if same and there and exports <= set(record.exports) else "predict"
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this run alone, and clear what killed ones left.
+
+        Raises
+        ------
+        EngineError
+            If another run writes into it, or it can't be written.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(
+                f"The output folder can't be written ({error.strerror}).",
+                todo="Choose another folder.",
+                out=str(self.out),
+            ) from error
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                self._clear()
+                yield
+        except Timeout as error:
+            raise EngineError(
+                "Another run writes into this folder.",
+                todo="Wait for it, or choose another folder.",
+                out=str(self.out),
+            ) from error
+
+    def _clear(self) -> None:
+        """Remove half-written files and folders of runs that were killed."""
+        left = list(self.out.glob(".*.new")) + list(self.folder.rglob(".labels*"))
+        for name in ("records", "labels", *EXPORTERS, *FOLDERS.values()):
+            left += list((self.out / name).rglob(".*.new"))
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """SHA-256 of settings: equal ones give equal results of equal images."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_run(out: Path) -> dict[str, Any] | None:
+    """Read ``run.json``; None where there is none, or it is not ours."""
+    try:
+        values = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(values, dict) and values.get("format") == _RUN_FORMAT
+    return values if ours else None
+
+
+def write_run(out: Path, run: Mapping[str, Any]) -> None:
+    """Write ``run.json`` in one atomic step; docs/formats.md describes it."""
+    _write_json(out / "run.json", {"format": _RUN_FORMAT, "version": _VERSION, **run})
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    with replacing(path) as fresh:
+        text = json.dumps(values, indent=1, default=str)
+        fresh.write_text(text + "\n", encoding="utf-8")

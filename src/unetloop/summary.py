@@ -1,0 +1,222 @@
+"""``summary.csv``: one row an image, and which images to look at first."""
+
+from __future__ import annotations
+
+import csv
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.files import replacing
+from unetloop.quality import STATISTICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from unetloop.images import ImageInfo
+    from unetloop.quality import Reference
+    from unetloop.run_record import ImageRecord
+
+__all__ = [
+    "CERTAINTY_EDGES",
+    "COLUMNS",
+    "DIAMETER_EDGES",
+    "UNLIKE",
+    "doubt",
+    "most_doubtful",
+    "most_unlike",
+    "summarize_image",
+    "summary_rows",
+    "write_summary",
+]
+
+COLUMNS: Mapping[str, str] = {
+    "image": "path below the folder that was given",
+    "status": "done, failed, or left alone (its masks are not this run's)",
+    "reason": "why it failed or was left alone",
+    "nuclei": "number of nuclei, over all planes",
+    "nuclei_per_megapixel": "nuclei in a million pixels",
+    "nuclei_per_mm2": "nuclei in a square millimetre; empty: pixel size unknown",
+    "area_px_q25": "a quarter of the nuclei is smaller, in pixels",
+    "area_px_median": "half of the nuclei are smaller, in pixels",
+    "area_px_q75": "three quarters of the nuclei are smaller, in pixels",
+    "area_um2_q25": "the same in µm²; empty: pixel size unknown",
+    "area_um2_median": "the same in µm²; empty: pixel size unknown",
+    "area_um2_q75": "the same in µm²; empty: pixel size unknown",
+    "diameter_px": "nucleus diameter that the image was resized by, in pixels",
+    "certainty": "mean certainty of the nuclei, 0 to 1",
+    "doubtful": "doubtful share of what may be nucleus, 0 to 1",
+    "focus": "slope of the power spectrum: the lower the more blurred",
+    "unlikeness": "how unlike the training images; above 1 unlike; empty: not known",
+    "planes": "number of planes",
+    "height": "rows",
+    "width": "columns",
+    "pixel_height_um": "height of a pixel in µm",
+    "pixel_width_um": "width of a pixel in µm",
+    "model": "name of the model, and the first digits of its hash",
+    "seconds": "time from reading to writing",
+    "labels": "its masks, below the output folder",
+}
+"""Columns of ``summary.csv`` and their meaning."""
+
+DIAMETER_EDGES = [round(2 ** (step / 4), 2) for step in range(45)]
+"""Bins of ``diameter_bins``: from 1 to 2048 pixels, four in each doubling."""
+
+CERTAINTY_EDGES = [round(step / 40, 3) for step in range(41)]
+"""Bins of ``certainty_bins``."""
+
+UNLIKE = 1.0
+"""Unlikeness above which an image is called unlike the training images."""
+
+
+def summarize_image(
+    info: ImageInfo,
+    *,
+    areas: NDArray[np.integer[Any]],
+    certainty: NDArray[np.float64],
+    diameters: Sequence[float],
+    focus: Sequence[float],
+    statistics: NDArray[np.float64],
+    reference: Reference | None,
+) -> dict[str, Any]:
+    """Put together an image's row of the table.
+
+    Parameters
+    ----------
+    info : ImageInfo
+        The image.
+    areas : array of int
+        (nuclei,): pixels of each nucleus of all planes.
+    certainty : array of float64
+        (nuclei,): certainty of each.
+    diameters, focus : sequence of float
+        One a plane.
+    statistics : array of float64
+        As from `quality.region_statistics`, averaged over the image.
+    reference : Reference or None
+        Those of the training images.
+
+    Returns
+    -------
+    dict
+        Columns of `COLUMNS` that are known; ``statistics``, by their names; and
+        ``diameter_bins`` and ``certainty_bins``, the nuclei in each bin.
+    """
+    count = len(areas)
+    pixels = info.planes * info.height * info.width
+    row: dict[str, Any] = {
+        "nuclei": count,
+        "nuclei_per_megapixel": _round(count / pixels * 1e6),
+        "diameter_px": _round(float(np.median(diameters))),
+        "doubtful": _round(float(statistics[list(STATISTICS).index("doubtful")])),
+        "planes": info.planes,
+        "height": info.height,
+        "width": info.width,
+    }
+    quartiles = np.percentile(areas, (25, 50, 75)) if count else np.zeros(0)
+    size = info.pixel_size
+    if size is not None:
+        row["pixel_height_um"], row["pixel_width_um"] = size
+        row["nuclei_per_mm2"] = _round(count / (pixels * size[0] * size[1]) * 1e6)
+    for name, value in zip(("q25", "median", "q75"), quartiles, strict=False):
+        row[f"area_px_{name}"] = _round(float(value))
+        if size is not None:
+            row[f"area_um2_{name}"] = _round(float(value) * size[0] * size[1])
+    if count:
+        row["certainty"] = _round(float(certainty.mean()))
+    known = [value for value in focus if math.isfinite(value)]
+    if known:
+        row["focus"] = _round(float(np.median(known)))
+    if reference is not None:
+        row["unlikeness"] = _round(reference.unlikeness(statistics))
+    diameters_px = np.clip(2 * np.sqrt(areas / np.pi), 1, DIAMETER_EDGES[-1])
+    row["diameter_bins"] = np.histogram(diameters_px, DIAMETER_EDGES)[0].tolist()
+    sure = np.clip(certainty, 0, 1)
+    row["certainty_bins"] = np.histogram(sure, CERTAINTY_EDGES)[0].tolist()
+    row["statistics"] = {
+        name: _round(float(value))
+        for name, value in zip(STATISTICS, statistics, strict=True)
+    }
+    return row
+
+
+def _round(value: float) -> float:
+    """Keep six digits: tables are for people."""
+    return float(f"{value:.6g}")
+
+
+def summary_rows(
+    records: Iterable[ImageRecord], left_alone: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """List the rows of the table, sorted by image.
+
+    Parameters
+    ----------
+    records : iterable of ImageRecord
+        Those that are done or failed.
+    left_alone : mapping of str to str
+        Images whose results are not this run's, and why.
+    """
+    rows = {name: _left(name, reason) for name, reason in left_alone.items()}
+    for record in records:
+        rows.setdefault(
+            record.name,
+            {
+                **record.summary,
+                "image": record.name,
+                "path": record.image,
+                "status": record.status,
+                "reason": record.reason,
+            },
+        )
+    return [rows[name] for name in sorted(rows)]
+
+
+def _left(name: str, reason: str) -> dict[str, Any]:
+    return {"image": name, "status": "left alone", "reason": reason}
+
+
+def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``summary.csv`` in one atomic step (RFC 4180, UTF-8)."""
+    with (
+        replacing(path) as fresh,
+        fresh.open(
+            "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file,
+    ):
+        table = csv.DictWriter(file, list(COLUMNS), extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def doubt(row: Mapping[str, Any]) -> float:
+    """Say how doubtful an image's result is, 0 to 1: the order of the montage.
+
+    Half the share of doubtful pixels and half of what the nuclei lack in
+    certainty; an image without nuclei counts by its doubtful pixels alone.
+    """
+    doubtful = float(row.get("doubtful") or 0.0)
+    certainty = row.get("certainty")
+    return doubtful if certainty is None else (doubtful + 1 - float(certainty)) / 2
+
+
+def most_doubtful(
+    rows: Iterable[Mapping[str, Any]], count: int
+) -> list[Mapping[str, Any]]:
+    """List the images that a network is least sure of, the worst first."""
+    done = [row for row in rows if row["status"] == "done"]
+    return sorted(done, key=lambda row: (-doubt(row), row["image"]))[:count]
+
+
+def most_unlike(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """List the images unlike those a model has learned from, the worst first."""
+    found = [
+        row
+        for row in rows
+        if row["status"] == "done" and (row.get("unlikeness") or 0.0) > UNLIKE
+    ]
+    return sorted(found, key=lambda row: (-float(row["unlikeness"]), row["image"]))

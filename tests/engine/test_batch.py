@@ -1,0 +1,404 @@
+"""Many images: what is written, what is done again, and what a bad end leaves."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop import batch_image
+from unetloop.checkpoint import Model
+from unetloop.config import PredictionConfig
+from unetloop.errors import EngineError
+from unetloop.files import find_images, read_labels
+from unetloop.run_record import Records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import DiscNetwork
+
+from batch_parts import (
+    CONFIG,
+    draw_discs,
+    make_model,
+    of_kind,
+    read_table,
+    run,
+    write_discs,
+)
+
+
+@pytest.fixture
+def model(
+    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
+) -> Model:
+    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
+    return make_model(tmp_path)
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """Three images, one of them empty and in a folder below."""
+    write_discs(tmp_path / "in/sub", {"c.tif": 0})
+    return write_discs(tmp_path / "in", {"a.tif": 3, "b.tif": 5})
+
+
+def _times(out: Path) -> dict[str, int]:
+    return {
+        path.relative_to(out).as_posix(): path.stat().st_mtime_ns
+        for path in sorted((out / "labels").rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_masks_and_tables_agree(deep: Path, tmp_path: Path, model: Model) -> None:
+    out = tmp_path / "out"
+    done = of_kind(run(deep, out, model), "PredictionDone")[0]
+    assert (done.predicted, done.failed, done.skipped) == (3, 0, 0)
+    summary = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert {name: row["nuclei"] for name, row in summary.items()} == {
+        "a.tif": "3",
+        "b.tif": "5",
+        "sub/c.tif": "0",
+    }
+    assert {row["status"] for row in summary.values()} == {"done"}
+    measured = read_table(out / "measurements.csv")
+    assert [row["image"] for row in measured] == ["a.tif"] * 3 + ["b.tif"] * 5
+    labels = read_labels(out / "labels/b.tif")
+    areas = np.bincount(labels.ravel())[1:]
+    assert [int(row["area_px"]) for row in measured[3:]] == areas.tolist()
+    assert all(0.5 < float(row["certainty_mean"]) <= 1 for row in measured)
+    quartiles = [float(summary["b.tif"][f"area_px_{q}"]) for q in ("q25", "median")]
+    assert quartiles == [np.percentile(areas, 25), np.percentile(areas, 50)]
+    assert float(summary["a.tif"]["nuclei_per_megapixel"]) == pytest.approx(
+        3 / 160**2 * 1e6, rel=1e-5
+    )
+    record = json.loads((out / "run.json").read_text())
+    assert record["model"]["sha256"] == model.weights_hash
+    assert record["stopped"] == "finished"
+    assert {item["status"] for item in record["inputs"]} == {"done"}
+    assert all(len(item["sha256"]) == 64 for item in record["inputs"])
+
+
+def test_every_export_is_written(deep: Path, tmp_path: Path, model: Model) -> None:
+    out = tmp_path / "out"
+    exports = ("rois", "geojson", "coco", "overlay")
+    run(deep, out, model, exports=exports)
+    for path in ("rois/a.zip", "geojson/sub/c.geojson", "overlays/b.png", "coco.json"):
+        assert (out / path).exists(), path
+    coco = json.loads((out / "coco.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == [
+        "a.tif",
+        "b.tif",
+        "sub/c.tif",
+    ]
+    assert len(coco["annotations"]) == 8
+    with pytest.raises(EngineError, match="no format to export to"):
+        run(deep, out, model, exports=("xml",))
+
+
+def test_nothing_is_done_twice(deep: Path, tmp_path: Path, model: Model) -> None:
+    out = tmp_path / "out"
+    run(deep, out, model)
+    before, table = _times(out), (out / "summary.csv").stat().st_mtime_ns
+    done = of_kind(run(deep, out, model), "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (0, 3)
+    assert _times(out) == before
+    assert (out / "summary.csv").stat().st_mtime_ns == table
+
+
+def test_what_changed_is_done_again_and_nothing_else(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    run(deep, out, model)
+    before = _times(out)
+    tifffile.imwrite(deep / "a.tif", draw_discs(4))
+    os.utime(deep / "b.tif")  # touched, and still the same bytes
+    done = of_kind(run(deep, out, model), "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (1, 2)
+    changed = {name for name, time in _times(out).items() if time != before[name]}
+    assert changed == {"labels/a.tif"}
+    assert len(read_table(out / "measurements.csv")) == 9
+    other = replace(model, weights_hash="1" * 64)
+    assert of_kind(run(deep, out, other), "PredictionDone")[0].predicted == 3
+    config = replace(CONFIG, batch_size=1)  # changes nothing but the time
+    assert of_kind(run(deep, out, other, config), "PredictionDone")[0].predicted == 0
+    config = replace(CONFIG, diameter=30.0)
+    assert of_kind(run(deep, out, other, config), "PredictionDone")[0].predicted == 3
+    again = run(deep, out, other, config, exports=("geojson",))
+    assert of_kind(again, "PredictionDone")[0].predicted == 3
+    (out / "geojson/a.geojson").unlink()
+    again = run(deep, out, other, config, exports=("geojson",))
+    assert of_kind(again, "PredictionDone")[0].predicted == 1
+
+
+def test_what_is_not_ours_is_left_alone(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    write_discs(out / "labels", {"a.tif": 1})
+    foreign = (out / "labels/a.tif").read_bytes()
+    events = run(deep, out, model)
+    assert (out / "labels/a.tif").read_bytes() == foreign
+    assert "left alone" in " ".join(event.text for event in of_kind(events, "Notice"))
+    assert of_kind(events, "PredictionDone")[0].skipped == 1
+    rows = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert rows["a.tif"]["status"] == "left alone"
+    corrected = read_labels(out / "labels/b.tif")
+    corrected[:9, :9] = 99
+    tifffile.imwrite(out / "labels/b.tif", corrected.astype(np.uint16))
+    other = replace(model, weights_hash="1" * 64)
+    run(deep, out, other)  # corrected by hand since: not to be lost
+    assert read_labels(out / "labels/b.tif").max() == 99
+    run(deep, out, other, overwrite=True)
+    assert read_labels(out / "labels/a.tif").max() == 3
+    assert read_labels(out / "labels/b.tif").max() == 5
+
+
+def test_tables_of_something_else_are_refused(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "measurements.csv").write_text("thesis")
+    with pytest.raises(EngineError, match=r"measurements\.csv"):
+        run(deep, out, model)
+    assert (out / "measurements.csv").read_text() == "thesis"
+    assert list(out.iterdir()) == [out / "measurements.csv"]
+
+
+def test_a_table_that_was_edited_is_put_aside(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    run(deep, out, model)
+    (out / "summary.csv").write_text("my notes")
+    tifffile.imwrite(deep / "a.tif", draw_discs(1))
+    run(deep, out, model)
+    assert (out / "summary.changed-1.csv").read_text() == "my notes"
+    assert len(read_table(out / "summary.csv")) == 3
+
+
+def test_bad_files_are_in_the_table_and_are_retried_alone(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    (deep / "bad.tif").write_text("this is no image")
+    events = run(deep, out, model, channel="0")
+    assert [event.image.name for event in of_kind(events, "ImageFailed")] == ["bad.tif"]
+    rows = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert rows["bad.tif"]["status"] == "failed"
+    assert "can't be read" in rows["bad.tif"]["reason"]
+    assert rows["bad.tif"]["seconds"] != ""
+    before = _times(out)
+    tifffile.imwrite(deep / "bad.tif", draw_discs(2))
+    write_discs(deep, {"new.tif": 1})
+    done = of_kind(
+        run(deep, out, model, channel="0", retry_failed=True), "PredictionDone"
+    )
+    assert (done[0].predicted, done[0].failed) == (1, 0)
+    assert set(_times(out)) - set(before) == {"labels/bad.tif"}
+    rows = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert rows["bad.tif"]["status"] == "done"
+
+
+def test_a_failure_nobody_foresaw_stops_one_image(
+    deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = batch_image.work_on_plane
+
+    def broken(image: Any, *rest: Any) -> Any:
+        if image.info.path.name == "a.tif":
+            raise ZeroDivisionError("a bug")
+        return real(image, *rest)
+
+    monkeypatch.setattr(batch_image, "work_on_plane", broken)
+    events = run(deep, tmp_path / "out", model)
+    assert "ZeroDivisionError" in of_kind(events, "ImageFailed")[0].reason
+    assert of_kind(events, "PredictionDone")[0].predicted == 2
+    record = Records(tmp_path / "out").read("a")
+    assert record is not None
+    assert "Traceback" in record.detail
+
+
+def test_half_written_results_are_not_trusted(
+    deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after kill -9 between the masks and the record."""
+    out = tmp_path / "out"
+    real = Records.write
+
+    def killed(self: Records, record: Any) -> None:
+        if record.status == "done" and record.name == "b.tif":
+            raise KeyboardInterrupt
+        real(self, record)
+
+    monkeypatch.setattr(Records, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(deep, out, model)
+    monkeypatch.undo()
+    monkeypatch.setattr(Model, "network", lambda self, pixels=None: _network())
+    assert (out / "labels/b.tif").exists()
+    (out / "labels/b.tif").write_bytes(b"half")
+    (out / "labels/.b.tif.123.new").write_bytes(b"rest")
+    done = of_kind(run(deep, out, model), "PredictionDone")[0]
+    assert done.predicted >= 1
+    assert read_labels(out / "labels/b.tif").max() == 5
+    assert len(read_table(out / "measurements.csv")) == 8
+    assert not list(out.rglob("*.new"))
+
+
+def _network() -> Any:
+    from conftest import DiscNetwork
+
+    return DiscNetwork()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_stops_with_what_is_done(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    folder = write_discs(tmp_path / "in", {f"{n}.tif": n for n in range(1, 9)})
+    out = tmp_path / "out"
+    real = batch_image.write_labels
+    full = threading.Event()
+
+    def write(path: Path, *rest: Any) -> None:
+        if path.name == "4.tif":
+            full.set()
+        if full.is_set():
+            cause = OSError(code, "No space left on device")
+            raise EngineError("The masks could not be written.") from cause
+        real(path, *rest)
+
+    monkeypatch.setattr(batch_image, "write_labels", write)
+    events = run(folder, out, model)
+    done = of_kind(events, "PredictionDone")[0]
+    assert done.stopped == "disk full"
+    assert done.failed == 0
+    assert 1 <= done.predicted <= 7
+    assert "disk is full" in of_kind(events, "Notice")[-1].text
+    assert len(read_table(out / "summary.csv")) == done.predicted
+    monkeypatch.setattr(batch_image, "write_labels", real)
+    again = of_kind(run(folder, out, model), "PredictionDone")[0]
+    assert again.predicted == 8 - done.predicted
+    assert len(read_table(out / "measurements.csv")) == sum(range(1, 9))
+
+
+def test_cancelling_keeps_what_is_done(tmp_path: Path, model: Model) -> None:
+    folder = write_discs(tmp_path / "in", {f"{n}.tif": n for n in range(1, 9)})
+    out = tmp_path / "out"
+    wanted = threading.Event()
+    found = find_images([folder])
+    from unetloop.batch import predict_images
+
+    events = []
+    for event in predict_images(found, out, model, CONFIG, cancelled=wanted.is_set):
+        events.append(event)
+        if type(event).__name__ == "ImagePredicted":
+            wanted.set()
+    done = of_kind(events, "PredictionDone")[0]
+    assert done.stopped == "cancelled"
+    assert done.predicted < 8
+    rows = read_table(out / "summary.csv")
+    assert len(rows) == done.predicted
+    again = of_kind(run(folder, out, model), "PredictionDone")[0]
+    assert (again.predicted, again.skipped) == (8 - done.predicted, done.predicted)
+
+
+def test_two_runs_do_not_write_one_folder(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    with (
+        Records(tmp_path / "out").locked(),
+        pytest.raises(EngineError, match="Another run"),
+    ):
+        run(deep, tmp_path / "out", model)
+
+
+def test_an_omitted_diameter_is_estimated(tmp_path: Path, model: Model) -> None:
+    folder = write_discs(tmp_path / "in", {"a.tif": 9})
+    run(folder, tmp_path / "out", model, PredictionConfig(tile=128, overlap=48))
+    row = read_table(tmp_path / "out/summary.csv")[0]
+    assert float(row["diameter_px"]) == pytest.approx(32, rel=0.1)
+
+
+def test_stacks_with_channels_and_pixel_size(tmp_path: Path, model: Model) -> None:
+    stack = np.stack([[draw_discs(2), draw_discs(2) // 2], [draw_discs(6)] * 2])
+    tifffile.imwrite(
+        tmp_path / "s.tif",
+        stack,
+        imagej=True,
+        resolution=(2.0, 2.0),
+        metadata={"axes": "ZCYX", "unit": "um"},
+    )
+    out = tmp_path / "out"
+    run([tmp_path / "s.tif"], out, model, exports=("rois",))
+    rows = read_table(out / "measurements.csv")
+    assert [row["plane"] for row in rows] == ["0"] * 2 + ["1"] * 6
+    assert float(rows[0]["area_um2"]) == int(rows[0]["area_px"]) / 4
+    assert float(rows[0]["intensity_mean_0"]) == 200
+    assert float(rows[0]["intensity_mean_1"]) == 100
+    summary = read_table(out / "summary.csv")[0]
+    assert (summary["nuclei"], summary["planes"]) == ("8", "2")
+    assert float(summary["nuclei_per_mm2"]) == pytest.approx(
+        8 / (2 * 160 * 160 * 0.25) * 1e6, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_ome_zarr_gives_ome_zarr(tmp_path: Path, model: Model, version: int) -> None:
+    import zarr
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    group = zarr.open_group(str(folder / "x.ome.zarr"), mode="w", zarr_format=version)
+    group.create_array("0", data=draw_discs(4)[None])
+    axes = [{"name": name, "type": "space"} for name in "zyx"]
+    scale = [{"axes": axes, "datasets": [{"path": "0"}], "version": "0.4"}]
+    group.attrs["multiscales"] = scale
+    out = tmp_path / "out"
+    events = run(folder, out, model)
+    target = out / "labels/x.ome.zarr"
+    assert of_kind(events, "ImagePredicted")[0].output == target
+    assert read_labels(target, 0).max() == 4
+    assert of_kind(run(folder, out, model), "PredictionDone")[0].skipped == 1
+
+
+def test_large_planes_are_measured_as_small_ones(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    tifffile.imwrite(folder / "a.tif", draw_discs(60, 400), tile=(128, 128))
+    run(folder, tmp_path / "whole", model, exports=("overlay", "geojson"))
+    for name in ("_LARGE_PIXELS", "_BLOCK_PIXELS"):
+        monkeypatch.setattr(f"unetloop.large.{name}", 150**2)
+    run(folder, tmp_path / "blocks", model, exports=("overlay", "geojson"))
+
+    def rows(out: Path) -> list[tuple[float, ...]]:
+        names = ("centroid_row", "centroid_column", "area_px", "intensity_mean_0")
+        table = read_table(out / "measurements.csv")
+        return sorted(tuple(float(row[name]) for name in names) for row in table)
+
+    assert len(rows(tmp_path / "whole")) == 60
+    np.testing.assert_allclose(
+        rows(tmp_path / "blocks"), rows(tmp_path / "whole"), atol=1.5, rtol=0.02
+    )
+
+
+def test_results_below_the_images_are_no_images(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    run(deep, deep / "results", model)
+    assert of_kind(run(deep, deep / "results", model), "PredictionDone")[0].skipped == 3
+    assert len(find_images([str(deep / "**/*.tif")])) == 3
