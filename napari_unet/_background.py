@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet._worker import Worker
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ Result = TypeVar("Result")
 class Background(QObject):
     """Threads that read and write files while the viewer stays awake.
 
+    What computes for long in them does so in the process ``worker``.
+
     Parameters
     ----------
     parent : QObject, optional
@@ -31,6 +34,7 @@ class Background(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="unet-loop")
+        self.worker = Worker()
         self._closed = False
         self._finished.connect(self._on_finished)
 
@@ -71,6 +75,7 @@ class Background(QObject):
     def close(self) -> None:
         """Wait for what runs, drop what waits; nothing is called back any more."""
         self._closed = True
+        self.worker.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _on_finished(self, call: Callable[[Any], None], result: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet._marks import draw_marks
+from napari_unet._census import Cell, Census, cells_of
+from napari_unet._marks import HALO, draw_marks, grown
 from napari_unet._pixels import read_pixels
 from unetloop.errors import EngineError
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._pixels import Pixels
+    from napari_unet._strokes import Window
     from napari_unet._workspace import Workspace
     from unetloop.journal import Journal
     from unetloop.project import ProjectImage
 
-__all__ = ["Current", "Truth", "forget_image", "load_plane", "read_current"]
+__all__ = ["Current", "Opened", "Truth", "forget_image", "load_plane", "read_current"]
+
+_STRIP = 256
 
 
 @dataclass
@@ -32,10 +36,16 @@ class Truth:
         (planes, rows, columns).
     review : array of uint8
         The same size.
+    loaded : set of int
+        Planes that were read from the project.
+    changed : set of Cell
+        Where it was written since somebody looked.
     """
 
     segmentation: NDArray[np.int32]
     review: NDArray[np.uint8]
+    loaded: set[int] = field(default_factory=set)
+    changed: set[Cell] = field(default_factory=set)
 
     @classmethod
     def of(cls, planes: int, shape: tuple[int, int]) -> Truth:
@@ -43,6 +53,32 @@ class Truth:
         return cls(
             np.zeros((planes, *shape), np.int32), np.zeros((planes, *shape), np.uint8)
         )
+
+    def write(
+        self, array: str, plane: int, window: Window, values: NDArray[Any]
+    ) -> None:
+        """Write a rectangle of the ``"segmentation"`` or the ``"review"``."""
+        target = self.review if array == "review" else self.segmentation
+        target[plane][window] = values
+        self.changed |= cells_of(plane, window)
+
+    def set_loaded(self, plane: int) -> None:
+        """Take note that a plane was read."""
+        self.loaded.add(plane)
+        rows, columns = self.review.shape[1:]
+        self.changed |= cells_of(plane, (slice(0, rows), slice(0, columns)))
+
+    def take_changed(self) -> set[Cell]:
+        """Say where it was written since this was last asked."""
+        changed, self.changed = self.changed, set()
+        return changed
+
+    def copy_segmentation(self) -> NDArray[np.int32]:
+        """Copy it; planes that were not read take no memory."""
+        copy = np.zeros(self.segmentation.shape, np.int32)
+        for plane in self.loaded:
+            copy[plane] = self.segmentation[plane]
+        return copy
 
 
 @dataclass
@@ -57,19 +93,47 @@ class Current:
         What is shown.
     truth : Truth
         Its nuclei and reviews.
-    loaded : set of int
-        Planes of the truth that were read from the project.
+    census : Census
+        Counts them.
     """
 
     entry: ProjectImage
     pixels: Pixels
     truth: Truth
-    loaded: set[int] = field(default_factory=set)
+    census: Census = field(default_factory=Census)
+
+    @property
+    def loaded(self) -> set[int]:
+        """Planes that were read from the project."""
+        return self.truth.loaded
 
 
-def read_current(
-    workspace: Workspace, image: str, plane: int
-) -> tuple[Current, int, NDArray[np.uint8]]:
+@dataclass(frozen=True)
+class Opened:
+    """An image that was read, made ready for the screen.
+
+    Parameters
+    ----------
+    current : Current
+        The image.
+    plane : int
+        Its plane to begin with: the first if there is no such one.
+    nuclei : array of int32
+        (planes, rows, columns), a copy of its segmentation.
+    marks : array of uint8
+        The same size, as of `draw_marks`.
+    free : int
+        A number that no nucleus has.
+    """
+
+    current: Current
+    plane: int
+    nuclei: NDArray[np.int32]
+    marks: NDArray[np.uint8]
+    free: int
+
+
+def read_current(workspace: Workspace, image: str, plane: int) -> Opened:
     """Read an image and what is recorded of one of its planes.
 
     Parameters
@@ -80,12 +144,6 @@ def read_current(
         Id of the image.
     plane : int
         The plane to begin with.
-
-    Returns
-    -------
-    tuple
-        The image, the plane (the first if there is no such one), and the marks
-        of all planes, (planes, rows, columns).
 
     Raises
     ------
@@ -108,19 +166,34 @@ def read_current(
             todo="Put the old file back.",
             path=str(path),
         )
-    current = Current(entry, pixels, Truth.of(entry.planes, pixels.plane_shape))
-    marks = np.zeros(current.truth.review.shape, np.uint8)
+    truth = Truth.of(entry.planes, pixels.plane_shape)
+    current = Current(entry, pixels, truth)
+    marks = np.zeros(truth.review.shape, np.uint8)
     marks[plane] = load_plane(workspace.journal, current, plane)
-    current.loaded.add(plane)
-    return current, plane, marks
+    truth.set_loaded(plane)
+    free = int(truth.segmentation[plane].max(initial=0)) + 1
+    return Opened(current, plane, truth.copy_segmentation(), marks, free)
 
 
 def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uint8]:
     """Read what is recorded of a plane into the truth; give its marks."""
     truth, entry = current.truth, current.entry
+    rows, columns = current.pixels.plane_shape
+    whole = slice(0, rows), slice(0, columns)
     truth.segmentation[plane] = journal.state(entry, plane, "segmentation")
     truth.review[plane] = journal.state(entry, plane, "review")
-    return draw_marks(truth.segmentation[plane], truth.review[plane])
+    marks = np.empty((rows, columns), np.uint8)
+    for top in range(0, rows, _STRIP):
+        # Strip by strip: each of numpy's calls keeps the event loop waiting.
+        strip = slice(top, min(top + _STRIP, rows)), whole[1]
+        seen = grown(strip, HALO, (rows, columns))
+        drawn = draw_marks(
+            truth.segmentation[plane][seen],
+            truth.review[plane][seen],
+            (seen[0].start, seen[1].start),
+        )
+        marks[strip] = drawn[top - seen[0].start :][: strip[0].stop - top]
+    return marks
 
 
 def forget_image(journal: Journal, image: str) -> None:

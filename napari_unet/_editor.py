@@ -197,9 +197,7 @@ class Editor(QObject):
             slice(edit.row, edit.row + values.shape[0]),
             slice(edit.column, edit.column + values.shape[1]),
         )
-        truth = current.truth
-        array = truth.review if edit.array == "review" else truth.segmentation
-        array[edit.plane][window] = values
+        current.truth.write(edit.array, edit.plane, window, values)
         self._layers.update(edit.plane, window)
 
     def _apply(self, plane: int, change: Change) -> None:
@@ -217,7 +215,7 @@ class Editor(QObject):
             if not np.array_equal(before, after):
                 where = (plane, name, change.row, change.column)
                 edits.append(Edit(current.entry.id, *where, before.copy(), after))
-                array[plane][window] = after
+                current.truth.write(name, plane, window, after)
         if edits:
             self._unstored.append(_Unstored(change.action, edits))
             self.store()

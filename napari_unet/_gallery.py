@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._pixels import make_thumbnail
 from napari_unet._state import ImageRow
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet._background import Background
+    from napari_unet._census import Cell
     from napari_unet._current import Current
     from napari_unet._workspace import View
     from unetloop.errors import EngineError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Gallery"]
 
 _COUNT_MS = 600
-_MOST_COUNTED = 1 << 26
-_STRIP = 64
 _NOTHING_TO_DO = ("done", "locked", "missing")
 
 
@@ -89,8 +88,9 @@ class Gallery(QObject):
 
     def _count_now(self) -> None:
         current = self._current
-        if current is None or current.truth.review.size > _MOST_COUNTED:
+        if current is None:
             return
+        changed = current.truth.take_changed()
 
         def then(found: dict[str, Any]) -> None:
             image = current.entry.id
@@ -101,7 +101,7 @@ class Gallery(QObject):
                 image, nuclei=found["nuclei"], reviewed=found["reviewed"], state=state
             )
 
-        self._background.run(lambda: _count(current), then, lambda error: None)
+        self._background.run(lambda: _count(current, changed), then, lambda error: None)
 
     def _next_thumbnail(self, project: Project, images: list[ProjectImage]) -> None:
         if not images or project is not self._project:
@@ -145,27 +145,12 @@ def _row(image: ProjectImage, known: dict[str, Any]) -> ImageRow:
     )
 
 
-def _count(current: Current) -> dict[str, Any]:
-    nuclei = reviewed = 0
-    done = len(current.loaded) == current.entry.planes
-    looked = False
-    for plane in sorted(current.loaded):
-        labels = current.truth.segmentation[plane]
-        review = current.truth.review[plane]
-        size = int(labels.max(initial=0)) + 1
-        there, right = np.zeros(size, bool), np.zeros(size, bool)
-        # Strip by strip: each of numpy's calls keeps the event loop waiting.
-        for row in range(0, len(labels), _STRIP):
-            strip, seen = labels[row : row + _STRIP], review[row : row + _STRIP]
-            strip = np.where(strip < size, strip, 0)  # some come in just now
-            there[strip] = True
-            right[strip[seen == 1]] = True
-            looked = looked or bool(seen.any())
-            done = done and bool(np.all(seen[strip > 0]))
-        nuclei += int(np.count_nonzero(there[1:]))
-        reviewed += int(np.count_nonzero(right[1:]))
-    done = done and looked
-    state = "done" if done else "in work" if looked else "proposed"
-    if not nuclei and not looked:
+def _count(current: Current, changed: set[Cell]) -> dict[str, Any]:
+    truth = current.truth
+    found = current.census.count(truth.segmentation, truth.review, changed)
+    if not found.nuclei and not found.looked:
         return {"nuclei": -1, "reviewed": 0, "state": "untouched"}
-    return {"nuclei": nuclei, "reviewed": reviewed, "state": state}
+    all_seen = len(truth.loaded) == current.entry.planes
+    done = found.done and found.looked and all_seen
+    state = "done" if done else "in work" if found.looked else "proposed"
+    return {"nuclei": found.nuclei, "reviewed": found.reviewed, "state": state}

@@ -1,4 +1,4 @@
-"""The three layers of an open image; the only file that touches napari layers."""
+"""The layers of an open image, and what the user does to them by hand."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
-from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet._backdrop import Backdrop
 from napari_unet._current import Truth
 from napari_unet._hand import Hand
-from napari_unet._marks import (
-    COLORS,
-    COLORS_ON_BRIGHT,
-    FILL_COLORS,
-    HALO,
-    draw_line,
-    draw_marks,
-    grown,
-)
+from napari_unet._marks import HALO, draw_line, draw_marks, grown
+from napari_unet._palette import mark_colours, nucleus_colours
+from napari_unet._redraw import Redraw
 from napari_unet._strokes import apply_stroke, changed_windows
 
 if TYPE_CHECKING:
@@ -30,7 +24,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_unet._pixels import Pixels
+    from napari_unet._current import Opened
+    from napari_unet._pixels import Channel, Pixels
     from napari_unet._strokes import Window
 
 __all__ = ["Layers", "warm_up"]
@@ -41,9 +36,10 @@ _FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
 
 
 def warm_up() -> None:
-    """Import, in a thread, what napari would import with its first layer."""
-    with suppress(ImportError):
-        import_module("xarray")
+    """Import, in a thread, what the first layer and the first curve will need."""
+    for name in ("xarray", "pyqtgraph"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 class Layers(Hand):
@@ -67,7 +63,8 @@ class Layers(Hand):
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
-        self.image: Image | None = None
+        self.backdrop = Backdrop(viewer)
+        self._redraw = Redraw(self)
         self.outlines: Labels | None = None
         self._name = ""
         self._truth: Truth | None = None
@@ -81,9 +78,12 @@ class Layers(Hand):
 
     # Showing
 
-    def show(
-        self, name: str, pixels: Pixels, truth: Truth, marks: NDArray[np.uint8]
-    ) -> None:
+    @property
+    def image(self) -> Image | None:
+        """The layer of the channel with the nuclei."""
+        return self.backdrop.image
+
+    def show(self, name: str, pixels: Pixels, opened: Opened) -> None:
         """Show an image with its nuclei; the layers of the last one are taken over.
 
         Parameters
@@ -92,74 +92,64 @@ class Layers(Hand):
             Of the image.
         pixels : Pixels
             What was read of it.
-        truth : Truth
+        opened : Opened
             What is recorded; later changes are shown by `update`.
-        marks : array of uint8
-            (planes, rows, columns), of `_marks.draw_marks`.
         """
-        self._name, self._pixels, self._truth = name, pixels, truth
+        self._name, self._pixels = name, pixels
+        self._truth = opened.current.truth
         self._line = None
+        self._redraw.forget()
         self._ours = True
         try:
-            fits = self.image is None or (
-                self.image.ndim == len(pixels.axes) and self.image.rgb == pixels.rgb
-            )
-            if not fits:
+            if not self.backdrop.fits(pixels):
                 self._remove()
-            scale, units = self._scale()
-            for layer in (self.image, self.nuclei, self.outlines):
+            how = self._how(pixels)
+            self.backdrop.show(name, pixels, how)
+            for layer in (self.nuclei, self.outlines):
                 if layer is not None:
-                    layer.scale, layer.units = scale, units
-                    layer.axis_labels = pixels.axes
-            if self.image is not None:
-                self.image.data = pixels.data
-                self.image.name = name
-                self._set_contrast(pixels)
+                    for key, value in how.items():
+                        setattr(layer, key, value)
             if self.nuclei is not None:
-                self.nuclei.data = self._copy()
+                self.nuclei.data = self._shaped(opened.nuclei)
                 self.nuclei._reset_history()
             if self.outlines is not None:
-                self.outlines.data = self._shaped(marks)
-                self.outlines.colormap = _colours(pixels)
-            self.ensure(marks)
+                self.outlines.data = self._shaped(opened.marks)
+                self.outlines.colormap = mark_colours(pixels.bright)
+            self.ensure(opened)
             if self.nuclei is not None:
-                self.nuclei.selected_label = int(truth.segmentation.max()) + 1
+                self.nuclei.selected_label = opened.free
         finally:
             self._ours = False
 
-    def ensure(self, marks: NDArray[np.uint8] | None = None) -> bool:
+    def show_channel(self, number: int, channel: Channel) -> None:
+        """Show another channel of the image, hidden at first."""
+        if self._pixels is not None:
+            before, self._ours = self._ours, True
+            try:
+                self.backdrop.show_channel(number, channel, self._how(self._pixels))
+            finally:
+                self._ours = before
+
+    def ensure(self, opened: Opened | None = None) -> bool:
         """Put back what was removed by hand; say whether something was."""
         pixels = self._pixels
         if pixels is None or (self.image and self.nuclei and self.outlines):
             return False
         before, self._ours = self._ours, True
-        scale, units = self._scale()
-        how: dict[str, Any] = {
-            "scale": scale,
-            "units": units,
-            "axis_labels": pixels.axes,
-        }
+        how = self._how(pixels)
         try:
             if self.image is None:
-                self.image = self.viewer.add_image(
-                    pixels.data,
-                    name=self._name,
-                    rgb=pixels.rgb,
-                    contrast_limits=None if pixels.rgb else pixels.contrast,
-                    **({} if pixels.rgb else {"colormap": "gray"}),
-                    **how,
-                )
-                self._set_contrast(pixels)
-                self.viewer.layers.move(len(self.viewer.layers) - 1, 0)
+                self.backdrop.show(self._name, pixels, how)
             if self.nuclei is None:
-                self.nuclei = self._add_nuclei(how)
+                data = self._copy() if opened is None else self._shaped(opened.nuclei)
+                self.nuclei = self._add_nuclei(data, how)
                 self.made.emit()
             if self.outlines is None:
                 self.outlines = self.viewer.add_labels(
-                    self._marks() if marks is None else self._shaped(marks),
+                    self._marks() if opened is None else self._shaped(opened.marks),
                     name=OUTLINES,
                     opacity=1.0,
-                    colormap=_colours(pixels),
+                    colormap=mark_colours(pixels.bright),
                     **how,
                 )
                 self.outlines.editable = False
@@ -188,12 +178,12 @@ class Layers(Hand):
         if self.nuclei is not None:
             place = _planes(self.nuclei.data)[plane]
             place[window] = truth.segmentation[plane][window]
-            self._redraw(self.nuclei, plane, window)
+            self._redraw.draw(self.nuclei, plane, window)
         if marks is None or self.outlines is None:
             self._draw_marks(plane, window)
         else:
             _planes(self.outlines.data)[plane][window] = marks
-            self._redraw(self.outlines, plane, window)
+            self._redraw.draw(self.outlines, plane, window)
 
     def set_filled(self, filled: bool) -> None:
         """Show filled nuclei, or outlines alone."""
@@ -213,7 +203,7 @@ class Layers(Hand):
         window = draw_line(marks, points, max(1, round(1.5 / self.zoom)))
         if window is not None:
             self._line = (plane, window)
-            self._redraw(self.outlines, plane, window)
+            self._redraw.draw(self.outlines, plane, window)
 
     def clear(self) -> None:
         """Take the layers away."""
@@ -257,7 +247,7 @@ class Layers(Hand):
             pixel in micrometres, where these are known.
         """
         layer = self.viewer.layers.selection.active
-        if not isinstance(layer, Image) or layer is self.image:
+        if not isinstance(layer, Image) or self.backdrop.holds(layer):
             return None
         source = layer.source.path
         path = Path(source) if source and Path(source).exists() else None
@@ -279,12 +269,9 @@ class Layers(Hand):
 
     # Inside
 
-    def _add_nuclei(self, how: dict[str, Any]) -> Labels:
+    def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> Labels:
         layer = self.viewer.add_labels(
-            self._copy(),
-            name=NUCLEI,
-            colormap=CyclicLabelColormap(colors=[(0, 0, 0, 0), *FILL_COLORS]),
-            **how,
+            data, name=NUCLEI, colormap=nucleus_colours(), **how
         )
         layer.brush_size = self._brush
         layer.events.paint.connect(self._on_paint)
@@ -295,33 +282,31 @@ class Layers(Hand):
         return layer
 
     def _remove(self) -> None:
-        for layer in (self.nuclei, self.outlines, self.image):
+        for layer in (self.nuclei, self.outlines):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        self.image = self.nuclei = self.outlines = None
+        self.nuclei = self.outlines = None
+        self.backdrop.remove()
 
-    def _scale(self) -> tuple[tuple[float, ...], tuple[str, ...]]:
-        lead = len(self._pixels.lead) if self._pixels else 0
-        size = self._pixels.info.pixel_size if self._pixels else None
+    def _how(self, pixels: Pixels) -> dict[str, Any]:
+        """Say how layers lie in the world."""
+        lead = len(pixels.lead)
+        size = pixels.info.pixel_size
         unit = "um" if size else "pixel"
-        return (1.0,) * lead + (size or (1.0, 1.0)), ("pixel",) * lead + (unit, unit)
-
-    def _set_contrast(self, pixels: Pixels) -> None:
-        if self.image is not None and not pixels.rgb:
-            self.image.contrast_limits_range = pixels.limits
-            self.image.contrast_limits = pixels.contrast
+        return {
+            "scale": (1.0,) * lead + (size or (1.0, 1.0)),
+            "units": ("pixel",) * lead + (unit, unit),
+            "axis_labels": pixels.axes,
+        }
 
     def _copy(self) -> NDArray[np.int32]:
-        return self._shaped(self._recorded().segmentation.copy())
+        return self._shaped(self._recorded().copy_segmentation())
 
     def _marks(self) -> NDArray[np.uint8]:
         truth = self._recorded()
         marks = np.zeros(truth.review.shape, np.uint8)
-        for plane in range(len(marks)):
-            if truth.segmentation[plane].any() or truth.review[plane].any():
-                marks[plane] = draw_marks(
-                    truth.segmentation[plane], truth.review[plane]
-                )
+        for plane in truth.loaded:
+            marks[plane] = draw_marks(truth.segmentation[plane], truth.review[plane])
         return self._shaped(marks)
 
     def _shaped(self, planes: NDArray[Any]) -> NDArray[Any]:
@@ -332,11 +317,14 @@ class Layers(Hand):
         return self._truth or Truth.of(1, (1, 1))
 
     def _draw_marks(self, plane: int, window: Window) -> None:
+        if self.outlines is not None and self._truth is not None:
+            wide = grown(window, HALO, self._truth.review.shape[1:])
+            self._redraw.draw(self.outlines, plane, wide, self._write_marks)
+
+    def _write_marks(self, plane: int, window: Window) -> None:
         if self.outlines is None or self._truth is None:
             return
-        shape = self._truth.review.shape[1:]
-        wide = grown(window, HALO, shape)
-        seen = grown(wide, HALO, shape)
+        seen = grown(window, HALO, self._truth.review.shape[1:])
         marks = draw_marks(
             self._truth.segmentation[plane][seen],
             self._truth.review[plane][seen],
@@ -344,28 +332,9 @@ class Layers(Hand):
         )
         inner = tuple(
             slice(one.start - other.start, one.stop - other.start)
-            for one, other in zip(wide, seen, strict=True)
+            for one, other in zip(window, seen, strict=True)
         )
-        _planes(self.outlines.data)[plane][wide] = marks[inner]
-        self._redraw(self.outlines, plane, wide)
-
-    def _redraw(self, layer: Labels, plane: int, window: Window) -> None:
-        """Show a rectangle that was written in place, and nothing else anew."""
-        if plane != self.plane:
-            return
-        if not self.flat or layer._slice.empty:
-            layer.refresh(extent=False)
-            return
-        lead = layer.data.shape[:-2]
-        where = np.unravel_index(plane, lead) if lead else ()
-        view, raw = layer._slice.image.view, layer._slice.image.raw
-        if layer.contour == 0 and not np.shares_memory(view, layer.data):
-            view[window] = layer.colormap._data_to_texture(raw[window])
-        layer._updated_slice = (
-            *(slice(int(index), int(index) + 1) for index in where),
-            *window,
-        )
-        layer._partial_labels_refresh()
+        _planes(self.outlines.data)[plane][window] = marks[inner]
 
     def _set_opacity(self, event: Any = None) -> None:
         if self.nuclei is None:
@@ -394,19 +363,17 @@ class Layers(Hand):
     def _on_removed(self, event: Any) -> None:
         if self._ours:
             return
-        for name in ("image", "nuclei", "outlines"):
+        ours = self.backdrop.lose(event.value)
+        for name in ("nuclei", "outlines"):
             if event.value is getattr(self, name):
                 setattr(self, name, None)
-                self.removed.emit(event.value.name)
+                ours = True
+        if ours:
+            self.removed.emit(event.value.name)
 
     def _on_view(self, event: Any = None) -> None:
         if not self._ours and self._pixels is not None:
             self.view_changed.emit()
-
-
-def _colours(pixels: Pixels) -> DirectLabelColormap:
-    colours = COLORS_ON_BRIGHT if pixels.bright else COLORS
-    return DirectLabelColormap(color_dict=colours)
 
 
 def _planes(data: NDArray[Any]) -> NDArray[Any]:

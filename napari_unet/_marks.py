@@ -89,18 +89,21 @@ def draw_marks(
     nucleus = segmentation > 0
     right = review == 1
     marks = np.zeros(segmentation.shape, np.uint8)
-    marks[right] = BACKGROUND
-    marks[right & nucleus] = INSIDE
     near = _borders(segmentation, 1)
-    marks[nucleus & near & ~right] = PROPOSED
+    # copyto lets other threads work meanwhile; indexing by a mask does not.
+    np.copyto(marks, PROPOSED, where=nucleus & near)
     if right.any():
-        marks[nucleus & right & (near | _borders(segmentation, 2))] = REVIEWED
+        np.copyto(marks, BACKGROUND, where=right)
+        inside = nucleus & right
+        np.copyto(marks, INSIDE, where=inside)
+        edge = inside & (near | _borders(segmentation, 2))
+        np.copyto(marks, REVIEWED, where=edge)
     ignored = review == 2
     if ignored.any():
         rows = np.arange(corner[0], corner[0] + segmentation.shape[0])
         columns = np.arange(corner[1], corner[1] + segmentation.shape[1])
         hatch = np.add.outer(rows, columns) % 6 < 2
-        marks[ignored & hatch] = IGNORED
+        np.copyto(marks, IGNORED, where=ignored & hatch)
     return marks
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._current import forget_image, load_plane, read_current
+from napari_unet._pixels import with_contrast
 from napari_unet._workspace import open_workspace, store_layer
 from unetloop.errors import EngineError
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._background import Background
-    from napari_unet._current import Current
+    from napari_unet._current import Current, Opened
     from napari_unet._layers import Layers
+    from napari_unet._pixels import Channel
     from napari_unet._workspace import Workspace
 
 __all__ = ["Opener"]
@@ -111,9 +113,9 @@ class Opener(QObject):
         turn = self._turn
         self.busy.emit("Reading the image")
 
-        def then(found: tuple[Current, int, NDArray[np.uint8]]) -> None:
+        def then(opened: Opened) -> None:
             if turn == self._turn and workspace is self.workspace:
-                self._on_read(workspace, *found)
+                self._on_read(workspace, opened)
 
         def failed(error: EngineError) -> None:
             self.busy.emit("")
@@ -137,7 +139,7 @@ class Opener(QObject):
             if current is not self.current:
                 return
             self._loading.discard(plane)
-            current.loaded.add(plane)
+            current.truth.set_loaded(plane)
             rows, columns = current.pixels.plane_shape
             self._layers.update(plane, (slice(0, rows), slice(0, columns)), marks)
             self.plane_loaded.emit()
@@ -214,13 +216,8 @@ class Opener(QObject):
         self.problem.emit("image", str(error))
         self.said.emit(str(error), "error")
 
-    def _on_read(
-        self,
-        workspace: Workspace,
-        current: Current,
-        plane: int,
-        marks: NDArray[np.uint8],
-    ) -> None:
+    def _on_read(self, workspace: Workspace, opened: Opened) -> None:
+        current, plane = opened.current, opened.plane
         before = self.current.entry.id if self.current is not None else ""
         view, image = workspace.view, current.entry.id
         self.current = current
@@ -231,7 +228,8 @@ class Opener(QObject):
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
         name = Path(current.entry.path).name
-        self._layers.show(name, pixels, current.truth, marks)
+        self._layers.show(name, pixels, opened)
+        self._show_channels(current, plane)
         if before != image:
             self._layers.camera = known.get("camera") or {}
         self._layers.go_to_plane(plane)
@@ -245,6 +243,24 @@ class Opener(QObject):
                 lambda _: None,
                 lambda error: self.problem.emit("flush", str(error)),
             )
+
+    def _show_channels(self, current: Current, plane: int, number: int = 0) -> None:
+        """Show the other channels one by one: a layer takes its time to be made."""
+        channels = current.pixels.channels
+        if number == len(channels):
+            return
+
+        def then(channel: Channel) -> None:
+            if current is self.current:
+                self._layers.show_channel(number, channel)
+                self._show_channels(current, plane, number + 1)
+
+        def failed(error: EngineError) -> None:
+            self.problem.emit("image", str(error))
+
+        self._background.run(
+            lambda: with_contrast(channels[number], plane), then, failed
+        )
 
     def _remember(self) -> None:
         """Note where the user is, to be there again."""

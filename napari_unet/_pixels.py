@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet._lazy import LazyPlanes, Source
+from unetloop.channel_colours import read_channel_colours
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
 
@@ -16,47 +18,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.images import Image, ImageInfo
+    from unetloop.images import ImageInfo
 
-__all__ = ["Pixels", "make_thumbnail", "read_pixels"]
+__all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"]
+
+# Okabe and Ito (2008); the nucleus's own channel is grey, proposals are blue.
+CHANNEL_COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#f0e442", "#d55e00", "#56b4e9")
 
 _WHOLE_BYTES = 1 << 30
 _LOOKED_AT = 512
 _THUMBNAIL = 64
 
 
-class _Planes:
-    """An array-like whose planes are read from the file when they are shown."""
+@dataclass(frozen=True)
+class Channel:
+    """A channel that is not the one with the nuclei.
 
-    def __init__(self, image: Image, shape: tuple[int, ...], channel: int) -> None:
-        self._image = image
-        self._channel = channel
-        self.shape = shape
-        self.ndim = len(shape)
-        self.dtype = image.info.dtype
+    Parameters
+    ----------
+    name : str
+        Of the channel.
+    data : LazyPlanes
+        (planes..., rows, columns).
+    colour : str
+        ``"#rrggbb"``.
+    contrast, limits : tuple of float
+        From what to what it is shown; lowest and highest value.
+    """
 
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        key = key if isinstance(key, tuple) else (key,)
-        if Ellipsis in key:
-            at = key.index(Ellipsis)
-            fill = (slice(None),) * (self.ndim - len(key) + 1)
-            key = (*key[:at], *fill, *key[at + 1 :])
-        key = (*key, *(slice(None),) * (self.ndim - len(key)))
-        lead = self.shape[:-2]
-        wanted = np.arange(int(np.prod(lead))).reshape(lead)[key[:-2]]
-        planes = [
-            self._image.read_plane(int(plane), (self._channel,))[..., 0][key[-2:]]
-            for plane in np.ravel(wanted)
-        ]
-        if np.ndim(wanted) == 0:
-            only: NDArray[Any] = planes[0]
-            return only
-        shape = (*np.shape(wanted), *planes[0].shape)
-        result: NDArray[Any] = np.stack(planes).reshape(shape)
-        return result
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return np.asarray(self[()], dtype)
+    name: str
+    data: LazyPlanes
+    colour: str
+    contrast: tuple[float, float] = (0.0, 1.0)
+    limits: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -81,6 +75,8 @@ class Pixels:
         What the file says.
     bright : bool
         Whether most of it is bright, as tissue is in transmitted light.
+    channels : tuple of Channel
+        The other channels; their contrast is set by `with_contrast`.
     """
 
     data: Any
@@ -91,6 +87,7 @@ class Pixels:
     limits: tuple[float, float]
     info: ImageInfo
     bright: bool = False
+    channels: tuple[Channel, ...] = ()
 
     @property
     def plane_shape(self) -> tuple[int, int]:
@@ -116,43 +113,78 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
         If it can't be read.
     """
     image = open_image(path)
+    source = Source(image)  # it stays open as long as a layer reads from it
+    info = image.info
     try:
-        info = image.info
-        try:
-            (index,) = resolve_channels(info, channel or None)
-        except EngineError:  # a name of another file
-            (index,) = resolve_channels(info, None)
-        sizes = [(axis, info.size(axis)) for axis in "TZ"]
-        lead = tuple(size for _, size in sizes if size > 1)
-        axes = (*(axis.lower() for axis, size in sizes if size > 1), "y", "x")
-        rgb = index == -1
-        shape = (*lead, info.height, info.width)
-        channels = (0, 1, 2) if rgb else (index,)
-        first = image.read_plane(min(plane, info.planes - 1), channels)
-        contrast, limits = _contrast(first)
-        whole = first.nbytes * info.planes <= _WHOLE_BYTES or rgb
-        if whole:
-            planes = [
-                first if number == plane else image.read_plane(number, channels)
-                for number in range(info.planes)
-            ]
-            data: Any = planes[0] if len(planes) == 1 else np.stack(planes)
-            data = data.reshape(*shape, 3) if rgb else data.reshape(shape)
-            if rgb:
-                data = _as_colours(data, limits)
-        else:
-            data = _Planes(image, shape, index)
-            # The file stays open as long as the layer shows it.
-            weakref.finalize(data, image.close)
-    except BaseException:
-        image.close()
-        raise
-    if whole:
-        image.close()
+        (index,) = resolve_channels(info, channel or None)
+    except EngineError:  # a name of another file
+        (index,) = resolve_channels(info, None)
+    sizes = [(axis, info.size(axis)) for axis in "TZ"]
+    lead = tuple(size for _, size in sizes if size > 1)
+    axes = (*(axis.lower() for axis, size in sizes if size > 1), "y", "x")
+    rgb = index == -1
+    shape = (*lead, info.height, info.width)
+    channels = (0, 1, 2) if rgb else (index,)
+    first = image.read_plane(min(plane, info.planes - 1), channels)
+    contrast, limits = _contrast(first)
+    if first.nbytes * info.planes <= _WHOLE_BYTES or rgb:
+        planes = [
+            first if number == plane else image.read_plane(number, channels)
+            for number in range(info.planes)
+        ]
+        data: Any = planes[0] if len(planes) == 1 else np.stack(planes)
+        data = data.reshape(*shape, 3) if rgb else data.reshape(shape)
+        if rgb:
+            data = _as_colours(data, limits)
+    else:
+        data = LazyPlanes(source, shape, index)
+    others = () if info.rgb else _others(source, shape, index)
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))
     bright = middle > (contrast[0] + contrast[1]) / 2
-    return Pixels(data, lead, axes, rgb, contrast, limits, info, bright)
+    return Pixels(data, lead, axes, rgb, contrast, limits, info, bright, others)
+
+
+def with_contrast(channel: Channel, plane: int) -> Channel:
+    """Set a channel's contrast by one of its planes, which is read for it.
+
+    Parameters
+    ----------
+    channel : Channel
+        The channel.
+    plane : int
+        By which plane; it is kept for the screen.
+
+    Raises
+    ------
+    EngineError
+        If it can't be read.
+    """
+    contrast, limits = _contrast(channel.data.plane(plane)[..., None])
+    return replace(channel, contrast=contrast, limits=limits)
+
+
+def _others(source: Source, shape: tuple[int, ...], index: int) -> tuple[Channel, ...]:
+    """Describe the channels but one; none of their pixels is read."""
+    info = source.image.info
+    if info.channels < 2:
+        return ()
+    given = read_channel_colours(info.path)
+    given = given if len(given) == info.channels else ("",) * info.channels
+    free = cycle(colour for colour in CHANNEL_COLOURS if colour not in given)
+    named = [
+        name if not name.isdecimal() else f"channel {name}"
+        for name in info.channel_names
+    ]
+    return tuple(
+        Channel(
+            named[number],
+            LazyPlanes(source, shape, number),
+            given[number] or next(free),
+        )
+        for number in range(info.channels)
+        if number != index
+    )
 
 
 def make_thumbnail(path: Path) -> NDArray[np.uint8]:

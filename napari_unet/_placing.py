@@ -1,22 +1,27 @@
-"""What a predicted field becomes among its neighbours and reviews; runs in a thread."""
+"""What a predicted field becomes among its neighbours and reviews.
+
+`label_field` and `place` run in a process of their own (`_worker`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_unet._marks import HALO, draw_marks, grown
 from unetloop.proposals import place_proposals
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet._current import Truth
     from napari_unet._fields import Field
     from napari_unet._strokes import Window
+    from unetloop.config import InstanceConfig
 
-__all__ = ["Labelled", "Placed", "place"]
+__all__ = ["Labelled", "Placed", "Question", "cut", "label_field", "place"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,37 @@ class Labelled:
     plane: int
     field: Field
     labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that `place` must know.
+
+    Parameters
+    ----------
+    plane : int
+        Which plane.
+    field : Field
+        Of the proposals.
+    labels : array of int32
+        The proposals, (rows, columns) of the field's box.
+    wide, seen : tuple of slice
+        Rows and columns: as far round the field as its marks reach, and what must
+        be known to draw them.
+    segmentation, review : array
+        Of ``seen``, as it is.
+    before : int
+        Highest number of a nucleus of the plane.
+    """
+
+    plane: int
+    field: Field
+    labels: NDArray[np.int32]
+    wide: Window
+    seen: Window
+    segmentation: NDArray[np.int32]
+    review: NDArray[np.uint8]
+    before: int
 
 
 @dataclass(frozen=True)
@@ -53,23 +89,48 @@ class Placed:
     after: int
 
 
-def place(truth: Truth, new: Labelled) -> Placed:
-    """Put a field's proposals where nobody has looked; the truth is only read."""
+def label_field(
+    maps: NDArray[np.float16], instances: InstanceConfig, diameter: float
+) -> NDArray[np.int32]:
+    """Make nuclei of a field's maps; the parameters are those of `label_nuclei`."""
+    from unetloop.instances import label_nuclei  # heavy, and seldom needed
+
+    return label_nuclei(maps.astype(np.float32), instances, diameter)
+
+
+def cut(truth: Truth, new: Labelled) -> Question:
+    """Cut out of the truth what `place` must know; it is only read."""
     plane, review = truth.segmentation[new.plane], truth.review[new.plane]
     top, left, bottom, right = new.field.box
-    window = slice(top, bottom), slice(left, right)
-    wide = grown(window, HALO, plane.shape)
+    wide = grown((slice(top, bottom), slice(left, right)), HALO, plane.shape)
     seen = grown(wide, HALO, plane.shape)
-    before = int(plane.max(initial=0))
-    around = plane[seen].copy()
-    inner = _within(window, seen)
-    around[inner] = place_proposals(
-        plane[window], review[window], new.labels, new.field.core_in_box, before
+    return Question(
+        new.plane,
+        new.field,
+        new.labels,
+        wide,
+        seen,
+        plane[seen].copy(),
+        review[seen].copy(),
+        int(plane.max(initial=0)),
     )
-    marks = draw_marks(around, review[seen], (seen[0].start, seen[1].start))
-    shown = _within(wide, seen)
-    after = max(before, int(around.max(initial=0)))
-    return Placed(new.plane, wide, around[shown], marks[shown], before, after)
+
+
+def place(question: Question) -> Placed:
+    """Put a field's proposals where nobody has looked."""
+    asked, seen, field = question, question.seen, question.field
+    top, left, bottom, right = field.box
+    around, review = asked.segmentation.copy(), asked.review
+    inner = _within((slice(top, bottom), slice(left, right)), seen)
+    around[inner] = place_proposals(
+        around[inner], review[inner], asked.labels, field.core_in_box, asked.before
+    )
+    marks = draw_marks(around, review, (seen[0].start, seen[1].start))
+    shown = _within(asked.wide, seen)
+    after = max(asked.before, int(around.max(initial=0)))
+    return Placed(
+        asked.plane, asked.wide, around[shown], marks[shown], asked.before, after
+    )
 
 
 def _within(inner: Window, outer: Window) -> Window:

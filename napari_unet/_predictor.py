@@ -1,8 +1,7 @@
-"""The field in view: asked for, written where nobody has looked, shown."""
+"""The field in view: what of it is asked for, and when."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,8 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._fields import Fields, StoredMaps
-from napari_unet._placing import Labelled, place
-from unetloop.errors import EngineError
-from unetloop.instances import label_nuclei
+from napari_unet._placing import Labelled, label_field
+from napari_unet._proposals import Proposals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +19,10 @@ if TYPE_CHECKING:
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
-    from napari_unet._fields import Field
+    from napari_unet._fields import Box, Field
     from napari_unet._layers import Layers
-    from napari_unet._placing import Placed
     from unetloop.config import InstanceConfig
+    from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
 __all__ = ["Predictor"]
@@ -70,10 +68,8 @@ class Predictor(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers = layers
-        self._editor = editor
         self._engine = engine
         self._background = background
-        self._journal: Journal | None = None
         self._current: Current | None = None
         self._model = ""
         self._instances: InstanceConfig | None = None
@@ -83,9 +79,6 @@ class Predictor(QObject):
         self._fields = Fields()
         self._asked: _Asked | None = None
         self._reading = False
-        self._waiting: deque[Labelled] = deque()
-        self._placing = False
-        self._asked_for_labels = 0
         self.seconds: float | None = None
         self.live_ms = _LIVE_MS
         self._rest = QTimer(self)
@@ -96,7 +89,9 @@ class Predictor(QObject):
         self._live.timeout.connect(self._request_live)
         engine.received.connect(self._on_event)
         layers.view_changed.connect(self._rest.start)
-        layers.released.connect(self._write_waiting)
+        self.proposals = Proposals(layers, editor, background, self)
+        self.proposals.shown.connect(self.shown)
+        self.proposals.problem.connect(self.problem)
 
     @property
     def busy(self) -> bool:
@@ -106,7 +101,7 @@ class Predictor(QObject):
     @property
     def waits(self) -> bool:
         """Whether proposals wait, for the user to finish a stroke for instance."""
-        return bool(self._waiting) or self._placing
+        return self.proposals.waits
 
     @property
     def diameter_found(self) -> float | None:
@@ -118,7 +113,7 @@ class Predictor(QObject):
     def open(self, journal: Journal | None) -> None:
         """Work with another journal, or with none."""
         self._drop()
-        self._journal = journal
+        self.proposals.open(journal)
         self._current = None
         self._fields.forget()
         self._found.clear()
@@ -132,6 +127,7 @@ class Predictor(QObject):
         if reread and (channel, diameter) != (self._channel, self._diameter):
             self._forget_image(current)
         self._current = current
+        self.proposals.show(current)
         self._channel, self._diameter = channel, diameter
         self.request()
 
@@ -161,12 +157,11 @@ class Predictor(QObject):
         self._instances = instances
         if instances is None or self._current is None:
             return
-        self._asked_for_labels += 1
-        self._label_next(
-            self._asked_for_labels,
-            self._fields.maps(self._current.entry.id, self._layers.plane),
-            (self._current.entry.id, self._layers.plane),
-        )
+        plane = self._layers.plane
+        maps = self._fields.maps(self._current.entry.id, plane)
+        visible = self._layers.visible or (0, 0, 0, 0)
+        maps.sort(key=lambda stored: _distance(stored.field.core, visible))
+        self.proposals.label_again(plane, maps, instances)
 
     def request(self) -> None:
         """Ask for the next field in view that is not known."""
@@ -261,7 +256,8 @@ class Predictor(QObject):
             if instances is None:
                 labels = np.load(event["labels"])
             else:
-                labels = label_nuclei(maps.astype(np.float32), instances, diameter)
+                worker = self._background.worker
+                labels = worker.call(label_field, maps, instances, diameter)
             return labels, maps
 
         def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
@@ -273,7 +269,8 @@ class Predictor(QObject):
                 if not asked.live:
                     self._fields.add(asked.image, asked.plane, shape, stored)
                     self._found[asked.image, asked.plane] = diameter
-                self._write(Labelled(asked.image, asked.plane, asked.field, labels))
+                field = asked.field
+                self.proposals.add(Labelled(asked.image, asked.plane, field, labels))
             self.request()
 
         self._background.run(work, then, self._on_failed)
@@ -282,78 +279,15 @@ class Predictor(QObject):
         self._reading = False
         self.problem.emit(str(error))
 
-    def _label_next(
-        self, turn: int, maps: list[StoredMaps], where: tuple[str, int]
-    ) -> None:
-        instances = self._instances
-        if not maps or instances is None or turn != self._asked_for_labels:
-            return
-        stored, rest = maps[0], maps[1:]
-
-        def then(labels: NDArray[np.int32]) -> None:
-            if turn == self._asked_for_labels:
-                self._write(Labelled(*where, stored.field, labels))
-                self._label_next(turn, rest, where)
-
-        self._background.run(
-            lambda: label_nuclei(
-                stored.maps.astype(np.float32), instances, stored.diameter
-            ),
-            then,
-            self._on_failed,
-        )
-
-    def _write(self, labelled: Labelled) -> None:
-        self._waiting.append(labelled)
-        self._write_waiting()
-
-    def _write_waiting(self) -> None:
-        """Put proposals onto the screen, unless the user is painting."""
-        if self._placing or self._layers.stroke_in_progress:
-            return
-        if self._waiting and (not self._editor.unstored or self._editor.store()):
-            self._place(self._waiting.popleft())
-
-    def _place(self, new: Labelled) -> None:
-        """Find in a thread what a field becomes; take it if nothing came between."""
-        current, journal = self._current, self._journal
-        if current is None or journal is None or current.entry.id != new.image:
-            self._write_waiting()
-            return
-        self._placing = True
-        revision = self._editor.revision
-
-        def then(placed: Placed) -> None:
-            self._placing = False
-            if current is self._current and new.plane in current.loaded:
-                late = self._editor.revision != revision
-                if late or self._layers.stroke_in_progress:
-                    self._waiting.appendleft(new)
-                else:
-                    self._show(journal, current, placed)
-            self._write_waiting()
-
-        def failed(error: EngineError) -> None:
-            self._placing = False
-            self._on_failed(error)
-
-        self._background.run(lambda: place(current.truth, new), then, failed)
-
-    def _show(self, journal: Journal, current: Current, placed: Placed) -> None:
-        rows, columns = placed.window
-        corner = rows.start, columns.start
-        try:
-            journal.propose(current.entry, placed.plane, corner, placed.segmentation)
-        except EngineError as error:
-            self.problem.emit(str(error))
-            return
-        truth = current.truth.segmentation[placed.plane]
-        truth[placed.window] = placed.segmentation
-        self._layers.update(placed.plane, placed.window, placed.marks)
-        self._layers.keep_number_free(placed.before, placed.after)
-        self.shown.emit(current.entry.id)
-
     def _forget_image(self, current: Current) -> None:
         for plane in range(current.entry.planes):
             self._fields.forget_plane(current.entry.id, plane)
             self._found.pop((current.entry.id, plane), None)
+
+
+def _distance(core: Box, visible: Box) -> float:
+    """Say how far the middles of two boxes are from each other, in pixels squared."""
+    return sum(
+        (core[axis] + core[axis + 2] - visible[axis] - visible[axis + 2]) ** 2 / 4
+        for axis in (0, 1)
+    )

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from unetloop.files import read_labels
+from unetloop.samples import LARGE, draw_nuclei
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,3 +212,92 @@ def test_another_channel_and_diameter_are_predicted_anew(
     loop.session.change_reading({"diameter": 60.0})
     loop.wait(lambda: loop.session.state.reading.diameter == 60.0)
     loop.wait(lambda: not loop.session.predictor.busy)
+
+
+@pytest.fixture
+def stained(tmp_path: Path) -> Path:
+    """Two images with a nuclear channel among three, and a plain one."""
+    folder = tmp_path / "stained"
+    folder.mkdir()
+    for seed, name in enumerate(("a", "b")):
+        nuclei = draw_nuclei(LARGE, seed, (160, 200)).image
+        other = np.arange(160 * 200, dtype=np.uint16).reshape(160, 200)
+        metadata = {
+            "axes": "CYX",
+            "Channel": {
+                "Name": ["actin", "DAPI", "GFP"],
+                "Color": [-16776961, 65535, 16711935],  # red, blue, green
+            },
+        }
+        tifffile.imwrite(
+            folder / f"{name}.ome.tif",
+            np.stack([other, nuclei.astype(np.uint16), other[::-1]]),
+            metadata=metadata,
+        )
+    tifffile.imwrite(folder / "c.tif", draw_nuclei(LARGE, 3, (160, 200)).image)
+    return folder
+
+
+def _names(loop: Any) -> list[str]:
+    return [layer.name for layer in loop.viewer.layers]
+
+
+def test_all_channels_are_layers_and_those_without_nuclei_hidden(
+    start: Callable[..., Any], stained: Path
+) -> None:
+    loop = start()
+    loop.open(stained)
+    assert loop.session.state.current == "a.ome"
+    loop.wait(lambda: len(loop.viewer.layers) == 5)
+    assert _names(loop) == ["GFP", "DAPI", "a.ome.tif", "nuclei", "outlines"]
+    dapi = loop.viewer.layers["DAPI"]
+    assert not dapi.visible
+    assert dapi.blending == loop.layers.image.blending == "additive"
+    assert tuple(dapi.colormap.colors[-1][:3]) == (0, 0, 1)
+    assert dapi.contrast_limits[1] < dapi.contrast_limits_range[1] + 1
+    assert loop.layers.image.visible
+    assert loop.viewer.layers.selection.active.name == "nuclei"
+
+    dapi.visible, dapi.colormap = True, "magenta"
+    loop.session.change_reading({"channel": "DAPI"})
+    loop.wait(lambda: "actin" in _names(loop))
+    loop.wait(lambda: len(loop.viewer.layers) == 5)
+    assert set(_names(loop)) == {"GFP", "actin", "a.ome.tif", "nuclei", "outlines"}
+    loop.wait_for_proposals()
+    loop.viewer.layers["GFP"].visible = True
+    loop.viewer.layers["GFP"].colormap = "yellow"
+    loop.session.change_reading({"channel": "DAPI", "diameter": 30.0})
+    loop.session.opener.known("b.ome")["channel"] = "DAPI"
+    loop.show("b.ome")
+    gfp = loop.viewer.layers["GFP"]
+    with tifffile.TiffFile(stained / "b.ome.tif") as file:
+        expected = file.asarray()[2]
+    loop.wait(lambda: np.array_equal(np.asarray(gfp.data), expected))
+    assert gfp.visible  # as the user had it
+    assert gfp.colormap.name == "yellow"
+
+    loop.show("c")
+    assert _names(loop) == ["c.tif", "nuclei", "outlines"]
+
+
+def test_a_channel_that_was_removed_stays_away_and_harms_nothing(
+    start: Callable[..., Any], stained: Path
+) -> None:
+    loop = start()
+    loop.open(stained)
+    loop.wait(lambda: len(loop.viewer.layers) == 5)
+    loop.viewer.layers.remove("GFP")
+    loop.viewer.layers["DAPI"].name = "mine"
+    assert not loop.said
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    assert number not in loop.nuclei
+    assert _names(loop) == ["mine", "a.ome.tif", "nuclei", "outlines"]
+    loop.viewer.layers.selection.active = loop.viewer.layers["mine"]
+    loop.session.use_layer()  # one of ours: not to be opened once more
+    assert loop.said == ["Select an image in napari's list of layers first."]
+    loop.show("b.ome")
+    loop.wait(lambda: loop.session.state.busy == "")
+    loop.show("c")
+    assert _names(loop) == ["c.tif", "nuclei", "outlines"]

@@ -1,0 +1,131 @@
+"""The image layers under the nuclei: the channel with the nuclei, and the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.colormaps import Colormap
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+    from napari_unet._pixels import Channel, Pixels
+
+__all__ = ["Backdrop"]
+
+
+class Backdrop:
+    """Shows an image's pixels.
+
+    The channel with the nuclei is grey; the others lie under it, in their own
+    colours, added up, and hidden until the user wants to see them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self.image: Image | None = None
+        self.channels: list[Image | None] = []
+        self._names: list[str] = []
+
+    def holds(self, layer: Any) -> bool:
+        """Whether a layer is one of these."""
+        return layer is not None and (layer is self.image or layer in self.channels)
+
+    def fits(self, pixels: Pixels) -> bool:
+        """Whether the layer of the last image can show this one."""
+        return self.image is None or (
+            self.image.ndim == len(pixels.axes) and self.image.rgb == pixels.rgb
+        )
+
+    def show(self, name: str, pixels: Pixels, how: dict[str, Any]) -> None:
+        """Show the channel with the nuclei; a layer that is there is taken over."""
+        if self.image is None:
+            self.image = self._viewer.add_image(
+                pixels.data,
+                name=name,
+                rgb=pixels.rgb,
+                contrast_limits=None if pixels.rgb else pixels.contrast,
+                **({} if pixels.rgb else {"colormap": "gray"}),
+                **how,
+            )
+            self._viewer.layers.move(len(self._viewer.layers) - 1, 0)
+        else:
+            _place(self.image, how)
+            self.image.data = pixels.data
+            self.image.name = name
+        if not pixels.rgb:
+            self.image.blending = "additive" if pixels.channels else "translucent"
+            _set_contrast(self.image, pixels.contrast, pixels.limits)
+        names = [channel.name for channel in pixels.channels]
+        if self._names != names:
+            self._remove(self.channels)
+            self._names, self.channels = names, [None] * len(names)
+
+    def show_channel(self, number: int, channel: Channel, how: dict[str, Any]) -> None:
+        """Show another channel; its layer's colour and eye stay, if it has one.
+
+        Parameters
+        ----------
+        number : int
+            Its place among the other channels of the image that is shown.
+        channel : Channel
+            It, with its contrast.
+        how : dict
+            Scale, units and names of axes.
+        """
+        layer = self.channels[number]
+        if layer is not None:
+            _place(layer, how)
+            layer.data = channel.data
+        else:
+            layers = self._viewer.layers
+            active = layers.selection.active
+            layer = self._viewer.add_image(
+                channel.data,
+                name=channel.name,
+                colormap=Colormap(["#000000", channel.colour], name=channel.colour),
+                contrast_limits=channel.contrast,
+                blending="additive",
+                visible=False,
+                **how,
+            )
+            layers.move(len(layers) - 1, 0)
+            layers.selection.active = active
+            self.channels[number] = layer
+        _set_contrast(layer, channel.contrast, channel.limits)
+
+    def lose(self, layer: Any) -> bool:
+        """Take note that a layer was removed; say whether it was of the nuclei."""
+        self.channels = [None if item is layer else item for item in self.channels]
+        if layer is not self.image:
+            return False
+        self.image = None
+        return True
+
+    def remove(self) -> None:
+        """Take the layers away."""
+        self._remove([*self.channels, self.image])
+        self.image, self.channels, self._names = None, [], []
+
+    def _remove(self, layers: list[Image | None]) -> None:
+        for layer in layers:
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+
+def _place(layer: Image, how: dict[str, Any]) -> None:
+    for name, value in how.items():
+        setattr(layer, name, value)
+
+
+def _set_contrast(
+    layer: Image, contrast: tuple[float, float], limits: tuple[float, float]
+) -> None:
+    layer.contrast_limits_range = limits
+    layer.contrast_limits = contrast

@@ -1,0 +1,88 @@
+"""Planes that are read from the file when they are shown."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unetloop.images import Image
+
+__all__ = ["LazyPlanes", "Source"]
+
+_KEPT_BYTES = 1 << 28
+
+
+class Source:
+    """An open image, which is closed when nothing reads it any more."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        weakref.finalize(self, image.close)
+
+
+class LazyPlanes:
+    """An array-like of one channel, whose planes are read when they are asked for.
+
+    The last ones are kept, so that what was read in a thread is at hand when the
+    viewer asks for it.
+
+    Parameters
+    ----------
+    source : Source
+        The image.
+    shape : tuple of int
+        (planes..., rows, columns).
+    channel : int
+        Which channel.
+    """
+
+    def __init__(self, source: Source, shape: tuple[int, ...], channel: int) -> None:
+        self._source = source
+        self._channel = channel
+        self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self.shape = shape
+        self.ndim = len(shape)
+        self.dtype = source.image.info.dtype
+
+    def plane(self, number: int) -> NDArray[Any]:
+        """Give a plane, (rows, columns).
+
+        Raises
+        ------
+        EngineError
+            If the file can't be read.
+        """
+        found = self._kept.pop(number, None)
+        if found is None:
+            found = self._source.image.read_plane(number, (self._channel,))[..., 0]
+        self._kept[number] = found
+        most = max(1, _KEPT_BYTES // max(found.nbytes, 1))
+        while len(self._kept) > most:
+            self._kept.popitem(last=False)
+        return found
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        key = key if isinstance(key, tuple) else (key,)
+        if Ellipsis in key:
+            at = key.index(Ellipsis)
+            fill = (slice(None),) * (self.ndim - len(key) + 1)
+            key = (*key[:at], *fill, *key[at + 1 :])
+        key = (*key, *(slice(None),) * (self.ndim - len(key)))
+        lead = self.shape[:-2]
+        wanted = np.arange(int(np.prod(lead))).reshape(lead)[key[:-2]]
+        planes = [self.plane(int(number))[key[-2:]] for number in np.ravel(wanted)]
+        if np.ndim(wanted) == 0:
+            only: NDArray[Any] = planes[0]
+            return only
+        shape = (*np.shape(wanted), *planes[0].shape)
+        result: NDArray[Any] = np.stack(planes).reshape(shape)
+        return result
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[()], dtype)

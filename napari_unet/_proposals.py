@@ -1,0 +1,177 @@
+"""Predicted fields become proposals: labelled and placed elsewhere, shown here."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._placing import Labelled, cut, label_field, place
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet._background import Background
+    from napari_unet._current import Current
+    from napari_unet._editor import Editor
+    from napari_unet._fields import StoredMaps
+    from napari_unet._layers import Layers
+    from napari_unet._placing import Placed
+    from unetloop.config import InstanceConfig
+    from unetloop.journal import Journal
+
+__all__ = ["Proposals"]
+
+
+class Proposals(QObject):
+    """Puts proposals where nobody has looked, one field after the other.
+
+    Signals: ``shown(image)`` when some came onto the screen; ``problem(text)``.
+
+    Parameters
+    ----------
+    layers, editor, background
+        What it works with.
+    """
+
+    shown = Signal(str)
+    problem = Signal(str)
+
+    def __init__(
+        self,
+        layers: Layers,
+        editor: Editor,
+        background: Background,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._editor = editor
+        self._background = background
+        self._journal: Journal | None = None
+        self._current: Current | None = None
+        self._waiting: deque[Labelled] = deque()
+        self._placing = False
+        self._turn = 0
+        self._to_label: deque[StoredMaps] = deque()
+        layers.released.connect(self._place_next)
+
+    @property
+    def waits(self) -> bool:
+        """Whether some wait, for the user to finish a stroke for instance."""
+        return bool(self._waiting or self._to_label) or self._placing
+
+    def open(self, journal: Journal | None) -> None:
+        """Work with another journal, or with none."""
+        self._journal = journal
+        self.show(None)
+
+    def show(self, current: Current | None) -> None:
+        """Work on another image."""
+        self._current = current
+        self._turn += 1
+        self._to_label.clear()
+
+    def add(self, labelled: Labelled) -> None:
+        """Show a field's proposals as soon as the user does not paint."""
+        self._waiting.append(labelled)
+        self._place_next()
+
+    def label_again(
+        self, plane: int, maps: list[StoredMaps], instances: InstanceConfig
+    ) -> None:
+        """Make the proposals of a plane anew; what was to be made before is not.
+
+        Parameters
+        ----------
+        plane : int
+            Which plane of the image on the screen.
+        maps : list of StoredMaps
+            Of its fields, in the order in which they are shown.
+        instances : InstanceConfig
+            How.
+        """
+        self._turn += 1
+        under_way = bool(self._to_label)
+        self._to_label = deque(maps)
+        self._again = plane, instances
+        if not under_way:
+            self._label_next()
+
+    def _label_next(self) -> None:
+        current = self._current
+        if not self._to_label or current is None:
+            return
+        turn, (plane, instances) = self._turn, self._again
+        stored = self._to_label[0]
+
+        def work() -> NDArray[np.int32]:
+            return self._background.worker.call(
+                label_field, stored.maps, instances, stored.diameter
+            )
+
+        def then(labels: NDArray[np.int32]) -> None:
+            if turn == self._turn:
+                self._to_label.popleft()
+                self.add(Labelled(current.entry.id, plane, stored.field, labels))
+            self._label_next()
+
+        def failed(error: EngineError) -> None:
+            self._to_label.clear()
+            self.problem.emit(str(error))
+
+        self._background.run(work, then, failed)
+
+    def _place_next(self) -> None:
+        """Put proposals onto the screen, unless the user is painting."""
+        if self._placing or self._layers.stroke_in_progress:
+            return
+        if self._waiting and (not self._editor.unstored or self._editor.store()):
+            self._place(self._waiting.popleft())
+
+    def _place(self, new: Labelled) -> None:
+        """Find elsewhere what a field becomes; take it if nothing came between."""
+        current, journal = self._current, self._journal
+        if current is None or journal is None or current.entry.id != new.image:
+            self._place_next()
+            return
+        self._placing = True
+        revision = self._editor.revision
+
+        def then(placed: Placed) -> None:
+            self._placing = False
+            if current is self._current and new.plane in current.loaded:
+                late = self._editor.revision != revision
+                if late or self._layers.stroke_in_progress:
+                    self._waiting.appendleft(new)
+                else:
+                    self._show(journal, current, placed)
+            self._place_next()
+
+        def failed(error: EngineError) -> None:
+            self._placing = False
+            self.problem.emit(str(error))
+
+        self._background.run(
+            lambda: self._background.worker.call(place, cut(current.truth, new)),
+            then,
+            failed,
+        )
+
+    def _show(self, journal: Journal, current: Current, placed: Placed) -> None:
+        rows, columns = placed.window
+        corner = rows.start, columns.start
+        try:
+            journal.propose(current.entry, placed.plane, corner, placed.segmentation)
+        except EngineError as error:
+            self.problem.emit(str(error))
+            return
+        current.truth.write(
+            "segmentation", placed.plane, placed.window, placed.segmentation
+        )
+        self._layers.update(placed.plane, placed.window, placed.marks)
+        self._layers.keep_number_free(placed.before, placed.after)
+        self.shown.emit(current.entry.id)
