@@ -18,6 +18,7 @@ __all__ = [
     "convolve_twice",
     "normalized_twice",
     "project",
+    "shortcut",
     "upsample_and_join",
 ]
 
@@ -135,6 +136,39 @@ def convolve_twice(inputs: Any, filters: int, name: str) -> Any:
             name=f"{name}_conv{index}",
         )(outputs)
     return outputs
+
+
+def shortcut(
+    inputs: Any, filters: int, stride: int, name: str, initializer: str
+) -> Any:
+    """Convolve 1 × 1, for the short way round a residual block.
+
+    Strides are taken first, pixel by pixel, and not by the convolution, which is
+    the same: TensorFlow 2.21 on a CPU overwrites foreign memory in the gradient of
+    a 1 × 1 convolution with a stride of 2 (oneDNN), and the process dies.
+
+    Parameters
+    ----------
+    inputs : tensor
+        (batch, rows, columns, channels).
+    filters : int
+        Channels to give.
+    stride : int
+        1 or more.
+    name : str
+        Of the convolution, and prefix of the layer before it.
+    initializer : str
+        Of its weights.
+
+    Returns
+    -------
+    tensor
+        (batch, rows / stride, columns / stride, filters).
+    """
+    if stride > 1:
+        every = layers.MaxPooling2D(1, strides=stride, name=f"{name}_every")
+        inputs = every(inputs)
+    return layers.Conv2D(filters, 1, kernel_initializer=initializer, name=name)(inputs)
 
 
 def upsample_and_join(inputs: Any, skip: Any, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras import Input, Model, layers
 
-from unetloop.models.blocks import check_filters, project, upsample_and_join
+from unetloop.models.blocks import check_filters, project, shortcut, upsample_and_join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +82,5 @@ def _unit(inputs: Any, filters: int, stride: int, name: str) -> Any:
             kernel_initializer="he_normal",
             name=f"{name}_conv{index}",
         )(outputs)
-    short = layers.Conv2D(
-        filters,
-        1,
-        strides=stride,
-        kernel_initializer="he_normal",
-        name=f"{name}_short",
-    )(inputs)
+    short = shortcut(inputs, filters, stride, f"{name}_short", "he_normal")
     return layers.Add(name=f"{name}_add")([outputs, short])

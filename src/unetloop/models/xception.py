@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras import Input, Model, layers
 
-from unetloop.models.blocks import check_filters, project
+from unetloop.models.blocks import check_filters, project, shortcut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +73,7 @@ def build_xception_unet(
             )(inner)
             inner = layers.BatchNormalization(name=f"{name}_norm{index}")(inner)
         pool = layers.MaxPooling2D(3, strides=2, padding="same", name=f"{name}_pool")
-        short = layers.Conv2D(
-            filters, 1, strides=2, padding="same", name=f"{name}_short"
-        )(features)
+        short = shortcut(features, filters, 2, f"{name}_short", "glorot_uniform")
         features = layers.Add(name=f"{name}_add")([pool(inner), short])
     for level, filters in reversed(list(enumerate(config.filters))):
         name = f"up{level}"
