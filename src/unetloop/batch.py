@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
+import uuid
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,7 @@ class _Run:
                 "channel": options.channel,
             }
         )
+        run = uuid.uuid4().hex
         reference = quality.Reference.from_json(model.card.reference)
         self.jobs = [
             ImageJob(
@@ -168,6 +170,7 @@ class _Run:
                 exports=tuple(sorted(set(options.exports))),
                 settings=settings,
                 model=f"{model.path.name} {model.weights_hash[:12]}",
+                run=run,
                 reference=reference,
             )
             for image in images
@@ -275,7 +278,12 @@ class _Run:
 
             self.backend = options.scheduler or f"{options.jobs} processes"
             yield from run_on_cluster(
-                todo, self.model, options.scheduler, options.jobs, cancelled
+                todo,
+                self.model,
+                _pixels(todo),
+                options.scheduler,
+                options.jobs,
+                cancelled,
             )
             return
         network = SharedNetwork(self.model.network(_pixels(todo)))

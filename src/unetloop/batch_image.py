@@ -90,6 +90,7 @@ def process_image(
         image=str(job.image),
         settings=job.settings,
         status="begun",
+        run=job.run,
     )
     try:
         try:

@@ -53,6 +53,8 @@ class ImageJob:
         `run_record.settings_hash` of model and settings.
     model : str
         What the table calls the model.
+    run : str
+        Which run it is of.
     reference : Reference or None
         Statistics of the training images.
     """
@@ -67,6 +69,7 @@ class ImageJob:
     exports: tuple[str, ...]
     settings: str
     model: str
+    run: str
     reference: Reference | None
 
     @property

@@ -80,8 +80,9 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
     )
     return (
         f"Nuclei were segmented with unetloop {versions['unetloop']} "
-        f"(napari-unet-loop; Python {versions['python']}, NumPy {versions['numpy']}, scikit-image "
-        f'{versions["scikit-image"]}) and the model "{model["name"]}" (SHA-256 of '
+        f"(napari-unet-loop; Python {versions['python']}, NumPy {versions['numpy']}, "
+        f'scikit-image {versions["scikit-image"]}) and the model "{model["name"]}" '
+        f"(SHA-256 of "
         f"its weights {model['sha256']}), a U-Net [1] of architecture "
         f"{model['architecture']}{learned}{runtime}. Intensities were scaled so that "
         f"the {normal['low']:g}th and {normal['high']:g}th percentile of each plane "

@@ -210,6 +210,11 @@ class Reference:
         far = np.sort(np.linalg.norm(scaled - statistics / scale, axis=1))
         return float(far[nearest - 1]) / max(usual, _LEAST_SCALE)
 
+    @classmethod
+    def of(cls, rows: Sequence[NDArray[np.float64]]) -> Reference | None:
+        """Keep the statistics of images; None where they are too few."""
+        return cls(np.stack(rows)) if len(rows) >= _FEWEST else None
+
     def to_json(self) -> dict[str, Any]:
         """Write it as plain values, for ``model.json``."""
         return {

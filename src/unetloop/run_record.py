@@ -137,6 +137,8 @@ class ImageRecord:
         Names of the exporters among them.
     summary : dict
         Its row of ``summary.csv``, see `summary`.
+    run : str
+        Which run it is of.
     finished : str
         When, in UTC.
     """
@@ -152,6 +154,7 @@ class ImageRecord:
     outputs: dict[str, FileState] = field(default_factory=dict)
     exports: list[str] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
     finished: str = ""
 
 

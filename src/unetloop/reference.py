@@ -1,0 +1,112 @@
+"""What a model made of the images that it learned from: the measure of unlikeness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unetloop.config import PredictionConfig
+from unetloop.errors import EngineError
+from unetloop.events import Event, Progress
+from unetloop.images import open_image
+from unetloop.instances import nucleus_certainty
+from unetloop.prediction import PlaneView, estimate_diameter, predict_region
+from unetloop.quality import Reference, region_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from unetloop.network import Network
+    from unetloop.prediction import Scale
+
+__all__ = ["LearnedPlane", "learn_reference"]
+
+_MOST = 256
+_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class LearnedPlane:
+    """A plane that a model learned from: file, number, and channels that it saw."""
+
+    image: Path
+    plane: int
+    channels: tuple[int, ...]
+
+
+def learn_reference(
+    planes: Sequence[LearnedPlane],
+    network: Network,
+    scale: Scale,
+    most: int = _MOST,
+    enough: Callable[[], bool] = lambda: False,
+) -> Generator[Event, None, Reference | None]:
+    """Predict the training images, and keep the statistics of what comes out.
+
+    Parameters
+    ----------
+    planes : sequence of LearnedPlane
+        What the model learned from.
+    network : Network
+        The model's.
+    scale : Scale
+        What the model knows of itself.
+    most : int
+        Of more planes than this, so many are taken evenly.
+    enough : callable
+        Asked after each plane; when true, those so far must do.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Reference or None
+        None where there are too few to say what is usual.
+    """
+    step = max(1, -(-len(planes) // most))
+    chosen = planes[::step]
+    rows = []
+    for index, plane in enumerate(chosen):
+        try:
+            rows.append(_statistics(plane, network, scale))
+        except EngineError:
+            continue  # a file that went away since is no reason to lose the model
+        yield Progress(
+            done=index + 1,
+            total=len(chosen),
+            unit="images",
+            what="looking at what was learned",
+        )
+        if enough():
+            break
+    return Reference.of(rows)
+
+
+def _statistics(
+    learned: LearnedPlane, network: Network, scale: Scale
+) -> NDArray[np.float64]:
+    config = PredictionConfig()
+    with open_image(learned.image) as image:
+        view = PlaneView.of(image, learned.plane, learned.channels, scale.normalization)
+        diameter = estimate_diameter(network, view, scale, config)
+        top, left = (max(size - _SIDE, 0) // 2 for size in view.shape)
+        rows, columns = view.shape
+        box = (top, left, min(top + _SIDE, rows), min(left + _SIDE, columns))
+        size = diameter or scale.diameter
+        work = predict_region(network, view, box, size, scale, config)
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                region = stop.value
+                break
+        if diameter is None:  # as in a batch: nothing at any size
+            region.labels[:] = 0
+        sure = nucleus_certainty(region.labels, region.maps)
+        return region_statistics(view.read(box), region.maps, region.labels, sure, size)
