@@ -40,6 +40,11 @@ class Board(QObject):
         self.state = state
         self.changed.emit(state)
 
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take note of what the engine says of itself."""
+        if event["event"] == "DeviceFound":
+            self.update(device=str(event["device"]))
+
     def set_busy(self, text: str) -> None:
         """Say what is being done; empty: nothing but predictions."""
         self._busy = text

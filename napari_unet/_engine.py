@@ -12,7 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, Signal
+
+from napari_unet._farewell import Farewell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +29,6 @@ _ARGUMENTS = ("-P", "-X", "faulthandler", "-m", "unetloop", "serve")
 _MOST_RESTARTS = 3
 _RESTARTS_SECONDS = 60.0
 _TAIL_LINES = 20
-_FAREWELL_MS = 2000
-_QUITTING_MS = 1000
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Engine(QObject):
         if process.state() == QProcess.ProcessState.NotRunning:
             process.deleteLater()
         else:
-            _Farewell(process)
+            Farewell(process)
 
     def _launch(self) -> None:
         process = QProcess(self)
@@ -322,33 +322,8 @@ class Engine(QObject):
     def _on_quitting(self) -> None:
         self.close()
         for child in QCoreApplication.instance().children():
-            if isinstance(child, _Farewell):
+            if isinstance(child, Farewell):
                 child.end_now()
-
-
-class _Farewell(QObject):
-    """A process that was told to quit, until it has."""
-
-    def __init__(self, process: QProcess) -> None:
-        application = QCoreApplication.instance()
-        super().__init__(application)  # it keeps this alive
-        self._process = process
-        process.setParent(self)
-        process.finished.connect(self.deleteLater)
-        application.aboutToQuit.connect(self.end_now)
-        process.write(b'{"command": "quit"}\n')
-        process.closeWriteChannel()
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(process.kill)
-        timer.start(_FAREWELL_MS)
-
-    def end_now(self) -> None:
-        """Give it a moment to write down what it has, then kill it."""
-        # No event loop and no window are left that this could hold up.
-        if not self._process.waitForFinished(_QUITTING_MS):
-            self._process.kill()
-            self._process.waitForFinished(_QUITTING_MS)
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "draw_line",
     "draw_marks",
     "grown",
+    "summary",
 ]
 
 HALO = 2
@@ -104,6 +105,16 @@ def draw_marks(
         columns = np.arange(corner[1], corner[1] + segmentation.shape[1])
         hatch = np.add.outer(rows, columns) % 6 < 2
         np.copyto(marks, IGNORED, where=ignored & hatch)
+    return marks
+
+
+def summary(
+    segmentation: NDArray[np.int32], review: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Draw filled nuclei in the colours of marks, for pictures too small for lines."""
+    marks = np.where(segmentation > 0, PROPOSED, 0).astype(np.uint8)
+    marks[(segmentation > 0) & (review == 1)] = REVIEWED
+    marks[review == 2] = IGNORED
     return marks
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._background import Background
-from napari_unet._board import ALL_COLOURS, Board
+from napari_unet._board import Board
+from napari_unet._choices import Choices
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
@@ -17,8 +19,8 @@ from napari_unet._learner import Learner
 from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
+from napari_unet._steps import Steps
 from napari_unet._tools import Tools
-from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +74,12 @@ class Session(QObject):
         )
         self.learner = Learner(self._engine, self._background, self)
         self.gallery = Gallery(self._background, self)
+        self.choices = Choices(
+            self.layers, self.opener, self.predictor, self.learner, self.board, self
+        )
+        self.choices.locked.connect(self.gallery.set_locked)
+        self.steps = Steps(self.layers, self.opener, self.editor, self.gallery, self)
+        self.steps.said.connect(self.said)
         self._connect()
         self._engine.start()
         self._background.run(warm_up, lambda _: None, lambda _: None)
@@ -85,7 +93,7 @@ class Session(QObject):
         self.board.changed.connect(self._on_changed)
         self._engine.stopped.connect(self._on_engine_stopped)
         self._engine.started.connect(self._on_engine_started)
-        self._engine.received.connect(self._on_event)
+        self._engine.received.connect(self.board.hear)
         self.opener.opened.connect(self._on_opened)
         self.opener.shown.connect(self._on_shown)
         self.opener.plane_loaded.connect(self.predictor.request)
@@ -99,13 +107,11 @@ class Session(QObject):
         self.layers.removed.connect(self._on_layer_removed)
         self.editor.corrected.connect(self._on_corrected)
         self.editor.undone.connect(self._on_undone)
-        self.editor.moved.connect(self._on_moved)
-        self.editor.problem.connect(self._on_store_problem)
+        self.editor.moved.connect(self.steps.go_to)
+        self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
-        self.predictor.problem.connect(
-            lambda text: self.board.set_problem("field", text)
-        )
+        self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._refresh)
         self.learner.live.connect(self.predictor.set_live)
         self.learner.model_chosen.connect(self.choose_model)
@@ -130,57 +136,37 @@ class Session(QObject):
 
     def next(self) -> None:
         """Show the next image of the list."""
-        self._step(1)
+        self.tools.disarm()
+        self.steps.go(1)
 
     def previous(self) -> None:
         """Show the previous image of the list."""
-        self._step(-1)
+        self.tools.disarm()
+        self.steps.go(-1)
 
     def change_reading(self, values: dict[str, Any]) -> None:
         """Read the image on the screen in another way."""
-        current = self.opener.current
-        if current is None:
-            return
-        known = self.opener.known()
-        if values.get("channel") == ALL_COLOURS:
-            values = {**values, "channel": ""}
-        again = values.get("channel", known.get("channel")) != known.get("channel")
-        known.update(values)
-        if again or "pixel_size" in values:
-            if again:
-                known.pop("contrast", None)
-            self.opener.show(current.entry.id, self.layers.plane)
-        else:
-            self._show_reading()
-            self.predictor.show(current, *self._how())
-        self.opener.note()
+        self.choices.change_reading(values)
 
     def lock(self, image: str, locked: bool) -> None:
         """Keep an image for scoring only, or learn from it again."""
-        self.opener.known(image)["locked"] = locked
-        self.gallery.set_locked(image, locked)
-        self._tell_learner()
-        self.opener.note()
+        self.choices.lock(image, locked)
+
+    def set_outlines(self, outlines: bool) -> None:
+        """Show outlines, or filled nuclei."""
+        self.choices.set_outlines(outlines)
+
+    def set_threshold(self, threshold: float) -> None:
+        """Count pixels above this probability as nucleus."""
+        self.choices.set_instances(threshold=threshold)
+
+    def set_min_size(self, min_size: float) -> None:
+        """Leave out nuclei below this share of a typical nucleus's area."""
+        self.choices.set_instances(min_size=min_size)
 
     def use_tool(self, name: str) -> None:
         """Let a tool wait for the mouse, or do at once what needs none."""
         self.tools.arm(name)
-
-    def set_outlines(self, outlines: bool) -> None:
-        """Show outlines, or filled nuclei."""
-        self.layers.set_filled(not outlines)
-        if self.opener.workspace is not None:
-            self.opener.workspace.view.outlines = outlines
-        self.board.update(shown=replace(self.state.shown, outlines=outlines))
-        self.opener.note()
-
-    def set_threshold(self, threshold: float) -> None:
-        """Count pixels above this probability as nucleus."""
-        self._set_instances(threshold=threshold)
-
-    def set_min_size(self, min_size: float) -> None:
-        """Leave out nuclei below this share of a typical nucleus's area."""
-        self._set_instances(min_size=min_size)
 
     def start_learning(self) -> None:
         """Train now."""
@@ -213,8 +199,8 @@ class Session(QObject):
         workspace.view.model = name
         workspace.view.learned = self.learner.learned
         self.board.update(model=name, models=self.learner.models.names())
-        self._tell_learner()
-        self._show_instances()
+        self.choices.tell_learner()
+        self.choices.show_instances()
         self.predictor.use_model(self.learner.models.location(name))
         self.opener.note()
 
@@ -268,8 +254,8 @@ class Session(QObject):
         self._engine.send("open_project", folder=str(project.folder), shared=True)
         self.board.update(folder=project.folder, model=model, models=models.names())
         self.set_outlines(view.outlines)
-        self._tell_learner()
-        self._show_instances()
+        self.choices.tell_learner()
+        self.choices.show_instances()
         self.predictor.use_model(models.location(model))
 
     def _on_shown(self, before: str) -> None:
@@ -278,9 +264,9 @@ class Session(QObject):
             return
         self.editor.show(current)
         self.board.update(current=current.entry.id, plane=self.layers.plane)
-        self._show_reading()
-        self._tell_learner()
-        self.predictor.show(current, *self._how())
+        self.choices.show_reading()
+        self.choices.tell_learner()
+        self.predictor.show(current, *self.choices.how())
         self._count()
 
     def _on_view_changed(self) -> None:
@@ -312,28 +298,9 @@ class Session(QObject):
         elif name == "previous":
             self.previous()
         elif name == "box" and where is None:
-            self._accept_view()
+            self.steps.accept_view()
         else:
             self.editor.correct(name, where)
-
-    def _accept_view(self) -> None:
-        """Take what is in view as right, and go to where most is left to do."""
-        current = self.opener.current
-        if current is None:
-            return
-        centre = self.editor.accept_view()
-        if centre is not None:
-            self.layers.centre_on(*centre)
-            return
-        planes = range(current.entry.planes)
-        plane = next((plane for plane in planes if plane not in current.loaded), None)
-        image = self.gallery.next_to_do(current.entry.id)
-        if plane is not None:
-            self.layers.go_to_plane(plane)
-        elif image:
-            self.show_image(image)
-        else:
-            self.said.emit("All images are reviewed.", "info")
 
     def _on_corrected(self, action: str) -> None:
         self.learner.corrected()
@@ -342,13 +309,6 @@ class Session(QObject):
     def _on_undone(self) -> None:
         self.learner.count()
         self._count()
-
-    def _on_moved(self, image: str, plane: int) -> None:
-        current = self.opener.current
-        if current is not None and image == current.entry.id:
-            self.layers.go_to_plane(plane)
-        else:
-            self.opener.show(image, plane)
 
     def _on_model_kept(self) -> None:
         if self.opener.workspace is not None:
@@ -364,70 +324,11 @@ class Session(QObject):
         self.board.set_problem("engine", "")
         self.predictor.request()
 
-    def _on_event(self, event: dict[str, Any]) -> None:
-        if event["event"] == "DeviceFound":
-            self.board.update(device=str(event["device"]))
-
     # State
-
-    def _on_field_problem(self, text: str) -> None:
-        self.board.set_problem("field", text)
-
-    def _on_store_problem(self, text: str) -> None:
-        self.board.set_problem("store", text)
 
     def _on_changed(self, state: LoopState) -> None:
         if not self._closed:
             self.changed.emit(state)
-
-    def _step(self, by: int) -> None:
-        ids = [row.id for row in self.state.images]
-        if self.state.current in ids:
-            place = ids.index(self.state.current) + by
-            if 0 <= place < len(ids):
-                self.show_image(ids[place])
-
-    def _how(self) -> tuple[str | None, float | None]:
-        """Say by which channel and diameter the image on the screen is predicted."""
-        known = self.opener.known()
-        diameter = known.get("diameter")
-        return known.get("channel") or None, float(diameter) if diameter else None
-
-    def _tell_learner(self) -> None:
-        workspace = self.opener.workspace
-        images = workspace.view.images if workspace is not None else {}
-        locked = tuple(name for name, known in images.items() if known.get("locked"))
-        self.learner.use(self.state.model, self._how()[0], locked)
-
-    def _set_instances(self, **values: float) -> None:
-        if self.opener.workspace is not None:
-            self.opener.workspace.view.instances.update(values)
-            self._show_instances()
-            self.opener.note()
-
-    def _show_instances(self) -> None:
-        workspace = self.opener.workspace
-        changed = workspace.view.instances if workspace is not None else {}
-        instances = self.learner.models.instances(self.state.model)
-        try:
-            instances = replace(instances, **changed)
-        except (EngineError, TypeError):
-            changed = {}
-        shown = replace(
-            self.state.shown,
-            threshold=instances.threshold,
-            min_size=instances.min_size,
-        )
-        self.board.update(shown=shown)
-        self.predictor.label_with(instances if changed else None)
-
-    def _show_reading(self) -> None:
-        if self.opener.current is not None:
-            self.board.show_reading(
-                self.opener.current,
-                self.opener.known(),
-                self.predictor.diameter_found,
-            )
 
     def _count(self, image: str = "") -> None:
         if self.opener.current is not None:

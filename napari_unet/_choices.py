@@ -1,0 +1,135 @@
+"""How images are read and shown: chosen by the user, remembered in the project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._board import ALL_COLOURS
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from napari_unet._board import Board
+    from napari_unet._layers import Layers
+    from napari_unet._learner import Learner
+    from napari_unet._opener import Opener
+    from napari_unet._predictor import Predictor
+
+__all__ = ["Choices"]
+
+
+class Choices(QObject):
+    """Takes note of what the user chooses, and lets the other parts act on it.
+
+    Signal: ``locked(image, locked)`` when an image was kept for scoring, or not.
+
+    Parameters
+    ----------
+    layers, opener, predictor, learner, board
+        What acts on it.
+    """
+
+    locked = Signal(str, bool)
+
+    def __init__(
+        self,
+        layers: Layers,
+        opener: Opener,
+        predictor: Predictor,
+        learner: Learner,
+        board: Board,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._opener = opener
+        self._predictor = predictor
+        self._learner = learner
+        self._board = board
+
+    def how(self) -> tuple[str | None, float | None]:
+        """Say by which channel and diameter the image on the screen is predicted."""
+        known = self._opener.known()
+        diameter = known.get("diameter")
+        return known.get("channel") or None, float(diameter) if diameter else None
+
+    def change_reading(self, values: dict[str, Any]) -> None:
+        """Read the image on the screen in another way.
+
+        Parameters
+        ----------
+        values : dict
+            Some of ``channel``, ``diameter`` and ``pixel_size``.
+        """
+        current = self._opener.current
+        if current is None:
+            return
+        known = self._opener.known()
+        if values.get("channel") == ALL_COLOURS:
+            values = {**values, "channel": ""}
+        again = values.get("channel", known.get("channel")) != known.get("channel")
+        known.update(values)
+        if again or "pixel_size" in values:
+            if again:
+                known.pop("contrast", None)
+            self._opener.show(current.entry.id, self._layers.plane)
+        else:
+            self.show_reading()
+            self._predictor.show(current, *self.how())
+        self._opener.note()
+
+    def show_reading(self) -> None:
+        """Say how the image on the screen is read."""
+        if self._opener.current is not None:
+            self._board.show_reading(
+                self._opener.current,
+                self._opener.known(),
+                self._predictor.diameter_found,
+            )
+
+    def lock(self, image: str, locked: bool) -> None:
+        """Keep an image for scoring only, or learn from it again."""
+        self._opener.known(image)["locked"] = locked
+        self.locked.emit(image, locked)
+        self.tell_learner()
+        self._opener.note()
+
+    def tell_learner(self) -> None:
+        """Say from which model, by which channel and without which images to learn."""
+        workspace = self._opener.workspace
+        images = workspace.view.images if workspace is not None else {}
+        locked = tuple(name for name, known in images.items() if known.get("locked"))
+        self._learner.use(self._board.state.model, self.how()[0], locked)
+
+    def set_outlines(self, outlines: bool) -> None:
+        """Show outlines, or filled nuclei."""
+        self._layers.set_filled(not outlines)
+        if self._opener.workspace is not None:
+            self._opener.workspace.view.outlines = outlines
+        shown = replace(self._board.state.shown, outlines=outlines)
+        self._board.update(shown=shown)
+        self._opener.note()
+
+    def set_instances(self, **values: float) -> None:
+        """Change ``threshold`` or ``min_size``, by which maps become nuclei."""
+        if self._opener.workspace is not None:
+            self._opener.workspace.view.instances.update(values)
+            self.show_instances()
+            self._opener.note()
+
+    def show_instances(self) -> None:
+        """Make nuclei as the model says, but for what the user changed."""
+        workspace, state = self._opener.workspace, self._board.state
+        changed = workspace.view.instances if workspace is not None else {}
+        instances = self._learner.models.instances(state.model)
+        try:
+            instances = replace(instances, **changed)
+        except (EngineError, TypeError):
+            changed = {}
+        shown = replace(
+            state.shown, threshold=instances.threshold, min_size=instances.min_size
+        )
+        self._board.update(shown=shown)
+        self._predictor.label_with(instances if changed else None)

@@ -1,0 +1,238 @@
+"""The two label layers over an image: nuclei, and the marks drawn round them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._current import Truth
+from napari_unet._hand import Hand
+from napari_unet._marks import HALO, draw_line, draw_marks, grown, summary
+from napari_unet._palette import mark_colours, nucleus_colours
+from napari_unet._redraw import Redraw
+from napari_unet._strokes import apply_stroke, changed_windows
+from napari_unet._thumbnails import Thumbnails, sample
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Labels
+    from numpy.typing import NDArray
+
+    from napari_unet._strokes import Window
+
+__all__ = ["Overlay"]
+
+_NUCLEI, _OUTLINES = "nuclei", "outlines"
+_FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
+
+
+class Overlay(Hand):
+    """Nuclei and marks, which follow what is recorded.
+
+    Signals: ``painted(plane, window)`` after a stroke of napari's own tools;
+    ``replaced()`` when somebody gave the nuclei other data.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    """
+
+    painted = Signal(int, object)
+    replaced = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(viewer, parent)
+        self.outlines: Labels | None = None
+        self._redraw = Redraw(self)
+        self._thumbnails = Thumbnails(self)
+        self._truth: Truth | None = None
+        self._ours = False
+        self._filled = False
+        self._line: tuple[int, Window] | None = None
+
+    def update(
+        self, plane: int, window: Window, marks: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Bring the screen up to what is recorded, in one rectangle of a plane.
+
+        Parameters
+        ----------
+        plane : int
+            Which plane.
+        window : tuple of slice
+            Rows and columns.
+        marks : array of uint8, optional
+            Those of the rectangle, where they were drawn already.
+        """
+        if self._truth is None:
+            return
+        truth = self._truth
+        self._thumbnails.note()
+        if self.nuclei is not None:
+            place = _planes(self.nuclei.data)[plane]
+            place[window] = truth.segmentation[plane][window]
+            self._redraw.draw(self.nuclei, plane, window)
+        if marks is None or self.outlines is None:
+            self._draw_marks(plane, window)
+        else:
+            _planes(self.outlines.data)[plane][window] = marks
+            self._redraw.draw(self.outlines, plane, window)
+
+    def set_filled(self, filled: bool) -> None:
+        """Show filled nuclei, or outlines alone."""
+        self._filled = filled
+        self._set_opacity()
+
+    def draw_line(self, plane: int, points: list[tuple[int, int]]) -> None:
+        """Draw a thin line, or wipe it where there are no points."""
+        if self.outlines is None or self._truth is None:
+            return
+        if self._line is not None:
+            self._draw_marks(*self._line)
+            self._line = None
+        if not points:
+            return
+        marks = _planes(self.outlines.data)[plane]
+        window = draw_line(marks, points, max(1, round(1.5 / self.zoom)))
+        if window is not None:
+            self._line = (plane, window)
+            self._redraw.draw(self.outlines, plane, window)
+
+    def painted_plane(self, plane: int) -> NDArray[np.int32] | None:
+        """Give a plane of the nuclei's layer, strokes that just came included."""
+        if self.nuclei is None:
+            return None
+        data: NDArray[np.int32] = _planes(self.nuclei.data)[plane]
+        return data
+
+    def put_back(self) -> None:
+        """Give the nuclei's layer what is recorded, whatever it holds now."""
+        if self.nuclei is None:
+            return
+        self._ours = True
+        try:
+            self.nuclei.data = self._copy()
+            self.nuclei._reset_history()
+        finally:
+            self._ours = False
+
+    def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> None:
+        layer = self.viewer.add_labels(
+            data, name=_NUCLEI, colormap=nucleus_colours(), **how
+        )
+        layer.brush_size = self._brush
+        layer.events.paint.connect(self._on_paint)
+        layer.events.data.connect(self._on_data)
+        layer.events.mode.connect(self._set_opacity)
+        self.nuclei = layer
+        self._set_opacity()
+        self._thumbnails.watch(layer, self._see_nuclei)
+
+    def _add_outlines(
+        self, marks: NDArray[np.uint8], bright: bool, how: dict[str, Any]
+    ) -> None:
+        self.outlines = self.viewer.add_labels(
+            marks, name=_OUTLINES, opacity=1.0, colormap=mark_colours(bright), **how
+        )
+        self.outlines.editable = False
+        self._thumbnails.watch(self.outlines, self._see_marks)
+
+    def _remove_overlay(self) -> None:
+        for layer in (self.nuclei, self.outlines):
+            if layer is not None and layer in self.viewer.layers:
+                self._thumbnails.forget(layer)
+                self.viewer.layers.remove(layer)
+        self.nuclei = self.outlines = None
+
+    def _lose(self, layer: Any) -> bool:
+        """Take note that a layer was removed; say whether it was one of these."""
+        for name in ("nuclei", "outlines"):
+            if layer is not None and layer is getattr(self, name):
+                self._thumbnails.forget(layer)
+                setattr(self, name, None)
+                return True
+        return False
+
+    def _copy(self) -> NDArray[np.int32]:
+        return self._shaped(self._recorded().copy_segmentation())
+
+    def _marks(self) -> NDArray[np.uint8]:
+        truth = self._recorded()
+        marks = np.zeros(truth.review.shape, np.uint8)
+        for plane in truth.loaded:
+            marks[plane] = draw_marks(truth.segmentation[plane], truth.review[plane])
+        return self._shaped(marks)
+
+    def _shaped(self, planes: NDArray[Any]) -> NDArray[Any]:
+        lead = self._pixels.lead if self._pixels else ()
+        return planes.reshape(*lead, *planes.shape[1:])
+
+    def _recorded(self) -> Truth:
+        return self._truth or Truth.of(1, (1, 1))
+
+    def _draw_marks(self, plane: int, window: Window) -> None:
+        if self.outlines is not None and self._truth is not None:
+            wide = grown(window, HALO, self._truth.review.shape[1:])
+            self._redraw.draw(self.outlines, plane, wide, self._write_marks)
+
+    def _write_marks(self, plane: int, window: Window) -> None:
+        if self.outlines is None or self._truth is None:
+            return
+        seen = grown(window, HALO, self._truth.review.shape[1:])
+        marks = draw_marks(
+            self._truth.segmentation[plane][seen],
+            self._truth.review[plane][seen],
+            (seen[0].start, seen[1].start),
+        )
+        inner = tuple(
+            slice(one.start - other.start, one.stop - other.start)
+            for one, other in zip(window, seen, strict=True)
+        )
+        _planes(self.outlines.data)[plane][window] = marks[inner]
+
+    def _see_nuclei(self) -> NDArray[np.int32] | None:
+        plane = self._shown_plane()
+        return None if plane is None else sample(plane[0])
+
+    def _see_marks(self) -> NDArray[np.uint8] | None:
+        plane = self._shown_plane()
+        return None if plane is None else summary(sample(plane[0]), sample(plane[1]))
+
+    def _shown_plane(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]] | None:
+        """Give what is recorded of the plane on the screen."""
+        truth, plane = self._truth, self.plane
+        if truth is None or plane >= len(truth.review):
+            return None
+        return truth.segmentation[plane], truth.review[plane]
+
+    def _set_opacity(self, event: Any = None) -> None:
+        if self.nuclei is None:
+            return
+        resting = self.nuclei.mode in ("pan_zoom", "pick", "transform")
+        outlined = _OUTLINED if resting else _WHILE_PAINTING
+        self.nuclei.opacity = _FILLED if self._filled else outlined
+
+    def _on_paint(self, event: Any) -> None:
+        if self._ours or self.nuclei is None:
+            return
+        # napari's own history knows nothing of reviews and predictions.
+        self.nuclei._undo_history.clear()
+        self.nuclei._redo_history.clear()
+        data = self.nuclei.data
+        lead = data.shape[:-2]
+        for plane, window in changed_windows(event.value, lead).items():
+            # Some of napari's tools say so before they write.
+            apply_stroke(event.value, plane, lead, window, _planes(data)[plane][window])
+            self.painted.emit(plane, window)
+
+    def _on_data(self, event: Any = None) -> None:
+        if not self._ours:
+            self.replaced.emit()
+
+
+def _planes(data: NDArray[Any]) -> NDArray[Any]:
+    """See a stack as (planes, rows, columns), without a copy."""
+    return data.reshape(-1, *data.shape[-2:])

@@ -1,0 +1,79 @@
+"""Goes through images, planes and views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from napari_unet._editor import Editor
+    from napari_unet._gallery import Gallery
+    from napari_unet._layers import Layers
+    from napari_unet._opener import Opener
+
+__all__ = ["Steps"]
+
+
+class Steps(QObject):
+    """Brings to the screen what comes next.
+
+    Signal: ``said(text, level)``.
+
+    Parameters
+    ----------
+    layers, opener, editor, gallery
+        The screen, the images, corrections, and the list.
+    """
+
+    said = Signal(str, str)
+
+    def __init__(
+        self,
+        layers: Layers,
+        opener: Opener,
+        editor: Editor,
+        gallery: Gallery,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._opener = opener
+        self._editor = editor
+        self._gallery = gallery
+
+    def go(self, by: int) -> None:
+        """Show the image that lies so many lines further down in the list."""
+        current = self._opener.current
+        ids = [row.id for row in self._gallery.rows]
+        if current is not None and current.entry.id in ids:
+            place = ids.index(current.entry.id) + by
+            if 0 <= place < len(ids):
+                self._opener.show(ids[place])
+
+    def go_to(self, image: str, plane: int) -> None:
+        """Show a plane of an image."""
+        current = self._opener.current
+        if current is not None and image == current.entry.id:
+            self._layers.go_to_plane(plane)
+        else:
+            self._opener.show(image, plane)
+
+    def accept_view(self) -> None:
+        """Take what is in view as right, and go to where most is left to do."""
+        current = self._opener.current
+        if current is None:
+            return
+        centre = self._editor.accept_view()
+        if centre is not None:
+            self._layers.centre_on(*centre)
+            return
+        planes = range(current.entry.planes)
+        plane = next((plane for plane in planes if plane not in current.loaded), None)
+        image = self._gallery.next_to_do(current.entry.id)
+        if plane is not None:
+            self._layers.go_to_plane(plane)
+        elif image:
+            self._opener.show(image)
+        else:
+            self.said.emit("All images are reviewed.", "info")
