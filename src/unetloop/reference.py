@@ -42,7 +42,8 @@ def learn_reference(
     planes: Sequence[LearnedPlane],
     network: Network,
     scale: Scale,
-    most: int = _MOST,
+    known: Reference | None = None,
+    *,
     enough: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, Reference | None]:
     """Predict the training images, and keep the statistics of what comes out.
@@ -55,8 +56,8 @@ def learn_reference(
         The model's.
     scale : Scale
         What the model knows of itself.
-    most : int
-        Of more planes than this, so many are taken evenly.
+    known : Reference, optional
+        That of the model which it started from: it has not forgotten all of it.
     enough : callable
         Asked after each plane; when true, those so far must do.
 
@@ -69,9 +70,9 @@ def learn_reference(
     Reference or None
         None where there are too few to say what is usual.
     """
-    step = max(1, -(-len(planes) // most))
+    step = max(1, -(-len(planes) // _MOST))
     chosen = planes[::step]
-    rows = []
+    rows = [] if known is None else list(known.rows)
     for index, plane in enumerate(chosen):
         try:
             rows.append(_statistics(plane, network, scale))
@@ -85,7 +86,7 @@ def learn_reference(
         )
         if enough():
             break
-    return Reference.of(rows)
+    return Reference.of(rows[-2 * _MOST :])
 
 
 def _statistics(

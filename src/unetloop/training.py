@@ -25,6 +25,8 @@ from unetloop.events import (
 from unetloop.fitting import fit_instances
 from unetloop.patches import iterate_batches
 from unetloop.prediction import Scale
+from unetloop.quality import Reference
+from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.schedule import Schedule
 from unetloop.selection import choose_share, usual_share
 from unetloop.training_data import (
@@ -52,6 +54,9 @@ _DIAMETER = 32.0
 _CLEARLY = 0.03
 _LOWEST_RATE_FACTOR = 2.0**-10
 _VALIDATION_SHARE = 0.08
+# At the end the images are looked at once more: so many seconds, or this share.
+_LOOK_BACK = 2.0
+_LOOK_BACK_SHARE = 0.03
 
 
 def train(
@@ -357,7 +362,8 @@ class Training:
                 kept = self._best.epoch
                 maps = predict_windows(learner.network, windows)
                 self._instances, score = fit_instances(windows, maps, usual)
-        yield self._save(images, score, kept, quick=True)
+        reference = yield from self._look_back(images)
+        yield self._save(images, score, kept, quick=True, reference=reference)
         remove_state(self.out)
         self._identity = ""  # nothing is left to go on with
         yield TrainingDone(
@@ -369,6 +375,31 @@ class Training:
             score=self._best.score,
             start_score=self._start_score,
         )
+
+    def _look_back(
+        self, images: Sequence[TrainingImage]
+    ) -> Generator[Event, None, dict[str, Any]]:
+        """Keep what the model makes of its images: others are compared with them."""
+        planes = [
+            LearnedPlane(image.image, image.plane, image.channels) for image in images
+        ]
+        known = Reference.from_json(self.start.card.reference) if self.start else None
+        until = time.monotonic() + max(_LOOK_BACK, _LOOK_BACK_SHARE * self.seconds)
+        work = learn_reference(
+            planes,
+            self._learner.network,
+            self.scale,
+            known,
+            enough=lambda: time.monotonic() >= until or self.cancelled(),
+        )
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                learned: Reference | None = stop.value
+                break
+            yield self._progress()
+        return {} if learned is None else learned.to_json()
 
     def _network_at(self, share: float) -> Network:
         self._learner.follow(share)
@@ -387,6 +418,7 @@ class Training:
         score: float | None,
         epoch: int,
         quick: bool,
+        reference: dict[str, Any] | None = None,
     ) -> ModelSaved:
         learner = self._learner
         card = ModelCard(
@@ -403,6 +435,7 @@ class Training:
             },
             scores={} if score is None else {"mean_ap": float(score)},
             started_from=self.start.weights_hash if self.start else None,
+            reference=reference or {},
         )
         save_model(learner.averaged, card, self.out, quick=quick)
         self._best = _Best(score, epoch, saved=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from unetloop.serve import leave_room_for_the_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Client:
@@ -269,6 +269,62 @@ def test_a_locked_image_is_scored_and_not_learned_from(
     card = json.loads((project / "models/m/model.json").read_text("utf-8"))
     images = [image["image"].split(".")[0] for image in card["training"]["images"]]
     assert images == [learned]
+
+
+def test_a_folder_is_planned_and_predicted(
+    client: Client, samples: Path, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    for index, path in enumerate(sorted((samples / "test/images").iterdir())):
+        (folder / ("deep" if index else ".") / path.name).write_bytes(path.read_bytes())
+    (folder / "bad.tif").write_text("this is no image")
+    client.send("plan_folder", job="q", paths=[str(folder)], out=str(out))
+    plan = client.wait("JobDone", job="q")["result"]
+    assert len(plan["files"]) == 3
+    assert [Path(item["path"]).name for item in plan["problems"]] == ["bad.tif"]
+    good = [item for item in plan["files"] if "error" not in item]
+    assert {(item["axes"], tuple(item["reads"])) for item in good} == {("YX", ("0",))}
+    assert plan["pixels"] == 2 * 256 * 256
+    assert plan["seconds"] > 0
+    assert plan["bytes"] > 0
+    assert plan["done"] == 0
+    assert not out.exists()  # a plan changes nothing
+    values = {"paths": [str(folder)], "out": str(out), "exports": ["rois"]}
+    client.send("predict_folder", job="p", diameter=38, **values)
+    done = client.wait("PredictionDone", job="p")
+    assert (done["predicted"], done["failed"]) == (2, 1)
+    assert done["unlike"] is not None
+    assert Path(done["report"]).exists()
+    assert client.wait("JobDone", job="p")["cancelled"] is False
+    assert len(list((out / "rois").rglob("*.zip"))) == 2
+    client.send("predict_folder", job="r", diameter=38, retry_failed=True, **values)
+    done = client.wait("PredictionDone", job="r")
+    assert (done["predicted"], done["failed"], done["skipped"]) == (0, 1, 2)
+
+
+def test_a_batch_is_cancelled_and_fields_are_answered_within_it(
+    client: Client, project: Path, samples: Path, tmp_path: Path
+) -> None:
+    client.send("open_project", job="o", folder=str(project))
+    image = client.wait("JobDone", job="o")["result"]["images"][0]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    source = next((samples / "test/images").iterdir())
+    for number in range(40):
+        (folder / f"{number}.tif").write_bytes(source.read_bytes())
+    out = str(tmp_path / "out")
+    client.send("predict_folder", job="p", paths=[str(folder)], out=out)
+    client.wait("ImagePredicted", job="p")
+    client.send(
+        "predict_field", job="f", image=image, box=[0, 0, 64, 64], model="nuclei"
+    )
+    client.wait("FieldPredicted", job="f")
+    client.send("cancel", job="c", target="p")
+    done = client.wait("PredictionDone", job="p")
+    assert done["stopped"] == "cancelled"
+    assert 0 < done["predicted"] < 40
+    assert client.wait("JobDone", job="p")["cancelled"] is True
 
 
 @pytest.mark.parametrize(
