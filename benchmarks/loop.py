@@ -12,7 +12,7 @@ journal and lock are those of a viewer; only the screen is missing.
 For each round: corrections per 100 nuclei in the box and, by the same person, on
 the images only scored; their mean AP; actions; seconds of the hand; seconds and
 steps of training. How many steps a minute gives depends on the machine: with
-``--epochs`` the same seed gives the same actions.
+``--steps`` the same seed gives the same actions.
 """
 
 from __future__ import annotations
@@ -29,20 +29,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from desk import Box, Desk
 from person import SECONDS, THINKING, correct, visible
-from qtpy.QtCore import QCoreApplication, QEventLoop, QTimer
+from qtpy.QtCore import QCoreApplication, QTimer
 
-from napari_unet._background import Background
-from napari_unet._engine import Engine
-from napari_unet._fields import Field
-from napari_unet._learner import Learner
-from napari_unet._models import Models
 from unetloop.checkpoint import open_model
 from unetloop.corrections import accept_box
 from unetloop.files import pair_by_stem, read_labels
-from unetloop.journal import Edit, Journal
 from unetloop.metrics import average, evaluate_pair
-from unetloop.pieces import box_window, grown
 from unetloop.project import open_project
 from unetloop.proposals import where_most_is_left
 
@@ -51,14 +45,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.corrections import Change
     from unetloop.files import Pair
-    from unetloop.project import Project, ProjectImage
-
-Box = tuple[int, int, int, int]
+    from unetloop.project import ProjectImage
 
 _VIEW = 768
-_MARGIN = 48
 _CLUMSY = 0.03
 _CORRECTIONS = ("delete", "split", "join", "paint", "repaint")
 _GOAL = 5.0
@@ -113,151 +103,6 @@ _TITLES = (
     "round, image, nuclei, corrections per 100, actions, hand s, training s, steps, "
     "model in use, others: corrections per 100, mean AP, AP@.5"
 ).split(", ")
-
-
-class _Models(Models):
-    """The model that it starts from was scored on other images, as the shipped one."""
-
-    def __init__(self, folder: Path, start: str) -> None:
-        super().__init__(folder)
-        self._start = start
-
-    def score(self, name: str) -> float | None:
-        return None if name == self._start else super().score(name)
-
-
-class Desk:
-    """What a viewer holds: project with its lock, journal, engine and learner.
-
-    Parameters
-    ----------
-    project : Project
-        An open project with the images to work on.
-    start : str
-        Name or folder of the model to start from.
-    channel : str, optional
-        Channel numbers or names.
-    settings : dict
-        Of the training.
-    """
-
-    def __init__(
-        self,
-        project: Project,
-        start: str,
-        channel: str | None,
-        settings: dict[str, Any],
-    ) -> None:
-        self.project = project
-        self.journal = Journal(project)
-        self.model = start
-        self.channel = channel
-        self._background = Background()
-        self._engine = Engine()
-        self.models = _Models(project.models_folder, start)
-        self._learner = Learner(self._engine, self._background)
-        self._learner.set_automatic(False)
-        self._learner.open(self.journal, self.models, 0)
-        self._learner.settings = settings
-        self._engine.start()
-        self._ask("open_project", folder=str(project.folder), shared=True)
-
-    def predict_field(self, image: ProjectImage, box: Box) -> None:
-        """Put proposals into a box of an image, as the plugin's predictor does."""
-        inside = box_window(box, (image.height, image.width))
-        around = grown(inside, _MARGIN, (image.height, image.width))
-        rows, columns = around
-        area = Field(box, (rows.start, columns.start, rows.stop, columns.stop))
-        told = self._ask(
-            "predict_field",
-            image=image.id,
-            box=list(area.box),
-            model=self.models.location(self.model),
-            **self._how(),
-        )
-        labels = np.load(
-            next(e for e in told if e["event"] == "FieldPredicted")["labels"]
-        )
-        self.journal.write_prediction(
-            image, 0, area.box[:2], labels, core=area.core_in_box
-        )
-
-    def predict(self, images: Sequence[Path], model: str, out: Path) -> list[Path]:
-        """Predict images, as the plugin's last step does; give the masks' files."""
-        told = self._ask(
-            "predict",
-            images=[str(path) for path in images],
-            out=str(out),
-            model=self.models.location(model),
-            **self._how(),
-        )
-        return [Path(e["output"]) for e in told if e["event"] == "ImagePredicted"]
-
-    def learn(self) -> tuple[str, str]:
-        """Train; give the name of the new model, and what the learner says of it."""
-        name = self.models.free_name()
-        self._learner.use(self.model, self.channel)
-        self._learner.count()
-        loop = QEventLoop()
-        for signal in (self._learner.model_chosen, self._learner.kept):
-            signal.connect(loop.quit)
-        self._learner.model_chosen.connect(self._adopt)
-        self._learner.start()
-        if self._learner.busy:
-            loop.exec()
-        for signal in (self._learner.model_chosen, self._learner.kept):
-            signal.disconnect(loop.quit)
-        self._learner.model_chosen.disconnect(self._adopt)
-        if not (self.project.models_folder / name / "model.json").exists():
-            raise SystemExit(f"Nothing was learned: {self._learner.state.sentence}")
-        return name, self._learner.state.sentence
-
-    def record(
-        self, image: ProjectImage, change: Change, arrays: dict[str, NDArray[Any]]
-    ) -> None:
-        """Put a change into the journal and the arrays, as the plugin's editor does."""
-        edits = []
-        for name, array in arrays.items():
-            before, after = array[change.window], getattr(change, name)
-            if not np.array_equal(before, after):
-                corner = (change.row, change.column)
-                edits.append(Edit(image.id, 0, name, *corner, before.copy(), after))
-                array[change.window] = after
-        if edits:
-            self.journal.record(change.action, edits)
-
-    def close(self) -> None:
-        """End the engine and let go of the project."""
-        self._engine.close()
-        self._background.close()
-        self.journal.close()
-        self.project.close()
-
-    def _adopt(self, name: str) -> None:
-        self.model = name
-
-    def _how(self) -> dict[str, str]:
-        return {"channel": self.channel} if self.channel else {}
-
-    def _ask(self, command: str, **values: Any) -> list[dict[str, Any]]:
-        """Send a command and wait until it is done; give its events."""
-        told: list[dict[str, Any]] = []
-        loop = QEventLoop()
-
-        def hear(event: dict[str, Any]) -> None:
-            if event.get("job") == job:
-                told.append(event)
-                if event["event"] in ("JobDone", "Failed"):
-                    loop.quit()
-
-        self._engine.received.connect(hear)
-        job = self._engine.send(command, **values)
-        loop.exec()
-        self._engine.received.disconnect(hear)
-        bad = next((e for e in told if e["event"] in ("Failed", "ImageFailed")), None)
-        if bad is not None:
-            raise SystemExit(f"{command}: {bad.get('message') or bad.get('reason')}")
-        return told
 
 
 def work(
@@ -361,9 +206,11 @@ def run(options: argparse.Namespace, folder: Path) -> list[Round]:
     worked, others = divide(pair_by_stem(options.images, options.masks), options.seed)
     if not others:
         raise SystemExit("Two images are needed: one to work on, one to score.")
+    if (folder / "project").exists():
+        raise SystemExit(f"There is a project already, choose another folder: {folder}")
     settings: dict[str, Any] = {"seed": options.seed, "minutes": options.minutes}
-    if options.epochs:
-        settings["epochs"] = options.epochs
+    if options.steps:
+        settings["steps"] = options.steps
     overlooks = _CLUMSY if options.clumsy else 0.0
     start = options.start
     start = str(Path(start).resolve()) if Path(start).is_dir() else start
@@ -386,7 +233,7 @@ def run(options: argparse.Namespace, folder: Path) -> list[Round]:
             rng = np.random.default_rng([options.seed, number])
             work(desk, image, truth, row, overlooks=overlooks, rng=rng)
             began = time.monotonic()
-            name, row.said = desk.learn()
+            name, row.said = desk.learn(start if options.afresh else desk.model)
             row.train_seconds = time.monotonic() - began
             row.model = Path(desk.model).name
             card = open_model(project.models_folder / name).card
@@ -411,10 +258,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--epochs", type=int, help="of 25 steps, instead of minutes")
+    parser.add_argument("--steps", type=int, help="to train, instead of minutes")
     parser.add_argument("--channel", help="numbers or names, as on the command line")
     parser.add_argument(
         "--clumsy", action="store_true", help="3 %% of what is wrong is overlooked"
+    )
+    parser.add_argument(
+        "--afresh",
+        action="store_true",
+        help="train from MODEL in each round, not from the model in use",
     )
     parser.add_argument("--keep", type=Path, help="folder to leave the project in")
     parser.add_argument("--json", type=Path)

@@ -22,8 +22,9 @@ __all__ = ["Learner"]
 
 # Reviewed nuclei; one field that is right counts as many.
 _ENOUGH = 10
-# Short rounds, of which one sees much: the user is waiting for the next one.
-_SETTINGS = {"minutes": 1.0, "steps_per_epoch": 15}
+# Short rounds, of which one sees much: the user is waiting for the next one. Small
+# batches: twice the steps in a minute teach more than twice the patches.
+_SETTINGS = {"minutes": 1.0, "steps_per_epoch": 30, "batch_size": 4}
 _IDLE_MS = 2500
 _WORSE = 0.005
 _NOTHING_YET = (

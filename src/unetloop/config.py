@@ -106,7 +106,7 @@ class TrainingConfig:
     batch_size: int = _option(8, "patches in one step")
     patch_size: int = _option(128, "side of a patch, in pixels at the model's scale")
     learning_rate: float = _option(
-        1.5e-3, "highest learning rate (a quarter of it from a trained model)"
+        1.5e-3, "highest learning rate (a tenth of it from a trained model)"
     )
     loss: str = _option("default", "name of the loss")
     patience: int = _option(0, "epochs without progress before stopping; 0: never")
