@@ -50,7 +50,7 @@ def main() -> int:
     values = json.loads(card.read_text(encoding="utf-8"))
     values["reference"] = reference.to_json()
     with replacing(card) as fresh:
-        fresh.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     sys.stderr.write(f"{len(reference.rows)} images are the reference now.\n")
     return 0
 

@@ -52,8 +52,9 @@ def draw_histogram(
     )
     for index in sorted({0, len(counts) // 2, len(counts)}):
         x = _LEFT + index * width
+        anchor = "end" if index == len(counts) else "middle"
         parts.append(
-            f'<text x="{x:.1f}" y="{foot + 14}" text-anchor="middle">'
+            f'<text x="{x:.1f}" y="{foot + 14}" text-anchor="{anchor}">'
             f"{edges[index]:.3g}</text>"
         )
     middle = (_LEFT + _WIDTH) / 2

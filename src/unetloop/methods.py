@@ -63,7 +63,7 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         else "estimated for each image from a first pass of the network"
     )
     backend = run["runtime"]["backend"]
-    runtime = f" run with {backend}" if backend else ""
+    runtime = f", run with {backend}" if backend else ""
     trained = model["trained_on_images"]
     learned = f", trained on {trained} annotated images" if trained else ""
     flips = (
@@ -85,7 +85,7 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         f"(SHA-256 of "
         f"its weights {model['sha256']}), a U-Net [1] of architecture "
         f"{model['architecture']}{learned}{runtime}. Intensities were scaled so that "
-        f"the {normal['low']:g}th and {normal['high']:g}th percentile of each plane "
+        f"percentiles {normal['low']:g} and {normal['high']:g} of each plane "
         f"became 0 and 1, and images were resized to a nucleus diameter of "
         f"{model['diameter']:g} px; the diameter in the image was {size}.{seen} Tiles "
         f"of at most {settings['tile']} px that overlap by {settings['overlap']} px "

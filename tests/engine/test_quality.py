@@ -1,0 +1,94 @@
+"""Focus, and how unlike its training images an image is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from unetloop.catalog import SHIPPED
+from unetloop.checkpoint import open_model
+from unetloop.network import OnnxNetwork
+from unetloop.prediction import Scale
+from unetloop.quality import STATISTICS, Reference, focus
+from unetloop.reference import LearnedPlane, learn_reference
+from unetloop.samples import LARGE, SMALL, draw_nuclei
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _end(generator: Any) -> Any:
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            return stop.value
+
+
+def test_blurring_lowers_focus_whatever_the_contrast() -> None:
+    sharp = draw_nuclei(SMALL, 1, (300, 300)).image.astype(np.float32)
+    values = [focus(ndimage.gaussian_filter(sharp, sigma)) for sigma in (0, 1, 2, 4)]
+    assert values == sorted(values, reverse=True)
+    assert focus(7 * sharp + 100) == pytest.approx(values[0], rel=1e-3)
+    noise = np.random.default_rng(0).normal(size=(300, 300)).astype(np.float32)
+    assert focus(noise) == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 300), (64, 64)])
+def test_focus_of_nothing_is_not_known(shape: tuple[int, int]) -> None:
+    assert np.isnan(focus(np.zeros(shape, np.float32)))
+
+
+def test_the_shipped_model_knows_noise_from_nuclei(tmp_path: Path) -> None:
+    model = open_model(SHIPPED)
+    reference = Reference.from_json(model.card.reference)
+    assert reference is not None
+    network = OnnxNetwork(model.path / "model.onnx")
+    rng = np.random.default_rng(0)
+    stripes = (np.indices((256, 256))[1] // 6 % 2 * 200).astype(np.uint8)
+    pictures = {
+        "noise": rng.integers(0, 255, (256, 256)).astype(np.uint8),
+        "stripes": stripes,
+        "nuclei": draw_nuclei(LARGE, 3, (256, 256)).image,
+    }
+    found = {}
+    for name, pixels in pictures.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+        planes = [LearnedPlane(tmp_path / f"{name}.tif", 0, (0,))]
+        rows = _end(learn_reference(planes, network, Scale.of(model), reference)).rows
+        found[name] = reference.unlikeness(rows[-1])
+    assert found["noise"] > 1
+    assert found["stripes"] > 1
+    assert found["nuclei"] < min(found["noise"], found["stripes"])
+
+
+def _reference(count: int) -> Reference | None:
+    rng = np.random.default_rng(0)
+    return Reference.of(list(rng.normal(size=(count, len(STATISTICS)))))
+
+
+def test_one_in_twenty_of_its_own_kind_is_called_unlike() -> None:
+    reference = _reference(200)
+    assert reference is not None
+    others = np.random.default_rng(1).normal(size=(400, len(STATISTICS)))
+    unlike = np.mean([reference.unlikeness(row) > 1 for row in others])
+    assert 0.01 < unlike < 0.15
+    assert reference.unlikeness(others[0] + 20) > 3
+
+
+def test_too_few_images_are_no_measure() -> None:
+    assert _reference(3) is None
+    assert Reference.from_json({}) is None
+    assert Reference.from_json({"statistics": ["other"], "rows": [[1.0]] * 9}) is None
+
+
+def test_a_reference_survives_json() -> None:
+    reference = _reference(9)
+    assert reference is not None
+    again = Reference.from_json(reference.to_json())
+    assert again is not None
+    np.testing.assert_allclose(again.rows, reference.rows, atol=1e-4)
