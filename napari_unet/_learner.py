@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -158,11 +159,38 @@ class Learner(QObject):
             self._command["locked"] = list(self._locked)
         if self._channel:
             self._command["channel"] = self._channel
+        self._begin("Getting ready to learn from your corrections.")
+
+    @property
+    def command(self) -> dict[str, Any]:
+        """What the engine was asked for; empty while nothing is learned."""
+        return dict(self._command)
+
+    def go_on(self, command: dict[str, Any]) -> None:
+        """Go on with a training that was broken off when the viewer was closed.
+
+        Parameters
+        ----------
+        command : dict
+            What `command` was then. One that came to its end is left alone.
+        """
+        name = command.get("out")
+        if self.busy or self._journal is None or not isinstance(name, str):
+            return
+        if name in self.models.names() and not self.models.is_unfinished(name):
+            return
+        self._command = dict(command)
+        if "start" in command:  # the project may lie elsewhere now
+            start = re.split(r"[/\\]", str(command["start"]))[-1]
+            self._command["start"] = self.models.location(start)
+        self._begin(f"Going on with the training of {name}.")
+
+    def _begin(self, sentence: str) -> None:
         self._done = None
         self.learned = self._corrections
         self._show(
             phase="starting",
-            sentence="Getting ready to learn from your corrections.",
+            sentence=sentence,
             fraction=0.0,
             seconds_left=None,
             curve=Curve(),

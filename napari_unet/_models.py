@@ -60,6 +60,13 @@ class Models:
         numbers = [_order(name)[0] for name in used]
         return f"{_ROUND}{max(numbers, default=0) + 1}"
 
+    def is_unfinished(self, name: str) -> bool:
+        """Whether a training of it was broken off and can go on."""
+        return (
+            self._folder is not None
+            and (self._folder / f".{name}.resume.npz").is_file()
+        )
+
     def instances(self, name: str) -> InstanceConfig:
         """Say how its maps become nuclei."""
         try:

@@ -112,6 +112,7 @@ class Session(QObject):
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
+        self.learner.changed.connect(self._note_training)
         self.learner.changed.connect(self._refresh)
         self.learner.live.connect(self.predictor.set_live)
         self.learner.model_chosen.connect(self.choose_model)
@@ -243,6 +244,7 @@ class Session(QObject):
             return
         self.board.clear_problems()
         view, project = workspace.view, workspace.project
+        unfinished = dict(view.unfinished)
         models = Models(project.models_folder)
         model = view.model if view.model in models.names() else models.names()[0]
         self.editor.open(workspace.journal)
@@ -257,6 +259,7 @@ class Session(QObject):
         self.choices.tell_learner()
         self.choices.show_instances()
         self.predictor.use_model(models.location(model))
+        self.learner.go_on(unfinished)
 
     def _on_shown(self, before: str) -> None:
         current = self.opener.current
@@ -309,6 +312,13 @@ class Session(QObject):
     def _on_undone(self) -> None:
         self.learner.count()
         self._count()
+
+    def _note_training(self) -> None:
+        """Remember what is being learned, to go on with it another day."""
+        workspace, command = self.opener.workspace, self.learner.command
+        if workspace is not None and workspace.view.unfinished != command:
+            workspace.view.unfinished = command
+            self.opener.note()
 
     def _on_model_kept(self) -> None:
         if self.opener.workspace is not None:

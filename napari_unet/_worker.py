@@ -140,5 +140,7 @@ if __name__ == "__main__":
     # What anything prints must not fall among the answers.
     mine = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    if hasattr(os, "nice"):
+        os.nice(5)  # the viewer comes first
     with suppress(KeyboardInterrupt):
         _serve(sys.stdin.buffer, mine)

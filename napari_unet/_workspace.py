@@ -64,6 +64,8 @@ class View:
         Settings that differ from their defaults.
     instances : dict
         ``threshold`` and ``min_size``, where they were changed.
+    unfinished : dict
+        The training that is under way, as the engine was asked for it.
     """
 
     current: str = ""
@@ -76,6 +78,7 @@ class View:
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     instances: dict[str, float] = field(default_factory=dict)
+    unfinished: dict[str, Any] = field(default_factory=dict)
 
     def of(self, image: str) -> dict[str, Any]:
         """Give what is remembered of one image, to be changed in place."""

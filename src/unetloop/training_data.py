@@ -167,12 +167,25 @@ def fingerprint(
 ) -> str:
     """Hash of what a run is about; a run goes on only with an equal one."""
     content = {
-        "images": [image.describe() for image in images],
+        "images": [_describe_annotations(image) for image in images],
         "settings": settings,
         "start": start.weights_hash if start else None,
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _describe_annotations(image: TrainingImage) -> dict[str, Any]:
+    """Name and hashes of what is learned from: not of proposals nobody looked at."""
+    description = image.describe()
+    if image.review is not None:
+        labels, review = read_labels(image.mask), read_labels(image.review)
+        if labels.shape == review.shape:
+            seen = np.where(review > 0, labels, 0).astype(np.int32)
+            del description["mask_sha256"], description["review_sha256"]
+            content = seen.tobytes() + review.astype(np.uint8).tobytes()
+            description["annotation_sha256"] = hashlib.sha256(content).hexdigest()
+    return description
 
 
 def load_annotated(image: TrainingImage) -> AnnotatedPlane:

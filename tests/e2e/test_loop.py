@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
+from qtpy.QtCore import QCoreApplication
 
+from napari_unet._farewell import Farewell
 from unetloop.checkpoint import open_model
 from unetloop.files import read_labels
 from unetloop.journal import Journal
@@ -87,6 +89,33 @@ def test_the_engine_is_killed_in_training_and_it_goes_on(loop: Any) -> None:
     loop.wait(lambda: loop.session.state.learning.curve.steps[-1] > reached, seconds=60)
     loop.session.stop_learning()
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=60)
+
+
+def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.session.set_automatic(False)
+    loop.session.set_training({**QUICK, "epochs": 400})
+    loop.session.editor.correct("box", (0, 0, 160, 100))  # the rest is proposed
+    loop.session.start_learning()
+    loop.session.predictor.live_ms = 20  # proposals change while it learns
+    loop.wait(lambda: loop.session.state.learning.curve.steps, seconds=200)
+    reached = loop.session.state.learning.curve.steps[-1]
+    loop.session.close()
+    state = folder / "unet-loop/models/.round-1.resume.npz"
+    loop.wait(lambda: not loop.engine.ready and state.exists())
+    loop.wait(lambda: not QCoreApplication.instance().findChildren(Farewell))
+
+    again = start()
+    said: list[str] = []
+    again.session.changed.connect(lambda state: said.append(state.learning.sentence))
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.learning.curve.steps, seconds=200)
+    assert again.session.state.learning.curve.steps[0] > reached
+    assert "Going on with the training of round-1." in said
+    assert any("a run that stopped after step" in sentence for sentence in said)
+    again.session.stop_learning()
+    again.wait(lambda: again.session.state.model == "round-1", seconds=60)
 
 
 def test_nothing_runs_on_when_it_is_closed(loop: Any) -> None:

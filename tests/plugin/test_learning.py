@@ -187,3 +187,57 @@ def test_closing_in_the_middle_of_a_training_loses_nothing(
     again.show("a")
     assert again.review.all()
     assert again.session.learner.settings == {"epochs": 500}
+
+
+def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.session.set_training({"epochs": 500})
+    loop.press("Enter")
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    asked = loop.session.learner.command
+    loop.session.close()
+    moved = folder.rename(folder.with_name("elsewhere"))
+    models = moved / "unet-loop/models"
+    (models / ".round-1.resume.npz").touch()  # as the real engine leaves it
+
+    again = start("--log", folder.with_name("log"))
+    said: list[str] = []
+    again.session.changed.connect(lambda state: said.append(state.learning.sentence))
+    again.session.open([moved])
+    again.wait(lambda: again.session.state.learning.phase == "running")
+    assert "Going on with the training of round-1." in said
+    assert again.session.learner.command == asked
+    lines = folder.with_name("log").read_text().splitlines()
+    sent = [json.loads(line) for line in lines]
+    trained = [item for item in sent if item["command"] == "train"]
+    assert [(item["out"], item["settings"]) for item in trained] == [
+        ("round-1", {"epochs": 500})
+    ]
+    again.session.stop_learning()
+    again.wait(lambda: again.session.state.learning.phase == "idle")
+    again.session.set_automatic(False)
+    again.session.close()
+
+    (models / ".round-1.resume.npz").unlink()  # it came to its end
+    last = start()
+    last.session.open([moved])
+    last.wait(lambda: last.session.state.current)
+    assert last.session.opener.workspace.view.unfinished == {}
+    assert last.session.state.learning.phase == "idle"
+
+
+def test_a_training_that_ended_unseen_is_not_done_again(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.session.set_training({"epochs": 500})
+    loop.press("Enter")
+    loop.wait(lambda: len(loop.session.state.learning.curve.steps) > 2)
+    loop.session.close()
+    view = json.loads((folder / "unet-loop/view.json").read_text())
+    assert view["unfinished"]["out"] == "round-1"
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current)
+    assert again.session.state.learning.phase == "idle"
+    assert "round-1" in again.session.state.models

@@ -1,0 +1,50 @@
+"""What a run is about: the images that it learns from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.training_data import TrainingImage, fingerprint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> TrainingImage:
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:8, 2:8], labels[12:18, 20:28] = 1, 2
+    review = np.zeros(labels.shape, np.uint8)
+    review[:10, :10] = 1
+    for name, values in (("image", labels), ("mask", labels), ("review", review)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values)
+    names = ("image.tif", "mask.tif", "review.tif")
+    return TrainingImage(*(tmp_path / name for name in names))
+
+
+def _rewrite(path: Path, window: tuple[slice, slice], value: int) -> None:
+    values = tifffile.imread(path)
+    values[window] = value
+    tifffile.imwrite(path, values)
+
+
+def test_proposals_that_come_and_go_make_no_other_run(image: TrainingImage) -> None:
+    before = fingerprint([image], {"epochs": 2}, None)
+    _rewrite(image.mask, (slice(12, 20), slice(12, 30)), 9)
+    assert fingerprint([image], {"epochs": 2}, None) == before
+    assert fingerprint([image], {"epochs": 3}, None) != before
+
+
+@pytest.mark.parametrize("name", ["image", "mask", "review"])
+def test_what_is_learned_from_makes_another_run(
+    image: TrainingImage, name: str
+) -> None:
+    before = fingerprint([image], {}, None)
+    path = getattr(image, name)
+    assert path is not None
+    _rewrite(path, (slice(3, 5), slice(3, 5)), 0)
+    assert fingerprint([image], {}, None) != before
