@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.image_sequence import is_sequence
 from unetloop.images import open_image
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def find_images(
     paths : sequence of str or Path
         Files, and folders to look into; a folder that ends in ``.zarr`` is an
         image. Patterns with ``*``, ``?``, ``[...]`` and ``**`` stand for the
-        images that they match. Results of this program are no images.
+        images that they match, and a name with ``{T}``, ``{Z}``, ``{C}`` for a
+        stack in many files. Results of this program are no images.
     recursive : bool
         Look into the folders below, too.
 
@@ -87,6 +89,10 @@ def find_images(
         if base is not None:
             item = FoundImage(given, given.relative_to(base))
             found.setdefault(given.resolve(), item)
+            continue
+        if is_sequence(given):
+            name = given.name.replace("{", "").replace("}", "")
+            found.setdefault(given.absolute(), FoundImage(given, Path(name)))
             continue
         if not given.exists():
             raise EngineError("There is no such file or folder.", path=str(given))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.image_sequence import is_sequence, open_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,7 +222,8 @@ def open_image(path: str | Path) -> Image:
     Parameters
     ----------
     path : str or Path
-        A file, or the folder of an OME-Zarr.
+        A file, the folder of an OME-Zarr, or a name with ``{T}``, ``{Z}``,
+        ``{C}`` for a stack in many files.
 
     Raises
     ------
@@ -230,11 +232,13 @@ def open_image(path: str | Path) -> Image:
         names the plug-in that reads it, if one does), or holds no real numbers.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.exists() and not is_sequence(path):
         raise EngineError("There is no such image.", path=str(path))
     suffix = path.suffix.lower()
     try:
-        if path.is_dir():
+        if is_sequence(path):
+            axes, data, names, pixel_size, close = open_sequence(path)
+        elif path.is_dir():
             from unetloop.image_formats import open_zarr
 
             axes, data, names, pixel_size, close = open_zarr(path)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unetloop.catalog import EXPORTERS
 from unetloop.errors import EngineError
 from unetloop.files import replacing
+from unetloop.image_sequence import is_sequence, sequence_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +80,14 @@ class FileState:
     @classmethod
     def of(cls, path: Path) -> FileState:
         """Look at a file or folder as it is now."""
+        if is_sequence(path):
+            parts = [cls.of(file) for file in sequence_files(path).values()]
+            text = "".join(part.sha256 for part in parts)
+            return cls(
+                sum(part.size for part in parts),
+                max(part.mtime_ns for part in parts),
+                hashlib.sha256(text.encode()).hexdigest(),
+            )
         if path.is_dir():
             digest, size, latest = hashlib.sha256(), 0, 0
             for item in sorted(path.rglob("*")):
@@ -98,9 +107,10 @@ class FileState:
 
     def holds(self, path: Path) -> bool:
         """Whether a file is the same: by size and time, and else by its bytes."""
-        if not path.exists():
+        sequence = is_sequence(path)
+        if not path.exists() and not sequence:
             return False
-        if not path.is_dir():
+        if not path.is_dir() and not sequence:
             stat = path.stat()
             if stat.st_size != self.size:
                 return False
@@ -232,9 +242,7 @@ class Records:
             path = self.out / name
             if path.exists() and not state.holds(path):
                 return "edited"
-        same = record.settings == settings and (
-            record.input is not None and record.input.holds(image)
-        )
+        same = record.settings == settings and _is_same(record.input, image)
         if record.status == "failed":
             return "failed" if same or record.input is None else "predict"
         there = all((self.out / name).exists() for name in record.outputs)
@@ -282,6 +290,13 @@ class Records:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _is_same(before: FileState | None, image: Path) -> bool:
+    try:
+        return before is not None and before.holds(image)
+    except (EngineError, OSError):  # whoever opens it will say what is wrong
+        return False
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:

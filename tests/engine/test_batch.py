@@ -402,3 +402,30 @@ def test_results_below_the_images_are_no_images(
     run(deep, deep / "results", model)
     assert of_kind(run(deep, deep / "results", model), "PredictionDone")[0].skipped == 3
     assert len(find_images([str(deep / "**/*.tif")])) == 3
+
+
+def test_a_stack_in_many_files_is_one_image(tmp_path: Path, model: Model) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for plane in range(3):
+        for channel in (1, 2):
+            pixels = draw_discs(plane + 1) // channel
+            tifffile.imwrite(folder / f"p_z{plane:02}_w{channel}.tif", pixels)
+    out = tmp_path / "out"
+    name = folder / "p_z{Z}_w{C}.tif"
+    events = run([name], out, model, channel="2")
+    assert of_kind(events, "ImagePredicted")[0].nuclei == 6
+    with tifffile.TiffFile(out / "labels/p_zZ_wC.tif") as tiff:
+        assert tiff.series[0].axes == "ZYX"
+    rows = read_table(out / "measurements.csv")
+    assert [row["plane"] for row in rows] == list("011222")
+    assert {row["intensity_mean_1"] for row in rows} == {"200"}
+    assert of_kind(run([name], out, model, channel="2"), "PredictionDone")[0].skipped
+    tifffile.imwrite(folder / "p_z01_w1.tif", draw_discs(9))
+    again = of_kind(run([name], out, model, channel="2"), "PredictionDone")[0]
+    assert again.predicted == 1
+    (folder / "p_z01_w2.tif").unlink()
+    failed = of_kind(run([name], out, model, channel="2"), "ImageFailed")[0]
+    assert "missing: Z 1, C 2" in failed.reason
+    with pytest.raises(EngineError, match="no such file"):
+        find_images([str(folder / "q_z.tif")])
