@@ -95,7 +95,9 @@ class Desk:
             model=self.models.location(model),
             **self._how(),
         )
-        return [Path(e["output"]) for e in told if e["event"] == "ImagePredicted"]
+        done = [event for event in told if event["event"] == "ImagePredicted"]
+        found = {event["image"]: Path(event["output"]) for event in done}
+        return [found[str(path)] for path in images]
 
     def learn(self, start: str) -> tuple[str, str]:
         """Train from a model; give the new one's name, and what the learner says."""

@@ -44,6 +44,8 @@ class TrainingPlane:
         there are many; patches lie around them.
     reviewed : int
         Number of reviewed pixels.
+    inside : int
+        Those of them that lie in nuclei.
     """
 
     image: NDArray[np.float32]
@@ -51,6 +53,7 @@ class TrainingPlane:
     nuclei: NDArray[np.intp]
     background: NDArray[np.intp]
     reviewed: int
+    inside: int = 0
 
 
 def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
@@ -81,6 +84,7 @@ def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
         nuclei=_centers(known & inside),
         background=_centers(known & ~inside),
         reviewed=int(np.count_nonzero(known)),
+        inside=int(np.count_nonzero(known & inside)),
     )
 
 

@@ -229,7 +229,7 @@ class Training:
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
-        self._made = self._make_learner(len({item.image for item in train_images}))
+        self._made = self._make_learner(planes)
         if windows and self.start is not None:
             self._start_score, _ = self._score(windows)
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
@@ -238,9 +238,11 @@ class Training:
         stopped = yield from self._loop(planes, windows, train_images)
         yield from self._finish(windows, train_images, stopped)
 
-    def _make_learner(self, images: int) -> Learner:
+    def _make_learner(self, planes: Sequence[TrainingPlane]) -> Learner:
         start = None if self.start is None else load_weights(self.start)
-        return Learner(self.model, self.config, start, usual_share(images))
+        area = np.pi / 4 * self.diameter**2  # of a nucleus at the model's scale
+        share = usual_share([max(plane.inside / area, 1.0) for plane in planes])
+        return Learner(self.model, self.config, start, share)
 
     def _resume(self, identity: str) -> Iterator[Event]:
         learner = self._learner

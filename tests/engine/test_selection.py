@@ -72,8 +72,12 @@ def test_where_nothing_is_better_the_usual_share_stays(windows: list[Window]) ->
     assert share == 0.9
 
 
-def test_more_images_are_followed_further() -> None:
-    shares = [usual_share(images) for images in (1, 2, 10, 400)]
-    assert shares == sorted(shares)
-    assert shares[0] == 0.5
-    assert shares[-1] > 0.99
+def test_more_nuclei_are_followed_further() -> None:
+    shares = [usual_share([count]) for count in (0, 0.5, 3, 10, 100)]
+    assert shares == sorted(set(shares))
+    assert shares[0] == 0
+    assert usual_share([40] * 400) > 0.99
+
+
+def test_nuclei_of_several_images_teach_more_than_of_one() -> None:
+    assert usual_share([10] * 6) > usual_share([60])
