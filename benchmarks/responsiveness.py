@@ -1,10 +1,12 @@
 """How long the viewer's event loop is away, in the real viewer with the real engine.
 
-xvfb-run -a python benchmarks/responsiveness.py [--images FOLDER] [--json FILE]
+xvfb-run -a python benchmarks/responsiveness.py [--images FOLDER] [--size N]
+    [--json FILE]
 
 A timer that is due every 5 ms says how late it is. Phases: nothing happens; the
-camera pans over an image and fields are predicted; nuclei are accepted by their
-keys while the network learns from them and the field in view is predicted again.
+camera pans over an image and fields are predicted; the threshold is moved, and all
+nuclei are made anew; nuclei are accepted by their keys while the network learns from
+them and the field in view is predicted again.
 Without --images, on images that the project draws.
 """
 
@@ -69,11 +71,13 @@ def wait(seconds: float, until: Callable[[], object] = lambda: False) -> bool:
     return False
 
 
-def draw(folder: Path) -> None:
-    """Draw two images of 1024 × 1024."""
+def draw(folder: Path, size: int) -> None:
+    """Draw two images; large ones repeat themselves."""
     for seed in (0, 1):
         sample = draw_nuclei(LARGE, seed, (1024, 1024))
-        tifffile.imwrite(folder / f"drawn_{seed}.tif", sample.image)
+        times = -(-size // 1024)
+        image = np.tile(sample.image, (times, times))[:size, :size]
+        tifffile.imwrite(folder / f"drawn_{seed}.tif", image)
 
 
 def row(phase: str, late: list[float]) -> dict[str, object]:
@@ -123,10 +127,17 @@ def measure(folder: Path, seconds: float) -> list[dict[str, object]]:
     current = session.opener.current
     assert current is not None
     stopwatch.start()
+    for threshold in (0.5, 0.45, 0.6, 0.65, 0.55):
+        session.set_threshold(threshold)
+        wait(seconds / 5)
+    wait(_PATIENCE, lambda: not session.predictor.waits)
+    rows.append(row("slider", stopwatch.late))
+
+    stopwatch.start()
     session.learner.set_automatic(True)
     numbers = np.unique(current.truth.segmentation[0])[1:]
     for number in numbers[:24]:
-        points = np.argwhere(current.truth.segmentation[0] == number)
+        points = np.argwhere(current.truth.segmentation[0, :1024, :1024] == number)
         if len(points):
             middle = points[len(points) // 2]
             session.editor.correct("accept", tuple(float(value) for value in middle))
@@ -147,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, help="images to copy and open")
     parser.add_argument("--seconds", type=float, default=_SECONDS)
+    parser.add_argument("--size", type=int, default=1024, help="of drawn images")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -155,7 +167,7 @@ def main() -> None:
             shutil.copytree(options.images, folder)
         else:
             folder.mkdir()
-            draw(folder)
+            draw(folder, options.size)
         rows = measure(folder, options.seconds)
     print("| phase | median ms | p95 | p99 | worst | over 100 ms |")
     print("|---" * 6 + "|")

@@ -40,7 +40,9 @@ class Backdrop:
     def fits(self, pixels: Pixels) -> bool:
         """Whether the layer of the last image can show this one."""
         return self.image is None or (
-            self.image.ndim == len(pixels.axes) and self.image.rgb == pixels.rgb
+            self.image.ndim == len(pixels.axes)
+            and self.image.rgb == pixels.rgb
+            and self.image.multiscale == pixels.multiscale
         )
 
     def show(self, name: str, pixels: Pixels, how: dict[str, Any]) -> None:
@@ -50,6 +52,7 @@ class Backdrop:
                 pixels.data,
                 name=name,
                 rgb=pixels.rgb,
+                multiscale=pixels.multiscale,
                 contrast_limits=None if pixels.rgb else pixels.contrast,
                 **({} if pixels.rgb else {"colormap": "gray"}),
                 **how,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._models import SHIPPED
-from napari_unet._state import LoopState, Reading
+from napari_unet._state import Learning, LoopState, Reading
 
 if TYPE_CHECKING:
     from napari_unet._current import Current
@@ -29,7 +29,11 @@ class Board(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.state = LoopState(model=SHIPPED, models=(SHIPPED,))
+        self.state = LoopState(
+            model=SHIPPED,
+            models=(SHIPPED,),
+            learning=Learning(can_start="Open some images first."),
+        )
         self._problems: dict[str, str] = {}
         self._busy = ""
         self._predicting = False

@@ -51,6 +51,7 @@ class Layers(Overlay):
         super().__init__(viewer, parent)
         self.backdrop = Backdrop(viewer)
         self._name = ""
+        self._selected: Image | None = None
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
@@ -100,6 +101,8 @@ class Layers(Overlay):
                 self.nuclei.selected_label = opened.free
         finally:
             self._ours = False
+        if self._selected is not None:
+            self._selected.visible, self._selected = False, None
 
     def show_channel(self, number: int, channel: Channel) -> None:
         """Show another channel of the image, hidden at first."""
@@ -151,6 +154,8 @@ class Layers(Overlay):
     def selected_image(self) -> tuple[Path | None, str, Any, float | None] | None:
         """Give the image layer that the user selected, if it is none of ours.
 
+        It is hidden when an image is shown the next time: it would lie over it.
+
         Returns
         -------
         tuple or None
@@ -160,6 +165,7 @@ class Layers(Overlay):
         layer = self.viewer.layers.selection.active
         if not isinstance(layer, Image) or self.backdrop.holds(layer):
             return None
+        self._selected = layer
         source = layer.source.path
         path = Path(source) if source and Path(source).exists() else None
         unit = str(layer.units[-1])

@@ -61,11 +61,15 @@ class LazyPlanes:
         found = self._kept.pop(number, None)
         if found is None:
             found = self._source.image.read_plane(number, (self._channel,))[..., 0]
-        self._kept[number] = found
-        most = max(1, _KEPT_BYTES // max(found.nbytes, 1))
+        self.keep(number, found)
+        return found
+
+    def keep(self, number: int, plane: NDArray[Any]) -> None:
+        """Have a plane at hand that was read already."""
+        self._kept[number] = plane
+        most = max(1, _KEPT_BYTES // max(plane.nbytes, 1))
         while len(self._kept) > most:
             self._kept.popitem(last=False)
-        return found
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         key = key if isinstance(key, tuple) else (key,)

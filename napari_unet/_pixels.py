@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet._lazy import LazyPlanes, Source
+from napari_unet._pyramid import make_pyramid
 from unetloop.channel_colours import read_channel_colours
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
@@ -26,6 +27,7 @@ __all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"
 CHANNEL_COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#f0e442", "#d55e00", "#56b4e9")
 
 _WHOLE_BYTES = 1 << 30
+_PYRAMID_PIXELS = 1 << 26
 _LOOKED_AT = 512
 _THUMBNAIL = 64
 
@@ -60,7 +62,8 @@ class Pixels:
     Parameters
     ----------
     data : array-like
-        (planes..., rows, columns), and 3 colours behind them if ``rgb``.
+        (planes..., rows, columns), and 3 colours behind them if ``rgb``; of a large
+        plane a list of such, each of half the size of the one before.
     lead : tuple of int
         Sizes of the axes in front of rows and columns; empty: one plane.
     axes : tuple of str
@@ -88,6 +91,11 @@ class Pixels:
     info: ImageInfo
     bright: bool = False
     channels: tuple[Channel, ...] = ()
+
+    @property
+    def multiscale(self) -> bool:
+        """Whether the data are a list of ever coarser copies."""
+        return isinstance(self.data, list)
 
     @property
     def plane_shape(self) -> tuple[int, int]:
@@ -127,7 +135,7 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     channels = (0, 1, 2) if rgb else (index,)
     first = image.read_plane(min(plane, info.planes - 1), channels)
     contrast, limits = _contrast(first)
-    if first.nbytes * info.planes <= _WHOLE_BYTES or rgb:
+    if first.nbytes * info.planes <= _WHOLE_BYTES or rgb or info.planes == 1:
         planes = [
             first if number == plane else image.read_plane(number, channels)
             for number in range(info.planes)
@@ -136,8 +144,11 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
         data = data.reshape(*shape, 3) if rgb else data.reshape(shape)
         if rgb:
             data = _as_colours(data, limits)
+        if not lead and info.height * info.width > _PYRAMID_PIXELS:
+            data = make_pyramid(data)
     else:
         data = LazyPlanes(source, shape, index)
+        data.keep(min(plane, info.planes - 1), first[..., 0])
     others = () if info.rgb else _others(source, shape, index)
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))

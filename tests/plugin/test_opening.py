@@ -170,6 +170,8 @@ def test_a_layer_from_no_file_is_stored_and_worked_on(
     loop.wait(lambda: loop.session.state.current)
     loop.wait_for_proposals()
     assert loop.session.state.images[0].name == "my_cells.tif"
+    assert not loop.viewer.layers["my cells"].visible  # ours lies below it
+    assert loop.layers.image.visible
 
 
 def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
@@ -301,3 +303,30 @@ def test_a_channel_that_was_removed_stays_away_and_harms_nothing(
     loop.wait(lambda: loop.session.state.busy == "")
     loop.show("c")
     assert _names(loop) == ["c.tif", "nuclei", "outlines"]
+
+
+def test_a_large_plane_has_coarser_copies_and_is_corrected_as_any(
+    start: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
+    loop = start()
+    loop.open(folder)
+    assert loop.layers.image.multiscale
+    assert len(loop.layers.image.data) == 3
+    assert loop.layers.visible == (0, 0, 160, 200)
+    number, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")
+    assert number not in loop.nuclei
+    loop.viewer.scene.camera.zoom *= 4
+    loop.layers.centre_on(40, 50)
+    loop.wait(lambda: loop.layers.visible[2] < 160)
+    loop.show("b")
+    assert loop.layers.image.multiscale
+    loop.show("stack")  # planes of a stack are not large
+    assert not loop.layers.image.multiscale
+    loop.wait_for_proposals()
+    loop.show("a")
+    assert loop.layers.image.multiscale
+    assert number not in loop.nuclei

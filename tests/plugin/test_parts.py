@@ -14,6 +14,7 @@ from napari_unet._fields import Field, Fields, StoredMaps
 from napari_unet._marks import COLORS, draw_line, draw_marks
 from napari_unet._models import SHIPPED, Models
 from napari_unet._pixels import make_thumbnail, read_pixels
+from napari_unet._pyramid import make_pyramid
 from napari_unet._strokes import apply_stroke, changed_windows
 from napari_unet._workspace import View
 from unetloop.errors import EngineError
@@ -137,6 +138,20 @@ def test_a_large_stack_is_read_plane_by_plane(
     for key in [(1, 2), (0, slice(1, 3), 4), (slice(None), 1), (..., 3), (1,)]:
         np.testing.assert_array_equal(lazy[key], stack[key])
     np.testing.assert_array_equal(np.asarray(lazy), stack)
+
+
+def test_a_pyramid_halves_a_plane_until_it_fits_a_screen() -> None:
+    plane = np.add.outer(np.arange(601), 1000 * np.arange(5001)).astype(np.float32)
+    levels = make_pyramid(plane)
+    assert [level.shape for level in levels] == [(601, 5001), (300, 2500), (150, 1250)]
+    assert levels[0] is plane
+    assert levels[1][7, 9] == plane[14:16, 18:20].mean()
+    assert levels[2][3, 4] == plane[12:16, 16:20].mean()
+    colours = make_pyramid(np.full((4100, 10, 3), (1, 100, 255), np.uint8))
+    assert colours[-1].shape == (1025, 2, 3)
+    assert colours[-1].dtype == np.uint8
+    assert tuple(colours[-1][-1, 0]) == (1, 100, 255)
+    assert len(make_pyramid(plane[:300, :300])) == 1
 
 
 def test_bright_images_colours_and_empty_ones_are_shown(tmp_path: Path) -> None:
