@@ -41,7 +41,9 @@ def draw_histogram(
     for index, count in enumerate(counts):
         tall = height * count / most
         if count:
-            label = f"{edges[index]:.3g} to {edges[index + 1]:.3g} {unit}: {count:g}"
+            label = (
+                f"{_tick(edges[index])} to {_tick(edges[index + 1])} {unit}: {count:g}"
+            )
             parts.append(
                 f'<rect x="{_LEFT + index * width:.1f}" y="{foot - tall:.1f}" '
                 f'width="{max(width - 1, 0.5):.1f}" height="{tall:.1f}">'
@@ -55,7 +57,7 @@ def draw_histogram(
         anchor = "end" if index == len(counts) else "middle"
         parts.append(
             f'<text x="{x:.1f}" y="{foot + 14}" text-anchor="{anchor}">'
-            f"{edges[index]:.3g}</text>"
+            f"{_tick(edges[index])}</text>"
         )
     middle = (_LEFT + _WIDTH) / 2
     parts.append(
@@ -70,3 +72,7 @@ def draw_histogram(
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
     )
+
+
+def _tick(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
