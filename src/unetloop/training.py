@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.checkpoint import ModelCard, load_weights, save_model
-from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig, to_dict
+from unetloop.checkpoint import load_weights
+from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.errors import EngineError
-from unetloop.events import (
-    BatchHalved,
-    EpochDone,
-    Event,
-    ModelSaved,
-    Notice,
-    Progress,
-    RolledBack,
-    TrainingDone,
-)
-from unetloop.fitting import fit_instances
-from unetloop.patches import iterate_batches
+from unetloop.events import EpochDone, Event, Notice, TrainingDone
+from unetloop.final_choice import choose_final
+from unetloop.keeping import Keeper
 from unetloop.prediction import Scale
 from unetloop.quality import Reference
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.schedule import Schedule
-from unetloop.selection import choose_share, usual_share
+from unetloop.selection import usual_share
 from unetloop.training_data import (
     TrainingImage,
     fingerprint,
     load_planes,
     split_images,
 )
-from unetloop.training_state import read_state, remove_state, write_state
+from unetloop.training_loop import progress, run_steps
 from unetloop.training_step import Learner
 from unetloop.validation import cut_windows, predict_windows, score_windows
 
@@ -51,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
-_CLEARLY = 0.03
-_LOWEST_RATE_FACTOR = 2.0**-10
 _VALIDATION_SHARE = 0.08
 # At the end the images are looked at once more: so many seconds, or this share.
 _LOOK_BACK = 2.0
@@ -117,15 +105,6 @@ def train(
     )
 
 
-@dataclass
-class _Best:
-    """The best model so far and what is known of it."""
-
-    score: float | None = None
-    epoch: int = 0
-    saved: bool = False
-
-
 class Training:
     """A training run; iterate it to make it go on. Parameters as for `train`."""
 
@@ -149,15 +128,14 @@ class Training:
         self.out = out
         self.start = start
         self.model = start.card.model if start else (model or ModelConfig())
-        self._instances = start.instances if start else InstanceConfig()
+        self._keeper = Keeper(out, config, self.model, start, self.diameter)
         self.cancelled = cancelled
         self._images = images
         self._validation = validation
         self._made: Learner | None = None
-        self._best = _Best()
         self._schedule = Schedule(config, began, warm=start is not None)
         self._start_score: float | None = None
-        self._identity = ""
+        self._scoring_seconds = 0.0
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
@@ -179,7 +157,7 @@ class Training:
     @property
     def scale(self) -> Scale:
         """What a prediction with the network as it is now needs to know."""
-        return Scale(self.diameter, self.config.normalization, self._instances)
+        return Scale(self.diameter, self.config.normalization, self._keeper.instances)
 
     @property
     def step(self) -> int:
@@ -197,20 +175,8 @@ class Training:
 
     def keep(self) -> None:
         """Write down where the run is, so that the same one goes on from there."""
-        learner = self._made
-        if learner is None or not learner.step or not self._identity:
-            return
-        write_state(
-            self.out,
-            self._identity,
-            arrays=learner.everything(),
-            step=learner.step,
-            seconds=self.seconds,
-            rate_factor=learner.rate_factor,
-            score=self._best.score,
-            best_epoch=self._best.epoch,
-            saved=self._best.saved,
-        )
+        if self._made is not None:
+            self._keeper.note(self._made, self.seconds)
 
     def __iter__(self) -> Iterator[Event]:
         """Run: see `train`."""
@@ -234,8 +200,14 @@ class Training:
             self._start_score, _ = self._score(windows)
         identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
         yield from self._resume(identity)
-        self._identity = identity
-        stopped = yield from self._loop(planes, windows, train_images)
+        stopped = yield from run_steps(
+            self._learner,
+            self._schedule,
+            config,
+            planes,
+            lambda loss: self._end_epoch(loss, windows, train_images),
+            self.cancelled,
+        )
         yield from self._finish(windows, train_images, stopped)
 
     def _make_learner(self, planes: Sequence[TrainingPlane]) -> Learner:
@@ -245,136 +217,86 @@ class Training:
         return Learner(self.model, self.config, start, share)
 
     def _resume(self, identity: str) -> Iterator[Event]:
-        learner = self._learner
-        state = read_state(self.out, identity)
-        if state is None:
-            return
-        learner.restore_all(state.arrays)
-        learner.step = state.step
-        learner.rate_factor = state.rate_factor
-        self._schedule.add(state.seconds)
-        self._best = _Best(state.score, state.best_epoch, state.saved)
-        yield Notice(text=f"Going on with a run that stopped after step {state.step}.")
+        seconds = self._keeper.resume(self._learner, identity)
+        if seconds is not None:
+            self._schedule.add(seconds)
+            step = self._learner.step
+            yield Notice(text=f"Going on with a run that stopped after step {step}.")
 
-    def _loop(
+    def _end_epoch(
         self,
-        planes: list[TrainingPlane],
-        windows: list[Window],
+        loss: float,
+        windows: Sequence[Window],
         images: Sequence[TrainingImage],
-    ) -> Generator[Event, None, str]:
-        config, learner, schedule = self.config, self._learner, self._schedule
-        batch_size = config.batch_size
-        batches = self._batches(planes, batch_size)
-        stopped, losses = "", []
-        validation_seconds = 0.0
-        while not stopped:
-            if self.cancelled():
-                stopped = "cancelled"
-                break
-            if schedule.fraction(learner.step) >= 1:
-                stopped = "finished" if config.epochs else "minutes"
-                break
-            learner.set_rate(schedule.rate(learner.step))
-            patch, truth = next(batches)
-            step_began = time.monotonic()
-            try:
-                loss = learner.train_step(patch, truth)
-            except Exception as error:
-                if not _is_out_of_memory(error) or batch_size == 1:
-                    raise
-                batch_size = max(1, batch_size // 2)
-                batches = self._batches(planes, batch_size)
-                learner.roll_back(lower_rate=False)
-                yield BatchHalved(batch_size=batch_size)
-                continue
-            reason = learner.divergence(loss)
-            if reason:
-                if learner.rate_factor <= _LOWEST_RATE_FACTOR:
-                    raise EngineError(
-                        f"Training keeps diverging ({reason}).",
-                        todo="Lower the learning rate, or check the images for "
-                        "extreme values.",
-                    )
-                learner.roll_back(lower_rate=True)
-                yield RolledBack(
-                    step=learner.step, reason=reason, learning_rate=learner.rate
-                )
-                continue
-            losses.append(loss)
-            schedule.step_took(time.monotonic() - step_began)
-            yield self._progress()
-            if learner.step % config.steps_per_epoch == 0:
-                epoch = learner.step // config.steps_per_epoch
-                score_began = time.monotonic()
-                score = val_loss = None
-                # Scoring must stay a small share of the time.
-                if windows and validation_seconds <= _VALIDATION_SHARE * self.seconds:
-                    score, val_loss = self._score(windows)
-                    score_seconds = time.monotonic() - score_began
-                    schedule.score_took(score_seconds)
-                    validation_seconds += score_seconds
-                best = not windows or (
-                    score is not None
-                    and (self._best.score is None or score >= self._best.score)
-                )
-                yield EpochDone(
-                    epoch=epoch,
-                    step=learner.step,
-                    loss=float(np.mean(losses)),
-                    learning_rate=learner.rate,
-                    seconds=self.seconds,
-                    seconds_left=schedule.seconds_left(learner.step),
-                    val_loss=val_loss,
-                    score=score,
-                    best=best,
-                )
-                losses = []
-                if best:
-                    yield self._save(images, score, epoch, quick=False)
-                self.keep()
-                if config.patience and epoch - self._best.epoch >= config.patience:
-                    stopped = "early"
-        return stopped
+    ) -> Generator[Event, None, bool]:
+        """Score what there is, keep it if it is the best, and say if it is enough."""
+        learner, keeper = self._learner, self._keeper
+        epoch = learner.step // self.config.steps_per_epoch
+        began = time.monotonic()
+        score = val_loss = None
+        # Scoring must stay a small share of the time.
+        if windows and self._scoring_seconds <= _VALIDATION_SHARE * self.seconds:
+            score, val_loss = self._score(windows)
+            seconds = time.monotonic() - began
+            self._schedule.score_took(seconds)
+            self._scoring_seconds += seconds
+        best = not windows or (
+            score is not None
+            and (keeper.best.score is None or score >= keeper.best.score)
+        )
+        yield EpochDone(
+            epoch=epoch,
+            step=learner.step,
+            loss=loss,
+            learning_rate=learner.rate,
+            seconds=self.seconds,
+            seconds_left=self._schedule.seconds_left(learner.step),
+            val_loss=val_loss,
+            score=score,
+            best=best,
+        )
+        if best:
+            yield keeper.save(
+                learner, images, self.seconds, score=score, epoch=epoch, quick=False
+            )
+        self.keep()
+        patience = self.config.patience
+        return bool(patience) and epoch - keeper.best.epoch >= patience
 
     def _finish(
-        self,
-        windows: list[Window],
-        images: Sequence[TrainingImage],
-        stopped: str,
+        self, windows: Sequence[Window], images: Sequence[TrainingImage], stopped: str
     ) -> Iterator[Event]:
-        learner = self._learner
+        learner, keeper = self._learner, self._keeper
         epoch = learner.step // self.config.steps_per_epoch
         score, kept = None, epoch
         if windows:
             yield Notice(text="Fitting the thresholds to the images held out.")
-            usual, usual_way = self._instances, learner.share
-            if self.start is not None:
-                share = choose_share(self._network_at, usual_way, windows, usual)
-                learner.follow(share)
-            maps = predict_windows(learner.network, windows)
-            self._instances, score = fit_instances(windows, maps, usual)
-            best = self._best.score
-            last = score_windows(windows, maps, usual) if best is not None else 0.0
-            # The last steps, at the lowest rate, are the better bet; few images
-            # must say clearly that an earlier epoch was better.
-            lead = 0.0 if stopped == "early" else _CLEARLY
-            if best is not None and best > last + lead:
-                learner.load_best(self.out)
-                learner.share = usual_way
-                kept = self._best.epoch
-                maps = predict_windows(learner.network, windows)
-                self._instances, score = fit_instances(windows, maps, usual)
+            score, kept = choose_final(
+                learner,
+                keeper,
+                windows,
+                epoch,
+                warm=self.start is not None,
+                early=stopped == "early",
+            )
         reference = yield from self._look_back(images)
-        yield self._save(images, score, kept, quick=True, reference=reference)
-        remove_state(self.out)
-        self._identity = ""  # nothing is left to go on with
+        yield keeper.save(
+            learner,
+            images,
+            self.seconds,
+            score=score,
+            epoch=kept,
+            quick=True,
+            reference=reference,
+        )
+        keeper.forget()
         yield TrainingDone(
             path=self.out,
             epochs=epoch,
             steps=learner.step,
             seconds=self.seconds,
             stopped=stopped,
-            score=self._best.score,
+            score=score,
             start_score=self._start_score,
         )
 
@@ -400,79 +322,12 @@ class Training:
             except StopIteration as stop:
                 learned: Reference | None = stop.value
                 break
-            yield self._progress()
+            yield progress(self._schedule, self._learner.step)
         return {} if learned is None else learned.to_json()
 
-    def _network_at(self, share: float) -> Network:
-        self._learner.follow(share)
-        return self._learner.network
-
-    def _score(self, windows: list[Window]) -> tuple[float, float]:
+    def _score(self, windows: Sequence[Window]) -> tuple[float, float]:
         """Mean AP and loss of the network as it is."""
         maps = predict_windows(self._learner.network, windows)
         truth = np.stack([window.truth for window in windows])
         loss = self._learner.loss(truth, np.stack(maps))
-        return score_windows(windows, maps, self._instances), loss
-
-    def _save(
-        self,
-        images: Sequence[TrainingImage],
-        score: float | None,
-        epoch: int,
-        quick: bool,
-        reference: dict[str, Any] | None = None,
-    ) -> ModelSaved:
-        learner = self._learner
-        card = ModelCard(
-            model=self.model,
-            diameter=self.diameter,
-            normalization=self.config.normalization,
-            instances=self._instances,
-            training={
-                "settings": to_dict(self.config),
-                "steps": learner.step,
-                "seconds": round(self.seconds, 1),
-                "share": learner.share,
-                "images": [image.describe() for image in images],
-            },
-            scores={} if score is None else {"mean_ap": float(score)},
-            started_from=self.start.weights_hash if self.start else None,
-            reference=reference or {},
-        )
-        save_model(learner.averaged, card, self.out, quick=quick)
-        self._best = _Best(score, epoch, saved=True)
-        return ModelSaved(path=self.out, step=learner.step, score=score)
-
-    def _batches(
-        self, planes: list[TrainingPlane], batch_size: int
-    ) -> Iterator[tuple[Any, Any]]:
-        learner = self._learner
-        return iterate_batches(
-            planes,
-            batch_size,
-            self.config.patch_size,
-            self.config.augmentation,
-            self.config.seed,
-            first=learner.step,
-            workers=max(1, min(4, (os.cpu_count() or 2) // 2)),
-        )
-
-    def _progress(self) -> Progress:
-        step = self._learner.step
-        return Progress(
-            done=round(min(1.0, self._schedule.fraction(step)) * 100, 2),
-            total=100,
-            unit="%",
-            seconds_left=self._schedule.seconds_left(step),
-            what=f"step {step}",
-        )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    text = f"{type(error).__name__} {error}".lower()
-    return any(
-        sign in text
-        for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom")
-    )
+        return score_windows(windows, maps, self._keeper.instances), loss

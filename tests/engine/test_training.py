@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from unetloop import final_choice
 from unetloop import training as module
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig, TrainingConfig
@@ -172,7 +173,7 @@ def test_where_images_held_out_get_worse_the_start_is_kept(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(train(images, tmp_path / "a", _config(), model=SMALL))
-    monkeypatch.setattr(module, "choose_share", lambda *_: 0.0)
+    monkeypatch.setattr(final_choice, "choose_share", lambda *_: 0.0)
     start = open_model(tmp_path / "a")
     config = _config(epochs=1)
     list(train(images, tmp_path / "b", config, start=start, validation=images[:1]))
@@ -270,7 +271,8 @@ def test_early_stopping(
 ) -> None:
     scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01])
     monkeypatch.setattr(module, "_VALIDATION_SHARE", 1.0)
-    monkeypatch.setattr(module, "score_windows", lambda *_: next(scores))
+    for user in (module, final_choice):
+        monkeypatch.setattr(user, "score_windows", lambda *_: next(scores))
     config = _config(epochs=50, patience=2, val_fraction=0.25)
     events = list(train(images, tmp_path / "m", config, model=SMALL))
     done = events[-1]

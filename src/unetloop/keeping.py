@@ -1,0 +1,155 @@
+"""What a training leaves on disk: its best model so far, and where the run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unetloop.checkpoint import ModelCard, save_model
+from unetloop.config import InstanceConfig, to_dict
+from unetloop.events import ModelSaved
+from unetloop.training_state import read_state, remove_state, write_state
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from unetloop.checkpoint import Model
+    from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.training_data import TrainingImage
+    from unetloop.training_step import Learner
+
+__all__ = ["Best", "Keeper"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best model so far and what is known of it."""
+
+    score: float | None = None
+    epoch: int = 0
+    saved: bool = False
+
+
+class Keeper:
+    """Writes the model folder of a run, and the file from which it goes on.
+
+    Parameters
+    ----------
+    out : Path
+        The model folder.
+    config : TrainingConfig
+        How it learns.
+    model : ModelConfig
+        Which network.
+    start : Model or None
+        What it started from.
+    diameter : float
+        Of a nucleus at the model's scale, in pixels.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        config: TrainingConfig,
+        model: ModelConfig,
+        start: Model | None,
+        diameter: float,
+    ) -> None:
+        self.out = out
+        self.diameter = diameter
+        self.instances = start.instances if start else InstanceConfig()
+        self.best = Best()
+        self._config = config
+        self._model = model
+        self._start = start
+        self._identity = ""
+
+    def save(
+        self,
+        learner: Learner,
+        images: Sequence[TrainingImage],
+        seconds: float,
+        *,
+        score: float | None,
+        epoch: int,
+        quick: bool,
+        reference: dict[str, Any] | None = None,
+    ) -> ModelSaved:
+        """Write the averaged network with its card.
+
+        Parameters
+        ----------
+        learner : Learner
+            Holds the network.
+        images : sequence of TrainingImage
+            What it learned from.
+        seconds : float
+            That it took.
+        score : float or None
+            On the images held out.
+        epoch : int
+            Of which the network is.
+        quick : bool
+            Also write ``model.onnx``.
+        reference : dict, optional
+            What its images look like.
+        """
+        card = ModelCard(
+            model=self._model,
+            diameter=self.diameter,
+            normalization=self._config.normalization,
+            instances=self.instances,
+            training={
+                "settings": to_dict(self._config),
+                "steps": learner.step,
+                "seconds": round(seconds, 1),
+                "share": learner.share,
+                "images": [image.describe() for image in images],
+            },
+            scores={} if score is None else {"mean_ap": float(score)},
+            started_from=self._start.weights_hash if self._start else None,
+            reference=reference or {},
+        )
+        save_model(learner.averaged, card, self.out, quick=quick)
+        self.best = Best(score, epoch, saved=True)
+        return ModelSaved(path=self.out, step=learner.step, score=score)
+
+    def resume(self, learner: Learner, identity: str) -> float | None:
+        """Put a learner where a killed run of this identity was.
+
+        Returns
+        -------
+        float or None
+            Seconds that it had taken; None if there is no such run.
+        """
+        self._identity = identity
+        state = read_state(self.out, identity)
+        if state is None:
+            return None
+        learner.restore_all(state.arrays)
+        learner.step = state.step
+        learner.rate_factor = state.rate_factor
+        self.best = Best(state.score, state.best_epoch, state.saved)
+        return state.seconds
+
+    def note(self, learner: Learner, seconds: float) -> None:
+        """Write down where the run is, so that the same one goes on from there."""
+        if not learner.step or not self._identity:
+            return
+        write_state(
+            self.out,
+            self._identity,
+            arrays=learner.everything(),
+            step=learner.step,
+            seconds=seconds,
+            rate_factor=learner.rate_factor,
+            score=self.best.score,
+            best_epoch=self.best.epoch,
+            saved=self.best.saved,
+        )
+
+    def forget(self) -> None:
+        """Nothing is left to go on with: the run has ended."""
+        remove_state(self.out)
+        self._identity = ""
