@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from unetloop.image_job import ImageJob
     from unetloop.images import Image
+    from unetloop.large import BlockRunner
     from unetloop.network import Network
 
 __all__ = ["process_image"]
@@ -54,6 +55,7 @@ def process_image(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[float], None] = lambda share: None,
     gate: PixelGate | None = None,
+    runner: BlockRunner | None = None,
 ) -> ImageRecord:
     """Predict an image, write its results, and then its record.
 
@@ -69,6 +71,8 @@ def process_image(
         Told which share of the image is done.
     gate : PixelGate, optional
         Shared by the images that are worked on at once.
+    runner : BlockRunner, optional
+        Predicts the blocks of large planes elsewhere.
 
     Returns
     -------
@@ -95,7 +99,8 @@ def process_image(
     try:
         try:
             record = replace(record, input=FileState.of(job.image))
-            work = _Work(job, network, stop, report, gate or PixelGate(1 << 40))
+            room = gate or PixelGate(1 << 40)
+            work = _Work(job, network, stop, report, room, runner)
             record = work.run(records, record, began)
         except (EngineError, OSError, MemoryError) as error:
             if _disk_is_full(error):
@@ -149,9 +154,11 @@ class _Work:
         stop: Callable[[], bool],
         report: Callable[[float], None],
         gate: PixelGate,
+        runner: BlockRunner | None,
     ) -> None:
         self.job, self.network = job, network
         self.stop, self.report, self.gate = stop, report, gate
+        self.runner = runner
         self._shares: dict[int, float] = {}
 
     def run(self, records: Records, record: ImageRecord, began: float) -> ImageRecord:
@@ -219,6 +226,7 @@ class _Work:
                     output[number],
                     self.stop,
                     lambda share: self._report(number, share, len(numbers)),
+                    self.runner,
                 )
 
         if len(numbers) == 1:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.config import PredictionConfig
-    from unetloop.large import Block
+    from unetloop.large import Block, BlockRunner
     from unetloop.network import Network
     from unetloop.prediction import PredictedPlane, Scale
 
@@ -90,6 +90,7 @@ def work_on_plane(
     output: NDArray[np.int32],
     stop: Callable[[], bool],
     report: Callable[[float], None],
+    runner: BlockRunner | None = None,
 ) -> PlaneResult:
     """Predict and measure a plane.
 
@@ -109,6 +110,8 @@ def work_on_plane(
         Asked before each call of the network.
     report : callable
         Told which share is done.
+    runner : BlockRunner, optional
+        Predicts the blocks of a large plane elsewhere.
 
     Raises
     ------
@@ -119,9 +122,10 @@ def work_on_plane(
     held = image if large else _hold(image, number)
     plane = number if large else 0
     view = PlaneView.of(held, plane, channels, scale.normalization)
-    result = _Predictor(_Stoppable(network, stop), scale, config, stop, report).predict(
-        view, output
+    predictor = _Predictor(
+        _Stoppable(network, stop), scale, config, stop, report, runner
     )
+    result = predictor.predict(view, output)
     result.focus = quality.focus(view.read(_middle(view.shape))[..., 0])
     result.columns = measure_plane(
         output, _channels(held, plane), pixel_size=held.info.pixel_size
@@ -139,6 +143,7 @@ class _Predictor:
     config: PredictionConfig
     stop: Callable[[], bool]
     report: Callable[[float], None]
+    runner: BlockRunner | None
 
     def predict(self, view: PlaneView, output: NDArray[np.int32]) -> PlaneResult:
         """Fill ``output`` with labels."""
@@ -182,7 +187,14 @@ class _Predictor:
 
         self._end(
             predict_blocks(
-                self.network, view, diameter, self.scale, self.config, output, look
+                self.network,
+                view,
+                diameter,
+                self.scale,
+                self.config,
+                output,
+                look,
+                self.runner,
             )
         )
         result.certainty = np.concatenate(certainty)

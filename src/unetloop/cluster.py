@@ -2,7 +2,8 @@
 
 Each image is one task, `batch_image.process_image`, that reads from and writes to a
 disk which all machines see; only its record comes back. So a worker that dies costs
-the image that it had in hand, which Dask gives to another worker.
+the image that it had in hand, which Dask gives to another worker. The blocks of a
+large plane are tasks of their own, put together by the image's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from unetloop import __version__
 from unetloop.batch_image import process_image
 from unetloop.checkpoint import Model, open_model
 from unetloop.errors import EngineError
+from unetloop.images import open_image
+from unetloop.large import is_large
+from unetloop.prediction import predict_region
 from unetloop.quality import Reference
 from unetloop.run_record import FileState, ImageRecord, Records, now
 
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.image_job import ImageJob
+    from unetloop.large import Block
     from unetloop.network import Network
+    from unetloop.prediction import PlaneView, PredictedPlane
     from unetloop.workers import Update
 
 __all__ = ["predict_on_worker", "run_on_cluster"]
@@ -199,9 +205,91 @@ def predict_on_worker(
         return record  # done, but the worker died before it could say so
     opened, network = _load(model, weights_hash, pixels)
     reference = Reference.from_json(opened.card.reference)
-    return process_image(
-        replace(job, reference=reference), network, _Stop(records.folder / _STOP)
-    )
+    stop = _Stop(records.folder / _STOP)
+    job = replace(job, reference=reference)
+    if not _is_large(job.image):
+        return process_image(job, network, stop)
+    from distributed import worker_client
+
+    # The worker is free for blocks while this task waits for them.
+    with worker_client() as client:
+        blocks = _Blocks(client, job, model, weights_hash, pixels)
+        return process_image(job, network, stop, runner=blocks)
+
+
+def predict_block_on_worker(
+    job: ImageJob,
+    model: Path,
+    weights_hash: str,
+    pixels: float | None,
+    view: PlaneView,
+    box: tuple[int, int, int, int],
+    diameter: float,
+) -> PredictedPlane:
+    """Predict a block of a large plane on a worker.
+
+    Parameters
+    ----------
+    job : ImageJob
+        The image's.
+    model, weights_hash, pixels
+        As for `predict_on_worker`.
+    view : PlaneView
+        The plane, but without its image: that is opened here.
+    box : tuple of int
+        First row, first column, and the row and column behind the last.
+    diameter : float
+        Of the nuclei, in pixels.
+    """
+    _, network = _load(model, weights_hash, pixels)
+    with open_image(job.image) as image:
+        here = replace(view, image=image)
+        work = predict_region(network, here, box, diameter, job.scale, job.config)
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                result: PredictedPlane = stop.value
+                return result
+
+
+class _Blocks:
+    """Gives the blocks of a large plane to the workers of a cluster."""
+
+    def __init__(
+        self,
+        client: Any,
+        job: ImageJob,
+        model: Path,
+        weights_hash: str,
+        pixels: float | None,
+    ) -> None:
+        self.at_once = max(1, len(client.nthreads()))
+        self._client = client
+        self._sent = (replace(job, reference=None), model, weights_hash, pixels)
+
+    def submit(self, view: PlaneView, diameter: float, block: Block) -> Any:
+        """Begin with a block; give a future of its `PredictedPlane`."""
+        bare = replace(view, image=None)  # type: ignore[arg-type]
+        return self._client.submit(
+            predict_block_on_worker,
+            *self._sent,
+            bare,
+            block.box,
+            diameter,
+            pure=False,
+            priority=10,  # before images that wait
+        )
+
+
+def _is_large(path: Path) -> bool:
+    """Whether an image is one plane that is worked on in blocks."""
+    try:
+        with open_image(path) as image:
+            size = (image.info.height, image.info.width)
+            return image.info.planes == 1 and is_large(size, 1.0)
+    except (EngineError, OSError):
+        return False  # whoever works on it will say what is wrong
 
 
 @lru_cache(maxsize=1)

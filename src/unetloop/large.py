@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import ndimage
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from unetloop.network import Network
     from unetloop.prediction import PlaneView, PredictedPlane, Scale
 
-__all__ = ["Block", "is_large", "plan_blocks", "predict_blocks", "scratch_labels"]
+__all__ = [
+    "Block",
+    "BlockRunner",
+    "is_large",
+    "plan_blocks",
+    "predict_blocks",
+    "scratch_labels",
+]
 
 _LARGE_PIXELS = 1 << 24
 _BLOCK_PIXELS = 1 << 22
@@ -69,6 +76,15 @@ class Block:
     core: tuple[slice, slice]
 
 
+class BlockRunner(Protocol):
+    """Predicts blocks of a plane elsewhere, so many at once."""
+
+    at_once: int
+
+    def submit(self, view: PlaneView, diameter: float, block: Block) -> Any:
+        """Begin with a block; give a future of its `PredictedPlane`."""
+
+
 def plan_blocks(shape: tuple[int, int], diameter: float, scale: Scale) -> list[Block]:
     """Divide a plane into blocks, row by row, with margins of at least two nuclei."""
     zoom = scale.diameter / diameter
@@ -97,6 +113,7 @@ def predict_blocks(
     config: PredictionConfig,
     output: NDArray[np.int32],
     look: Callable[[Block, PredictedPlane, NDArray[np.int32]], None] | None = None,
+    runner: BlockRunner | None = None,
 ) -> Generator[float, None, int]:
     """Predict a plane block by block into an array that need not fit into memory.
 
@@ -115,6 +132,8 @@ def predict_blocks(
     look : callable, optional
         Shown each block, what was predicted of it, and the number in ``output`` of
         each of its labels (0: not new).
+    runner : BlockRunner, optional
+        Predicts blocks elsewhere; ``network`` is not called then.
 
     Yields
     ------
@@ -142,14 +161,21 @@ def predict_blocks(
         return None
 
     count = 0
-    waiting: deque[Future[PredictedPlane | None]] = deque()
+    waiting: deque[Any] = deque()
+    at_once = _AT_ONCE if runner is None else runner.at_once
     with ThreadPoolExecutor(_AT_ONCE, "block") as pool:
         try:
             for index, block in enumerate(blocks):
-                while len(waiting) < _AT_ONCE and index + len(waiting) < len(blocks):
-                    waiting.append(pool.submit(run, index + len(waiting)))
+                while len(waiting) < at_once and index + len(waiting) < len(blocks):
+                    following = index + len(waiting)
+                    waiting.append(
+                        pool.submit(run, following)
+                        if runner is None
+                        else runner.submit(view, diameter, blocks[following])
+                    )
                 while not waiting[0].done():
-                    wait([waiting[0]], _WAIT_SECONDS)
+                    with suppress(TimeoutError):  # what it raises itself comes below
+                        waiting[0].result(timeout=_WAIT_SECONDS)
                     yield sum(shares) / len(blocks)
                 region = waiting.popleft().result()
                 if region is None:
@@ -163,6 +189,8 @@ def predict_blocks(
                 yield sum(shares) / len(blocks)
         finally:
             given_up.set()
+            for future in waiting:
+                future.cancel()
     return count
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 
+import numpy as np
 import psutil
-from batch_parts import of_kind, read_table, write_discs
+import tifffile
+from batch_parts import draw_discs, of_kind, read_table, write_discs
 
 from unetloop.batch import BatchOptions, predict_images
 from unetloop.catalog import SHIPPED
@@ -30,8 +33,12 @@ pytestmark = [
 
 
 def _workers() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it may end just now
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_killed_worker_costs_its_image_a_retry(tmp_path: Path) -> None:
@@ -53,7 +60,7 @@ def test_a_killed_worker_costs_its_image_a_retry(tmp_path: Path) -> None:
     named = [event.image.name for event in of_kind(events, "ImagePredicted")]
     assert sorted(named) == sorted(f"{n}.tif" for n in range(1, 9))
     assert len(read_table(out / "summary.csv")) == 9
-    assert not _workers()
+    assert psutil.wait_procs(_workers(), timeout=30)[1] == []
     # The same job in threads gives the same files.
     here = tmp_path / "here"
     list(predict_images(found, here, model, config, BatchOptions()))
@@ -61,6 +68,26 @@ def test_a_killed_worker_costs_its_image_a_retry(tmp_path: Path) -> None:
         assert (read_labels(path) == read_labels(here / "labels" / path.name)).all()
     tables = [folder / "measurements.csv" for folder in (out, here)]
     assert tables[0].read_text() == tables[1].read_text()
+
+
+def test_a_large_plane_is_done_block_by_block(tmp_path: Path) -> None:
+    """4160 x 4104 pixels are just too many for one piece."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    small = np.tile(draw_discs(9), (4, 4))[:520, :513]
+    pixels = np.kron(small, np.ones((8, 8)))
+    tifffile.imwrite(folder / "a.tif", pixels.astype(np.uint8), tile=(512, 512))
+    model, config = open_model(SHIPPED), PredictionConfig(diameter=256.0)
+    found = find_images([folder])
+    for out, jobs in (("there", 2), ("here", 0)):
+        options = BatchOptions(jobs=jobs)
+        events = list(predict_images(found, tmp_path / out, model, config, options))
+        assert of_kind(events, "PredictionDone")[0].predicted == 1
+    one, other = (
+        read_labels(tmp_path / out / "labels/a.tif") for out in ("there", "here")
+    )
+    assert one.max() > 20
+    assert (one == other).all()
 
 
 def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
