@@ -70,16 +70,34 @@ class Opener(QObject):
         self._timer.timeout.connect(self.save_view)
         layers.view_changed.connect(self._timer.start)
 
-    def open(self, paths: Sequence[Path | str]) -> None:
-        """Open images, folders or a project."""
+    def open(
+        self,
+        paths: Sequence[Path | str],
+        join: bool = False,
+        known: dict[str, Any] | None = None,
+    ) -> None:
+        """Open images, folders or a project.
+
+        Parameters
+        ----------
+        paths : sequence of Path or str
+            What to open.
+        join : bool
+            Add them to the project that is open, if one is.
+        known : dict, optional
+            How they are read, where nothing else was chosen for them.
+        """
         given = [Path(path) for path in paths]
         if not given:
             return
         self.busy.emit("Opening the images")
         self._remember()
         old = self.workspace
+        into = old.project.folder if join and old is not None else None
         self._background.run(
-            lambda: open_workspace(given, old), self._on_opened, self._on_not_opened
+            lambda: open_workspace(given, old, into, known),
+            self._on_opened,
+            self._on_not_opened,
         )
 
     def open_layer(self) -> None:

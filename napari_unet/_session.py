@@ -19,6 +19,7 @@ from napari_unet._learner import Learner
 from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
+from napari_unet._run_all import everything
 from napari_unet._steps import Steps
 from napari_unet._tools import Tools
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
+    from napari_unet._batch_state import Wish
     from napari_unet._state import LoopState
 
 __all__ = ["Session"]
@@ -85,6 +87,11 @@ class Session(QObject):
         self._background.run(warm_up, lambda _: None, lambda _: None)
 
     @property
+    def engine(self) -> Engine:
+        """The engine's process."""
+        return self._engine
+
+    @property
     def state(self) -> LoopState:
         """What the docks show."""
         return self.board.state
@@ -125,6 +132,27 @@ class Session(QObject):
         """Open images, folders or a project."""
         self.tools.disarm()
         self.opener.open(paths)
+
+    def fix(self, paths: Sequence[Path], known: dict[str, Any]) -> None:
+        """Take images into the project that is open, or one beside them, to correct.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            Images; the first one is shown.
+        known : dict
+            ``channel`` and ``diameter`` that they were predicted by.
+        """
+        self.tools.disarm()
+        self.opener.open(paths, join=True, known=known)
+
+    def everything(self) -> Wish | None:
+        """Say what "Run all" would run; None while no project is open."""
+        workspace = self.opener.workspace
+        if workspace is None:
+            return None
+        model = self.learner.models.location(self.state.model)
+        return everything(workspace, model, *self.choices.how())
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari."""

@@ -166,7 +166,12 @@ def user_folder() -> Path:
     return Path(base or Path.home() / ".local" / "share") / "napari-unet-loop"
 
 
-def open_workspace(paths: Sequence[Path], old: Workspace | None = None) -> Workspace:
+def open_workspace(
+    paths: Sequence[Path],
+    old: Workspace | None = None,
+    into: Path | None = None,
+    reading: dict[str, Any] | None = None,
+) -> Workspace:
     """Open the project of images, and make it where there is none.
 
     Parameters
@@ -175,6 +180,11 @@ def open_workspace(paths: Sequence[Path], old: Workspace | None = None) -> Works
         Image files, folders with images, or a project folder.
     old : Workspace, optional
         The one that is open; closed once it is clear that there is another.
+    into : Path, optional
+        Folder of a project that the images are added to; left out: the one beside
+        the first of them.
+    reading : dict, optional
+        ``channel`` and ``diameter`` of those for which nothing else was chosen.
 
     Raises
     ------
@@ -190,8 +200,8 @@ def open_workspace(paths: Sequence[Path], old: Workspace | None = None) -> Works
     else:
         found = [item.path for item in find_images(paths)]
         beside = paths[0] if _holds_images(paths[0]) else paths[0].parent
-        folder = beside / _FOLDER_NAME
-        if not _writable(beside):
+        folder = into or beside / _FOLDER_NAME
+        if into is None and not _writable(beside):
             name = hashlib.sha256(str(beside).encode()).hexdigest()[:8]
             folder = user_folder() / f"{beside.name}-{name}"
             said.append(
@@ -217,11 +227,11 @@ def open_workspace(paths: Sequence[Path], old: Workspace | None = None) -> Works
         (project.folder / image.path).resolve(): image.id for image in project.images
     }
     first = view.current if view.current in ids else project.images[0].id
-    if found and not any(by_path.get(path.resolve()) == first for path in found):
-        first = next(
-            (by_path[path.resolve()] for path in found if path.resolve() in by_path),
-            first,
-        )
+    here = [by_path[path.resolve()] for path in found if path.resolve() in by_path]
+    if here and (into is not None or first not in here):
+        first = here[0]
+    for image in here:
+        view.images[image] = {**(reading or {}), **view.of(image)}
     return Workspace(project, journal, view, first, tuple(said))
 
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Heading, Lines, Word
 from napari_unet._panels.plot import CurvePlot
-from napari_unet._panels.words import in_words
+from napari_unet._words import in_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QWheelEvent

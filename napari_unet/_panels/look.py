@@ -133,14 +133,18 @@ class Lines(QLabel):
         super().__init__()
         self._count = count
         self._room = room
+        self._tint = "text"
         sides = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight)
         self._side = sides[right]
         self.setTextFormat(Qt.TextFormat.PlainText)
         across = QSizePolicy.Policy.Fixed if room else QSizePolicy.Policy.Ignored
         self.setSizePolicy(across, QSizePolicy.Policy.Fixed)
 
-    def say(self, text: str) -> None:
-        """Show a text; cheap where it is shown already."""
+    def say(self, text: str, tint: str = "text") -> None:
+        """Show a text in a colour of `colour`; cheap where it is shown already."""
+        if tint != self._tint:
+            self._tint = tint
+            self.update()
         if text != self.text():
             self.setText(text)
             self.setToolTip(text)
@@ -178,7 +182,7 @@ class Lines(QLabel):
         """Draw the lines."""
         painter = QPainter(self)
         painter.setFont(small(self.font()))
-        painter.setPen(colour(self, "text"))
+        painter.setPen(colour(self, self._tint))
         step = painter.fontMetrics().lineSpacing()
         for at, line in enumerate(self.shown_lines()):
             box = QRect(0, 1 + at * step, self.width(), step)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from napari_unet._panels.look import Lines, colour, faint
 from napari_unet._panels.pictograms import draw_pictogram
-from napari_unet._panels.words import in_words
+from napari_unet._words import in_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent

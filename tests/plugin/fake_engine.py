@@ -58,6 +58,32 @@ class ThresholdNetwork:
         return np.stack([foreground, distance], axis=-1).astype(np.float32)
 
 
+def threshold_scale() -> Any:
+    from unetloop.config import InstanceConfig, NormalizationConfig
+    from unetloop.prediction import Scale
+
+    return Scale(32.0, NormalizationConfig(), InstanceConfig())
+
+
+class ThresholdModel:
+    """As much of a model as a batch needs; it has learned from what ``nuclei`` has."""
+
+    def __init__(self, name: str) -> None:
+        from unetloop.checkpoint import ModelCard, open_model
+        from unetloop.config import ModelConfig
+
+        learned = open_model("nuclei").card.reference
+        self.path = Path(name)
+        self.weights_hash = "0" * 64
+        self.card = ModelCard(ModelConfig(), 32.0, reference=learned)
+        self.diameter, self.channels = 32.0, 1
+        self.normalization = self.card.normalization
+        self.instances = self.card.instances
+
+    def network(self, pixels: float | None = None) -> ThresholdNetwork:
+        return ThresholdNetwork()
+
+
 class FakeEngine:
     """Answers one command after the other; a training goes on in between."""
 
@@ -67,6 +93,7 @@ class FakeEngine:
         self.start_score: float | None = None
         self.training: dict[str, Any] | None = None
         self.paused = False
+        self.batch: dict[str, Any] | None = None
         self.rest = b""
 
     def emit(self, event: str, job: str | None, **values: Any) -> None:
@@ -136,20 +163,14 @@ class FakeEngine:
         channel: str | None = None,
         settings: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        from unetloop.config import (
-            InstanceConfig,
-            NormalizationConfig,
-            PredictionConfig,
-            from_dict,
-        )
+        from unetloop.config import PredictionConfig, from_dict
         from unetloop.events import to_json
         from unetloop.field import predict_field
-        from unetloop.prediction import Scale
 
         if model is None and self.training is None:
             raise ValueError("No model was named, and none is being trained.")
         step = self.training["step"] if self.training else 0
-        scale = Scale(32.0, NormalizationConfig(), InstanceConfig())
+        scale = threshold_scale()
         config = from_dict(PredictionConfig, settings or {})
         for event in predict_field(
             self.opened(),
@@ -199,7 +220,90 @@ class FakeEngine:
     def do_cancel(self, job: str, target: str | None = None) -> dict[str, Any]:
         if self.training is not None and target in (None, self.training["job"]):
             self.finish("cancelled")
+        if self.batch is not None and target in (None, self.batch["job"]):
+            self.batch["cancelled"] = True
         return {"cancelled": target or "all"}
+
+    def do_plan_folder(
+        self,
+        job: str,
+        paths: list[str],
+        out: str | None = None,
+        model: str = "nuclei",
+        recursive: bool = True,
+        **wanted: Any,
+    ) -> dict[str, Any]:
+        from unetloop.files import find_images
+        from unetloop.planning import plan_images
+
+        planning = plan_images(
+            find_images(paths, recursive),
+            Path(out) if out else None,
+            ThresholdNetwork(),
+            threshold_scale(),
+            **wanted,
+        )
+        while True:
+            try:
+                self.tell(next(planning), job)
+            except StopIteration as stop:
+                result: dict[str, Any] = json.loads(json.dumps(stop.value, default=str))
+                return result
+
+    def do_predict_folder(
+        self,
+        job: str,
+        paths: list[str],
+        out: str,
+        model: str = "nuclei",
+        channel: str | None = None,
+        diameter: float | None = None,
+        exports: tuple[str, ...] = (),
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        recursive: bool = True,
+    ) -> None:
+        from unetloop.batch import BatchOptions, predict_images
+        from unetloop.config import PredictionConfig
+        from unetloop.files import find_images
+
+        if self.batch is not None:
+            raise ValueError("The stand-in runs one batch at a time.")
+        batch: dict[str, Any] = {"job": job, "cancelled": False}
+        batch["events"] = predict_images(
+            find_images(paths, recursive),
+            Path(out),
+            ThresholdModel(model),  # type: ignore[arg-type]
+            PredictionConfig(diameter=diameter),
+            BatchOptions(
+                channel=channel,
+                exports=tuple(exports),
+                overwrite=overwrite,
+                retry_failed=retry_failed,
+            ),
+            cancelled=lambda: batch["cancelled"],
+        )
+        self.batch = batch
+
+    def batch_step(self) -> None:
+        """Let a batch come to its next event."""
+        assert self.batch is not None
+        job = self.batch["job"]
+        try:
+            event = next(self.batch["events"])
+        except StopIteration:
+            cancelled, self.batch = self.batch["cancelled"], None
+            self.emit("JobDone", job, result={}, cancelled=cancelled)
+        except Exception as error:  # noqa: BLE001 - like the engine, it must live on
+            self.batch = None
+            self.emit("Failed", job, message=str(error), detail="")
+        else:
+            self.tell(event, job)
+
+    def tell(self, event: Any, job: str) -> None:
+        from unetloop.events import to_json
+
+        self.write(to_json(replace(event, job=job)).encode() + b"\n")
 
     def opened(self) -> Any:
         if self.project is None:
@@ -354,9 +458,13 @@ def main() -> None:
     while True:
         steps = engine.training is not None and not engine.paused
         try:
-            line = lines.get(timeout=options.epoch / STEPS if steps else None)
+            pause = options.epoch / STEPS if steps else None
+            line = lines.get(timeout=0.001 if engine.batch else pause)
         except queue.Empty:
-            engine.train_step()
+            if engine.batch is not None:
+                engine.batch_step()
+            else:
+                engine.train_step()
             continue
         if line is None or not engine.answer(line):
             if not options.stubborn:

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_unet._panels.learn import LearnPanel
-from napari_unet._panels.words import in_words
+from napari_unet._words import in_words
 from napari_unet._state import Curve, Learning, LoopState
 
 if TYPE_CHECKING:

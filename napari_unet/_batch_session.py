@@ -1,0 +1,178 @@
+"""Batches of one viewer, without widgets: wished, planned, run, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._batch_memory import recall, remember
+from napari_unet._batch_state import BatchState, FileRow, Run
+from napari_unet._models import SHIPPED
+from napari_unet._planner import Planner
+from napari_unet._results import is_results
+from napari_unet._runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_unet._batch_state import Wish
+    from napari_unet._engine import Engine
+
+__all__ = ["BatchSession"]
+
+# What changes neither what is found nor how it is read.
+_NOT_PLANNED = {"overwrite"}
+
+
+class BatchSession(QObject):
+    """What the batch dock shows and asks for, and "Run all" of the loop's dock.
+
+    Signals: ``changed(BatchState)``; ``listed()`` when ``rows`` is another list;
+    ``told(number)`` when one of them changed; ``results_wanted(folder, image)`` when
+    results are to be shown, from the image with this path on; ``fix_wanted(paths,
+    known)`` when images are to be corrected, and by which channel and diameter.
+
+    Parameters
+    ----------
+    engine : Engine
+        Does the work.
+    """
+
+    changed = Signal(object)
+    listed = Signal()
+    told = Signal(int)
+    results_wanted = Signal(object, str)
+    fix_wanted = Signal(object, object)
+
+    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.engine = engine
+        self.rows: list[FileRow] = []
+        self._places: dict[str, int] = {}
+        self._project_models: tuple[tuple[str, str], ...] = ()
+        self._wish = recall()
+        self.planner = Planner(engine, self)
+        self.runner = Runner(engine, self)
+        self.state = BatchState()
+        self._refresh()
+        self.planner.changed.connect(self._refresh)
+        self.planner.listed.connect(self._on_listed)
+        self.runner.changed.connect(self._refresh)
+        self.runner.told.connect(self._on_told)
+
+    def use_engine(self, engine: Engine) -> bool:
+        """Let another engine do what comes next; false while this one is busy."""
+        if self.runner.run.busy:
+            return False
+        self.planner.use_engine(engine)
+        self.runner.use_engine(engine)
+        self.engine = engine
+        return True
+
+    def offer_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Let the user choose among a project's models, too: names and folders."""
+        if tuple(models) != self._project_models:
+            self._project_models = tuple(models)
+            self._refresh()
+
+    def look(self) -> None:
+        """Look at the files that are wished."""
+        self.planner.look(self._wish)
+
+    def change(self, **values: Any) -> None:
+        """Wish something else: fields of `Wish`."""
+        before, self._wish = self._wish, replace(self._wish, **values)
+        if self._wish == before:
+            return
+        remember(self._wish)
+        self._refresh()
+        if not set(values) <= _NOT_PLANNED:
+            self.look()
+
+    def open(self, paths: Sequence[Path | str]) -> None:
+        """Take files and folders; the folder of a batch's results is opened instead."""
+        if len(paths) == 1 and is_results(Path(paths[0])):
+            self.results_wanted.emit(Path(paths[0]), "")
+        elif paths:
+            self.change(paths=tuple(str(path) for path in paths), out="")
+
+    def start(self) -> None:
+        """Run what is wished."""
+        self.run(self._wish)
+
+    def run(self, wish: Wish, retry_failed: bool = False) -> None:
+        """Run what somebody else wishes."""
+        if self.runner.run.busy:
+            return
+        self.planner.rest()
+        for number, row in enumerate(self.rows):
+            again = row.status == "failed" or not retry_failed
+            if again and row.status in ("done", "failed"):
+                self._set_row(number, "waits", "")
+        self.runner.start(wish, retry_failed)
+
+    def stop(self) -> None:
+        """End the batch; what is done is kept."""
+        self.runner.stop()
+
+    def retry(self) -> None:
+        """Try again what failed in the last batch."""
+        if self.runner.wish is not None:
+            self.run(self.runner.wish, retry_failed=True)
+
+    def show_results(self, image: str = "") -> None:
+        """Show the results of the last batch, from the image with this path on."""
+        folder = self.state.run.out or Path(self._wish.folder)
+        if is_results(folder):
+            self.results_wanted.emit(folder, image)
+
+    def show_preview(self) -> None:
+        """Show the preview's image and nuclei as layers."""
+        if self.state.preview.folder is not None:
+            self.results_wanted.emit(self.state.preview.folder, "")
+
+    def fix(self) -> None:
+        """Correct the images that look least like what the model has seen."""
+        wish, worst = self.runner.wish, self.state.run.worst
+        if worst:
+            known: dict[str, Any] = {}
+            if wish is not None and wish.channel:
+                known["channel"] = wish.channel
+            if wish is not None and wish.diameter:
+                known["diameter"] = wish.diameter
+            self.fix_wanted.emit(worst, known)
+
+    def close(self) -> None:
+        """Forget what runs; its engine is ended by whoever owns it."""
+        self.planner.close()
+        self.runner.run = Run()
+
+    def _refresh(self) -> None:
+        models = [*self._project_models, (SHIPPED, SHIPPED)]
+        if self._wish.model not in (where for _, where in models):
+            models.append((Path(self._wish.model).name, self._wish.model))
+        self.state = BatchState(
+            self._wish,
+            self.planner.plan,
+            self.planner.preview,
+            self.runner.run,
+            tuple(models),
+        )
+        self.changed.emit(self.state)
+
+    def _on_listed(self, rows: Sequence[FileRow]) -> None:
+        self.rows = list(rows)
+        self._places = {row.path: number for number, row in enumerate(rows)}
+        self.listed.emit()
+
+    def _on_told(self, path: str, status: str, said: str) -> None:
+        number = self._places.get(path)
+        if number is not None:
+            self._set_row(number, status, said)
+
+    def _set_row(self, number: int, status: str, said: str) -> None:
+        self.rows[number] = replace(self.rows[number], status=status, said=said)
+        self.told.emit(number)

@@ -1,0 +1,224 @@
+"""What is known of a batch: what is wished, planned and done; frozen, without Qt."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unetloop.catalog import SHIPPED
+
+__all__ = ["BatchState", "FileRow", "Plan", "Preview", "Run", "Wish", "read_paths"]
+
+_BESIDE = "-nuclei"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants predicted, and how.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        Files, folders and patterns.
+    out : str
+        Folder for the results; empty: beside the images.
+    model : str
+        Name of one that ships, or a model folder.
+    channel : str
+        Number or name; empty: the engine chooses.
+    diameter : float, optional
+        Of a nucleus, in pixels; None: estimated.
+    exports : tuple of str
+        Names of `unetloop.catalog.EXPORTERS`.
+    recursive : bool
+        Look into the folders below, too.
+    overwrite : bool
+        Predict everything again, and replace what is there.
+    """
+
+    paths: tuple[str, ...] = ()
+    out: str = ""
+    model: str = SHIPPED
+    channel: str = ""
+    diameter: float | None = None
+    exports: tuple[str, ...] = ()
+    recursive: bool = True
+    overwrite: bool = False
+
+    @property
+    def folder(self) -> str:
+        """Where the results go; empty while nothing is to be predicted."""
+        if self.out or not self.paths:
+            return self.out
+        first = Path(self.paths[0])
+        if glob.has_magic(str(first)) and not first.exists():
+            fixed = itertools.takewhile(
+                lambda part: not glob.has_magic(part), first.parts
+            )
+            first = Path(*fixed)
+        elif not first.is_dir() or first.suffix == ".zarr":
+            first = first.parent
+        return str(first.with_name(first.name + _BESIDE)) if first.name else ""
+
+    def command(self) -> dict[str, Any]:
+        """Give the fields that planning and predicting have in common."""
+        return {
+            "paths": list(self.paths),
+            "out": self.folder,
+            "model": self.model,
+            "channel": self.channel or None,
+            "diameter": self.diameter,
+            "exports": list(self.exports),
+            "recursive": self.recursive,
+        }
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """One line of the table of files.
+
+    Parameters
+    ----------
+    path, name : str
+        The file, and what it is called below the folder that was given.
+    size, axes, channel : str
+        How it will be read, in words; empty where it can't be.
+    status : str
+        ``"waits"``, ``"done"``, ``"failed"``, or ``"unreadable"``.
+    said : str
+        What came of it, or the reason why nothing does.
+    """
+
+    path: str
+    name: str
+    size: str = ""
+    axes: str = ""
+    channel: str = ""
+    status: str = "waits"
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a batch would do.
+
+    Parameters
+    ----------
+    phase : str
+        ``"none"``, ``"looking"``, ``"known"`` or ``"wrong"``.
+    sentence : str
+        What was found, and what it takes; or what is wrong and what to do.
+    channels : tuple of str
+        Channels to choose from.
+    readable : int
+        Images that can be predicted.
+    """
+
+    phase: str = "none"
+    sentence: str = ""
+    channels: tuple[str, ...] = ()
+    readable: int = 0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first image with its predicted outlines.
+
+    Parameters
+    ----------
+    picture : Path, optional
+        A PNG.
+    folder : Path, optional
+        Results of this one image, as those of a batch.
+    sentence : str
+        What it shows, or why there is none.
+    """
+
+    picture: Path | None = None
+    folder: Path | None = None
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A batch that runs or ran.
+
+    Parameters
+    ----------
+    phase : str
+        ``"idle"``, ``"starting"``, ``"running"`` or ``"stopping"``.
+    sentence : str
+        What is happening or came of it, in plain words.
+    failures : tuple of str
+        Images that failed, each with its reason.
+    fraction : float
+        How much is done, 0..1.
+    seconds_left : float, optional
+        Time to go.
+    out, report : Path, optional
+        Folder and page of what was done.
+    failed : int
+        Number of images that failed.
+    unlike : int
+        Images that look unlike what the model has seen.
+    images : int
+        Of so many that the output folder holds.
+    worst : tuple of Path
+        Images to look at first.
+    wrong : bool
+        Whether the sentence says what went wrong.
+    """
+
+    phase: str = "idle"
+    sentence: str = ""
+    failures: tuple[str, ...] = ()
+    fraction: float = 0.0
+    seconds_left: float | None = None
+    out: Path | None = None
+    report: Path | None = None
+    failed: int = 0
+    unlike: int = 0
+    images: int = 0
+    worst: tuple[Path, ...] = ()
+    wrong: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it goes on."""
+        return self.phase != "idle"
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """All of it.
+
+    Parameters
+    ----------
+    wish, plan, preview, run
+        What is wished, what it would do, how it looks, and what is done.
+    models : tuple of tuple of str
+        Models to choose from: what people call each, and where it is.
+    """
+
+    wish: Wish = field(default_factory=Wish)
+    plan: Plan = field(default_factory=Plan)
+    preview: Preview = field(default_factory=Preview)
+    run: Run = field(default_factory=Run)
+    models: tuple[tuple[str, str], ...] = ((SHIPPED, SHIPPED),)
+
+
+def read_paths(text: str) -> tuple[str, ...]:
+    """Read files, folders and patterns from a line of text, parted by ``;``.
+
+    Examples
+    --------
+    >>> read_paths(" /data/plate1 ; /data/plate2/*.tif;")
+    ('/data/plate1', '/data/plate2/*.tif')
+    """
+    text = text.strip()
+    if text and Path(text).exists():
+        return (text,)
+    return tuple(part.strip() for part in text.split(";") if part.strip())

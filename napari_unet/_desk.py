@@ -1,0 +1,104 @@
+"""What all docks of a viewer share: its loop, and its batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, QObject
+
+from napari_unet._activity import Activity
+from napari_unet._batch_desk import BatchDesk
+from napari_unet._session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari import Viewer
+
+__all__ = ["BATCH", "LOOP", "PLUGIN", "batch_of", "open_dock", "session_of"]
+
+PLUGIN, LOOP, BATCH = "napari-unet-loop", "U-Net loop", "Batch predict a folder"
+"""Names of the plugin and of its docks, as in napari's menu."""
+
+_SAY = {"info": show_info, "warning": show_warning, "error": show_error}
+_SESSIONS: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
+_BATCHES: WeakKeyDictionary[Viewer, BatchDesk] = WeakKeyDictionary()
+
+
+def session_of(viewer: Viewer) -> Session:
+    """Give a viewer's session, which all its docks share; made when first asked for.
+
+    It ends with the viewer's window, not with a dock.
+    """
+    viewer = _bare(viewer)
+    session = _SESSIONS.get(viewer)
+    if session is None:
+        session = Session(viewer)
+        session.said.connect(_say)
+        activity = Activity(session)
+        session.changed.connect(activity.show)
+        session.closed.connect(activity.close)
+        _SESSIONS[viewer] = session
+        _Ending(viewer, session, session.close, session.save)
+        if viewer in _BATCHES:
+            _BATCHES[viewer].join(session)
+    return session
+
+
+def batch_of(viewer: Viewer) -> BatchDesk:
+    """Give a viewer's batches, which all its docks share; made when first asked for."""
+    viewer = _bare(viewer)
+    desk = _BATCHES.get(viewer)
+    if desk is None:
+        desk = BatchDesk(viewer, _SESSIONS.get(viewer))
+        desk.said.connect(_say)
+
+        def fix(paths: Any, known: Any) -> None:
+            open_dock(viewer, LOOP)
+            session_of(viewer).fix(paths, known)
+
+        desk.fix_wanted.connect(fix)
+        _BATCHES[viewer] = desk
+        _Ending(viewer, desk, desk.close)
+    return desk
+
+
+def open_dock(viewer: Viewer, name: str) -> None:
+    """Show one of our docks, ``LOOP`` or ``BATCH``, which may be open already."""
+    _bare(viewer).window.add_plugin_dock_widget(PLUGIN, name)
+
+
+def _bare(viewer: Viewer) -> Viewer:
+    # Each dock is given a proxy of its own that hides what is private.
+    bare: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return bare
+
+
+class _Ending(QObject):
+    """Stores everything when a viewer's window closes, and ends what it owns."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        owned: QObject,
+        end: Callable[[], None],
+        store: Callable[[], None] = lambda: None,
+    ) -> None:
+        window = viewer.window._qt_window
+        super().__init__(window)
+        self._store = store
+        owned.setParent(self)
+        window.installEventFilter(self)
+        window.destroyed.connect(end)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See the window close; it may still be called back."""
+        if event.type() == QEvent.Type.Close:
+            self._store()
+        return False
+
+
+def _say(text: str, level: str) -> None:
+    _SAY[level](text)

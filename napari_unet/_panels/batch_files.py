@@ -1,0 +1,118 @@
+"""The files of a batch: how each will be read, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from napari_unet._panels.look import colour
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_unet._batch_state import FileRow
+
+__all__ = ["FilesTable"]
+
+_COLUMNS = ("File", "Size", "Axes", "Channel", "Result")
+_TINTS = {"done": "done", "failed": "wrong", "unreadable": "wrong"}
+
+
+class FilesTable(QTableView):
+    """One line a file. Signal: ``picked(path)`` of a file with results."""
+
+    picked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows = _Rows(self)
+        self.setModel(self.rows)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setAccessibleName("Files of the batch")
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(20)
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(36)
+        header.setResizeContentsPrecision(50)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(True)
+        self.setMinimumHeight(132)
+        self.doubleClicked.connect(self._on_double_click)
+
+    def set_rows(self, rows: Sequence[FileRow]) -> None:
+        """List other files."""
+        self.rows.set_rows(rows)
+        self.resizeColumnsToContents()
+        widest = max(self.viewport().width() * 2 // 5, 80)
+        if self.columnWidth(0) > widest:
+            self.setColumnWidth(0, widest)
+
+    def set_row(self, number: int, row: FileRow) -> None:
+        """Show what became of a file."""
+        self.rows.set_row(number, row)
+
+    def _on_double_click(self, index: QModelIndex) -> None:
+        row = self.rows.at(index.row())
+        if row.status == "done":
+            self.picked.emit(row.path)
+
+
+class _Rows(QAbstractTableModel):
+    def __init__(self, view: QTableView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._rows: list[FileRow] = []
+
+    def set_rows(self, rows: Sequence[FileRow]) -> None:
+        self.beginResetModel()
+        self._rows = list(rows)
+        self.endResetModel()
+
+    def set_row(self, number: int, row: FileRow) -> None:
+        self._rows[number] = row
+        last = len(_COLUMNS) - 1
+        self.dataChanged.emit(self.index(number, 0), self.index(number, last))
+
+    def at(self, number: int) -> FileRow:
+        return self._rows[number]
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def headerData(
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        if (
+            orientation == Qt.Orientation.Horizontal
+            and role == Qt.ItemDataRole.DisplayRole
+        ):
+            return _COLUMNS[section]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self._rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            cells = (row.name, row.size, row.axes, row.channel, row.said)
+            return cells[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            more = "\nDouble-click to see it" if row.status == "done" else ""
+            return "\n".join(filter(None, (row.path, row.said))) + more
+        if role == Qt.ItemDataRole.ForegroundRole and index.column() == 4:
+            return colour(self._view, _TINTS.get(row.status, "text"))
+        return None

@@ -1,0 +1,251 @@
+"""What is to be predicted, with what, and where to: the form of the batch dock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, LineEdit
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QMenu, QWidget
+
+from napari_unet._batch_state import read_paths
+from napari_unet._panels.button import Button
+from napari_unet._panels.look import Word
+from unetloop.catalog import EXPORTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtCore import QObject
+    from qtpy.QtGui import QKeyEvent
+
+    from napari_unet._batch_state import BatchState, Wish
+
+__all__ = ["BatchForm"]
+
+_AUTO = "auto"
+_NAMES = {
+    "rois": "ImageJ ROIs",
+    "geojson": "GeoJSON (QuPath)",
+    "coco": "COCO",
+    "overlay": "Pictures",
+    "ome_zarr": "OME-Zarr",
+}
+_SAMPLE = "/data/plate1 or /data/*/dapi_*.tif"
+
+
+class BatchForm(QWidget):
+    """Widgets of magicgui, in napari's own style.
+
+    Signal: ``changed(values)``, fields of `Wish` that the user changed.
+    """
+
+    changed = Signal(dict)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._showing = False
+        self._wish: Wish | None = None
+        self.paths = LineEdit(
+            tooltip="Files, folders or patterns such as /data/*/dapi_*.tif, parted by "
+            "';'. They can be dropped onto the dock, too"
+        )
+        self.paths.native.setPlaceholderText(_SAMPLE)
+        self.recursive = CheckBox(text="Folders below, too")
+        self.model = ComboBox(tooltip="Model that predicts")
+        self.channel = ComboBox(tooltip="Channel with the nuclei")
+        self.diameter = LineEdit(
+            tooltip="Diameter of a nucleus in pixels; auto: estimated for each image"
+        )
+        self.diameter.native.setPlaceholderText(_AUTO)
+        self.exports = {
+            name: CheckBox(text=_NAMES.get(name, name), tooltip=entry.help.capitalize())
+            for name, entry in EXPORTERS.items()
+        }
+        self.out = LineEdit(tooltip="Folder for masks, tables and the report")
+        self.overwrite = CheckBox(
+            text="Overwrite",
+            tooltip="Predict everything again, and replace what is there",
+        )
+        self.choose_button = Button("Choose…", tip="Choose images")
+        self.menu = QMenu(self)
+        self.menu.addAction("Files…", self._choose_files)
+        self.menu.addAction("Folder…", self._choose_folder)
+        self.choose_button.clicked.connect(self._show_menu)
+        self.model_button = Button("Other…", tip="Choose the folder of a model")
+        self.model_button.clicked.connect(self._choose_model)
+        self.out_button = Button("Choose…", tip="Choose the folder for results")
+        self.out_button.clicked.connect(self._choose_out)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for line, (name, *widgets) in enumerate(
+            (
+                ("Images", self.paths, self.choose_button),
+                ("", self.recursive),
+                ("Model", self.model, self.model_button),
+                ("Channel", self.channel, "Diameter", self.diameter, "px"),
+                ("Also", *list(self.exports.values())[:3]),
+                ("", *list(self.exports.values())[3:]),
+                ("Results", self.out, self.out_button),
+                ("", self.overwrite),
+            )
+        ):
+            grid.addWidget(Word(str(name)), line, 0)
+            grid.addLayout(_row(widgets), line, 1)
+
+    def _connect(self) -> None:
+        self.paths.native.editingFinished.connect(self._on_paths)
+        self.out.native.editingFinished.connect(self._on_out)
+        self.diameter.native.editingFinished.connect(self._on_diameter)
+        self.recursive.changed.connect(lambda on: self._say(recursive=bool(on)))
+        self.overwrite.changed.connect(lambda on: self._say(overwrite=bool(on)))
+        self.model.changed.connect(lambda where: self._say(model=str(where)))
+        self.channel.changed.connect(lambda name: self._say(channel=str(name or "")))
+        for box in self.exports.values():
+            box.changed.connect(self._on_exports)
+        for widget in (self.model, self.channel):
+            widget.native.installEventFilter(self)
+            for part in widget.native.children():
+                part.installEventFilter(self)
+
+    def show(self, state: BatchState) -> None:
+        """Show what is wished, and what there is to choose from."""
+        wish = state.wish
+        self._showing = True
+        try:
+            _choose(self.model, state.models, wish.model)
+            names = [
+                (_spoken(name), name) for name in dict.fromkeys(state.plan.channels)
+            ]
+            if wish.channel and wish.channel not in (value for _, value in names):
+                names.append((wish.channel, wish.channel))
+            _choose(self.channel, [(_AUTO, ""), *names], wish.channel)
+            if wish == self._wish:
+                return
+            self._wish = wish
+            _write(self.paths, "; ".join(wish.paths))
+            _write(self.out, wish.out)
+            self.out.native.setPlaceholderText(wish.folder)
+            self.out.native.setToolTip(wish.folder or self.out.tooltip)
+            _write(self.diameter, "" if not wish.diameter else f"{wish.diameter:.6g}")
+            self.recursive.value = wish.recursive
+            self.overwrite.value = wish.overwrite
+            for name, box in self.exports.items():
+                box.value = name in wish.exports
+        finally:
+            self._showing = False
+
+    def _say(self, **values: Any) -> None:
+        if not self._showing:
+            self.changed.emit(values)
+
+    def _on_paths(self) -> None:
+        given = read_paths(self.paths.value)
+        paths = tuple(str(Path(path).expanduser().absolute()) for path in given)
+        if self._wish is None or paths != self._wish.paths:
+            # Results of other images go elsewhere.
+            self._say(paths=paths, out="")
+
+    def _on_out(self) -> None:
+        text = self.out.value.strip()
+        out = str(Path(text).expanduser().absolute()) if text else ""
+        if self._wish is None or out != self._wish.out:
+            self._say(out=out)
+
+    def _on_diameter(self) -> None:
+        text = self.diameter.value.strip().lower().removesuffix("px").replace(",", ".")
+        try:
+            value = float(text) if text not in ("", _AUTO) else None
+        except ValueError:
+            value = -1.0
+        if value is not None and not 0 < value < float("inf"):
+            # Not a diameter: what was there before.
+            before = self._wish.diameter if self._wish is not None else None
+            self.diameter.value = "" if not before else f"{before:.6g}"
+            return
+        if self._wish is None or value != self._wish.diameter:
+            self._say(diameter=value)
+
+    def _on_exports(self) -> None:
+        self._say(exports=tuple(n for n, box in self.exports.items() if box.value))
+
+    def _show_menu(self) -> None:
+        below = self.choose_button.rect().bottomLeft()
+        self.menu.popup(self.choose_button.mapToGlobal(below))
+
+    def _choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Images to predict", self._near())
+        if names:
+            self._say(paths=tuple(names), out="")
+
+    def _choose_folder(self) -> None:
+        self._choose("Folder of images to predict", lambda name: {"paths": (name,)})
+
+    def _choose_out(self) -> None:
+        self._choose("Folder for the results", lambda name: {"out": name})
+
+    def _choose_model(self) -> None:
+        self._choose("Folder of a model", lambda name: {"model": name})
+
+    def _choose(self, title: str, values: Any) -> None:
+        name = QFileDialog.getExistingDirectory(self, title, self._near())
+        if name:
+            self._say(**values(name))
+
+    def _near(self) -> str:
+        return self._wish.paths[0] if self._wish and self._wish.paths else ""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep keys of the fields, Enter above all, from acting on the image."""
+        event.accept()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Leave the wheel to what scrolls: no setting changes by accident."""
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+
+def _row(widgets: Sequence[Any]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(6)
+    for widget in widgets:
+        if isinstance(widget, str):
+            row.addWidget(Word(widget))
+        elif isinstance(widget, QWidget):
+            row.addWidget(widget)
+        elif isinstance(widget, CheckBox):
+            row.addWidget(widget.native)
+        else:
+            widget.native.setMinimumWidth(48)
+            row.addWidget(widget.native, 1)
+    if isinstance(widgets[-1], CheckBox):
+        row.addStretch(1)
+    row.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+    return row
+
+
+def _choose(box: Any, choices: Sequence[tuple[str, str]], value: str) -> None:
+    """Show choices and the chosen one; cheap where they are shown already."""
+    if tuple(box.choices) != tuple(where for _, where in choices):
+        box.choices = list(choices)
+    if box.value != value:
+        box.value = value
+
+
+def _write(line: Any, text: str) -> None:
+    if line.value != text and not line.native.hasFocus():
+        line.value = text
+
+
+def _spoken(name: str) -> str:
+    return f"channel {name}" if name.isdecimal() else name

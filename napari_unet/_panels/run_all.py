@@ -1,0 +1,72 @@
+"""Step 4: the project's model over all images of its folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_unet._panels.button import Button
+from napari_unet._panels.look import Heading, Lines
+from napari_unet._panels.run_box import RunBox
+
+if TYPE_CHECKING:
+    from napari_unet._batch_state import BatchState
+    from napari_unet._state import LoopState
+
+__all__ = ["RunAllPanel"]
+
+_NOTHING_OPEN = "Open images first."
+
+
+class RunAllPanel(QWidget):
+    """Step 4 of the dock."""
+
+    more_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hindrance = _NOTHING_OPEN
+        self._batch: BatchState | None = None
+        self.about = Lines()
+        self.more_button = Button(
+            "Other images…",
+            tip="Predict other folders, in a dock of its own",
+        )
+        self.more_button.clicked.connect(self.more_requested)
+        self.box = RunBox("Run over all images")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        top = QHBoxLayout()
+        top.addWidget(Heading("4  Run all"))
+        top.addSpacing(12)
+        top.addWidget(self.about, 1)
+        top.addWidget(self.more_button)
+        column.addLayout(top)
+        column.addWidget(self.box)
+        self._show()
+
+    def show(self, state: LoopState) -> None:
+        """Show which model would run over which folder."""
+        if state.folder is None:
+            self._hindrance = _NOTHING_OPEN
+            self.about.say("")
+        else:
+            self._hindrance = ""
+            self.about.say(state.model)
+            self.about.setToolTip(
+                f"{state.model} over all images of the project's folders; results go "
+                f"into {state.folder / 'results'}"
+            )
+        self._show()
+
+    def show_batch(self, batch: BatchState) -> None:
+        """Show the batch that runs or ran."""
+        self._batch = batch
+        self._show()
+
+    def _show(self) -> None:
+        if self._batch is not None:
+            self.box.show_run(self._batch.run, self._hindrance)

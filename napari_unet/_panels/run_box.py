@@ -1,0 +1,128 @@
+"""One button that runs a batch, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from napari_unet._panels.button import Button
+from napari_unet._panels.look import Lines
+from napari_unet._words import in_words
+
+if TYPE_CHECKING:
+    from napari_unet._batch_state import Run
+
+__all__ = ["RunBox"]
+
+_FACES = {"starting": "Starting…", "running": "Running…", "stopping": "Stopping…"}
+
+
+class RunBox(QWidget):
+    """Run, stop, and what can be done afterwards.
+
+    Parameters
+    ----------
+    text : str
+        What the button says while nothing runs.
+    """
+
+    start_requested = Signal()
+    stop_requested = Signal()
+    retry_requested = Signal()
+    results_requested = Signal()
+    report_requested = Signal()
+    fix_requested = Signal()
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = text
+        self._run: Run | None = None
+        self._hindrance = ""
+        self.start_button = Button(text, picture="play")
+        self.start_button.clicked.connect(self.start_requested)
+        self.stop_button = Button(picture="stop", tip="Cancel; what is done is kept")
+        self.stop_button.clicked.connect(self.stop_requested)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Progress of the batch")
+        self.bar.setFixedHeight(6)
+        self.left = Lines(right=True, room="1 h 59 min to go")
+        self.sentence = Lines(2)
+        self.results_button = Button(
+            "Open results", tip="Show images, nuclei and measurements here"
+        )
+        self.results_button.clicked.connect(self.results_requested)
+        self.report_button = Button("Open report", tip="Show the report in the browser")
+        self.report_button.clicked.connect(self.report_requested)
+        self.retry_button = Button(
+            "Retry failed", tip="Try the images that failed again, and no others"
+        )
+        self.retry_button.clicked.connect(self.retry_requested)
+        self.unlike = Lines(2)
+        self.fix_button = Button()
+        self.fix_button.clicked.connect(self.fix_requested)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        self.start_button.setMinimumHeight(30)
+        self.stop_button.setMinimumSize(32, 30)
+        top.addWidget(self.start_button, 1)
+        top.addWidget(self.stop_button)
+        column.addLayout(top)
+        progress = QHBoxLayout()
+        progress.addWidget(self.bar, 1)
+        progress.addWidget(self.left)
+        column.addLayout(progress)
+        column.addWidget(self.sentence)
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        for button in (self.results_button, self.report_button, self.retry_button):
+            below.addWidget(button, 1)
+        column.addLayout(below)
+        self._triage = QWidget()
+        triage = QHBoxLayout(self._triage)
+        triage.setContentsMargins(0, 0, 0, 0)
+        triage.addWidget(self.unlike, 1)
+        triage.addWidget(self.fix_button)
+        self._triage.setVisible(False)
+        column.addWidget(self._triage)
+
+    def show_run(self, run: Run, hindrance: str = "") -> None:
+        """Show a batch, and why none can be started; cheap where it is shown."""
+        if (run, hindrance) == (self._run, self._hindrance):
+            return
+        self._run, self._hindrance = run, hindrance
+        self.start_button.set_face(_FACES.get(run.phase, self._text), "play")
+        self.start_button.setEnabled(not run.busy and not hindrance)
+        self.start_button.setToolTip("" if run.busy else hindrance)
+        self.stop_button.setEnabled(run.phase in ("starting", "running"))
+        self.bar.setValue(round(1000 * run.fraction))
+        left = run.seconds_left if run.phase == "running" else None
+        self.left.say("" if left is None else f"{in_words(left)} to go")
+        bad = run.wrong and not run.busy
+        self.sentence.say(run.sentence or hindrance, "wrong" if bad else "text")
+        self.sentence.setToolTip("\n".join((run.sentence, *run.failures)))
+        ended = not run.busy and run.report is not None
+        self.results_button.setEnabled(ended)
+        self.report_button.setEnabled(ended)
+        self.retry_button.setEnabled(ended and run.failed > 0)
+        self._triage.setVisible(ended and bool(run.worst))
+        if run.worst:
+            some = "1 looks" if run.unlike == 1 else f"{run.unlike:,} look"
+            self.unlike.say(
+                f"{some} unlike what this model has seen, of {run.images:,} images."
+            )
+            count = len(run.worst)
+            worst = f"the {count} worst" if count > 1 else "it"
+            self.fix_button.set_face(f"Fix {worst}", "")
+            self.fix_button.setToolTip(
+                "Correct in the loop's dock:\n" + "\n".join(p.name for p in run.worst)
+            )

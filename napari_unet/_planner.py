@@ -1,0 +1,212 @@
+"""Asks the engine what a batch would do, and how its first image comes out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_unet._batch_state import FileRow, Plan, Preview
+from napari_unet._words import in_words
+
+if TYPE_CHECKING:
+    from napari_unet._batch_state import Wish
+    from napari_unet._engine import Engine
+
+__all__ = ["Planner"]
+
+_REST_MS = 300
+# A preview must come while one looks: no larger plane or stack than this.
+_PREVIEW_PIXELS = 1 << 24
+_TOO_LARGE = "The images are large: no preview."
+
+
+class Planner(QObject):
+    """Looks at the files of a wish, a moment after it was changed.
+
+    Signals: ``changed()`` when there is something new to say; ``listed(rows)`` when
+    the files are known.
+
+    Parameters
+    ----------
+    engine : Engine
+        Opens and predicts.
+    """
+
+    changed = Signal()
+    listed = Signal(object)
+
+    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.plan = Plan()
+        self.preview = Preview()
+        self._engine = engine
+        self._wish: Wish | None = None
+        self._job = self._preview_job = ""
+        self._first: FileRow | None = None
+        self._folder: Path | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._ask)
+        engine.received.connect(self._on_event)
+
+    def use_engine(self, engine: Engine) -> None:
+        """Ask another engine from now on."""
+        self.rest()
+        self._engine.received.disconnect(self._on_event)
+        self._engine = engine
+        engine.received.connect(self._on_event)
+
+    def look(self, wish: Wish) -> None:
+        """Look at the files of this wish, soon."""
+        self.rest()
+        self._wish = wish
+        if not wish.paths:
+            self._tell(Plan(), Preview())
+            self.listed.emit(())
+            return
+        self._tell(replace(self.plan, phase="looking"), self.preview)
+        self._rest.start()
+
+    def rest(self) -> None:
+        """Stop looking: something else is to be done."""
+        self._rest.stop()
+        for job in filter(None, (self._job, self._preview_job)):
+            self._engine.cancel(job)
+        if self._preview_job:
+            self.preview = replace(self.preview, sentence="")
+        self._job = self._preview_job = ""
+
+    def close(self) -> None:
+        """Stop, and remove the preview's files."""
+        self._rest.stop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _ask(self) -> None:
+        if self._wish is not None:
+            self._job = self._engine.send("plan_folder", **self._wish.command())
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        job = event.get("job")
+        if self._job and job == self._job:
+            self._on_plan_event(event)
+        elif self._preview_job and job == self._preview_job:
+            self._on_preview_event(event)
+
+    def _on_plan_event(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "Progress" and event.get("total"):
+            sentence = (
+                f"Looking at the images: {round(event['done']):,} of "
+                f"{round(event['total']):,}"
+            )
+            self._tell(replace(self.plan, sentence=sentence), self.preview)
+        elif kind == "Failed":
+            self._job = ""
+            self._tell(Plan("wrong", str(event.get("message", ""))), Preview())
+            self.listed.emit(())
+        elif kind == "JobDone":
+            self._job = ""
+            if not event.get("cancelled"):
+                self._on_planned(event["result"])
+
+    def _on_planned(self, found: dict[str, Any]) -> None:
+        rows = tuple(_row(file) for file in found["files"])
+        files = {str(file["path"]): file for file in found["files"]}
+        readable = [row for row in rows if row.status == "waits"]
+        small = (row for row in readable if _pixels(files[row.path]) <= _PREVIEW_PIXELS)
+        self._first = next(small, None)
+        channels: tuple[str, ...] = ()
+        if readable:
+            channels = tuple(files[readable[0].path]["channel_names"])
+        plan = Plan("known", _sentence(found), channels, len(readable))
+        said = "" if self._first or not readable else _TOO_LARGE
+        self._tell(plan, Preview(sentence=said))
+        self.listed.emit(rows)
+        if self._first is not None and self._wish is not None:
+            self._ask_for_preview(self._wish, self._first)
+
+    def _ask_for_preview(self, wish: Wish, first: FileRow) -> None:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="unet-loop-preview-"))
+        values = {
+            **wish.command(),
+            "paths": [first.path],
+            "out": str(self._folder / "preview"),
+            "exports": ["overlay"],
+            "overwrite": True,
+        }
+        self.preview = Preview(sentence=f"Predicting {first.name}…")
+        # What was shown before must not be taken for this image.
+        shutil.rmtree(self._folder / "preview", ignore_errors=True)
+        self._preview_job = self._engine.send("predict_folder", **values)
+        self.changed.emit()
+
+    def _on_preview_event(self, event: dict[str, Any]) -> None:
+        kind, first = event["event"], self._first
+        if kind == "ImagePredicted" and first is not None and self._folder is not None:
+            picture = next((self._folder / "preview").rglob("*.png"), None)
+            said = f"{first.name}: {event['nuclei']:,} nuclei, "
+            said += f"{float(event['diameter']):.0f} px across"
+            self._tell(self.plan, Preview(picture, None, said))
+        elif kind == "ImageFailed":
+            self._tell(self.plan, Preview(sentence=str(event["reason"])))
+        elif kind == "Failed":
+            self._preview_job = ""
+            self._tell(self.plan, Preview(sentence=str(event.get("message", ""))))
+        elif kind == "JobDone":
+            self._preview_job = ""
+            if self.preview.picture is not None and self._folder is not None:
+                whole = replace(self.preview, folder=self._folder / "preview")
+                self._tell(self.plan, whole)
+
+    def _tell(self, plan: Plan, preview: Preview) -> None:
+        self.plan, self.preview = plan, preview
+        self.changed.emit()
+
+
+def _pixels(file: dict[str, Any]) -> int:
+    return int(file["planes"]) * int(file["height"]) * int(file["width"])
+
+
+def _row(file: dict[str, Any]) -> FileRow:
+    path, name = str(file["path"]), str(file["name"])
+    if "error" in file:
+        return FileRow(path, name, status="unreadable", said=str(file["error"]))
+    size = f"{file['width']:,} × {file['height']:,}"
+    if int(file["planes"]) > 1:
+        size += f" × {file['planes']:,} planes"
+    channel = ", ".join(_spoken(str(item)) for item in file["reads"])
+    return FileRow(path, name, size, str(file["axes"]), channel)
+
+
+def _spoken(channel: str) -> str:
+    return f"channel {channel}" if channel.isdecimal() else channel
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """Say in one line what was found, and what it takes."""
+    count, wrong = len(found["files"]), len(found["problems"])
+    images = f"{count:,} image" + ("s" if count != 1 else "")
+    if wrong:
+        images += f", {wrong:,} of them can't be read"
+    parts = [images]
+    if wrong < count:
+        parts.append(f"about {in_words(float(found['seconds']))}")
+        parts.append(_bytes(float(found["bytes"])))
+    if found["done"]:
+        parts.append(f"{found['done']:,} have results already")
+    return " · ".join(parts)
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{max(round(count / 1e3), 1)} kB"
