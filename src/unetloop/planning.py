@@ -24,6 +24,8 @@ __all__ = ["describe_image", "plan_images"]
 _PROBE = 256
 # Beside the network: a first look for the diameter, and what does not overlap.
 _OVERHEAD = 1.3
+# Where the diameter is not known, images are enlarged twofold on the average.
+_UNKNOWN_AREA = 2.0
 _SECONDS_AN_IMAGE = 0.05
 # Bytes a pixel and an image, as measured on the sample images and real ones.
 _LABEL_BYTES = 0.08
@@ -93,12 +95,12 @@ def plan_images(
         yield Progress(
             done=index + 1, total=len(images), unit="images", what=found.path.name
         )
-    zoom = scale.diameter / diameter if diameter else 1.0
+    area = (scale.diameter / diameter) ** 2 if diameter else _UNKNOWN_AREA
     bytes_a_pixel = _LABEL_BYTES + sum(
         _EXPORT_BYTES.get(name, _OTHER_EXPORT_BYTES) for name in exports
     )
     readable = len(files) - len(problems)
-    seconds = pixels * zoom**2 * _seconds_a_pixel(network) * _OVERHEAD
+    seconds = pixels * area * _seconds_a_pixel(network) * _OVERHEAD
     return {
         "files": files,
         "problems": problems,
