@@ -7,14 +7,12 @@ from the records (`summary`, `measurements`), so that a run may end at any momen
 
 from __future__ import annotations
 
-import platform
 import time
 import uuid
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from unetloop import __version__, quality
+from unetloop import quality
 from unetloop.config import to_dict
 from unetloop.errors import EngineError
 from unetloop.events import (
@@ -27,9 +25,10 @@ from unetloop.events import (
 )
 from unetloop.image_job import DiskFull, ImageJob
 from unetloop.prediction import Scale
+from unetloop.run_about import describe_run
 from unetloop.run_record import ImageRecord, Records, now, settings_hash, write_run
 from unetloop.run_tables import check_tables, write_tables
-from unetloop.summary import UNLIKE, doubt, most_doubtful, most_unlike
+from unetloop.summary import doubt, most_doubtful, most_unlike
 from unetloop.workers import SharedNetwork, run_in_threads
 
 if TYPE_CHECKING:
@@ -207,12 +206,8 @@ class _Run:
 
     def _chosen(self, job: ImageJob) -> bool:
         """Whether an image is to be predicted; else it is counted as skipped."""
-        if self.options.retry_failed:
-            record = self.records.read(job.stem)
-            chosen = record is not None and record.status == "failed"
-        elif self.options.overwrite:
-            chosen = True
-        else:
+        chosen = self.options.overwrite
+        if not chosen:
             choice = self.records.choose(
                 job.stem, job.image, job.labels, job.settings, set(job.exports)
             )
@@ -220,12 +215,15 @@ class _Run:
                 self.left_alone[job.name] = _LEFT_ALONE[choice]
             # A failure may have been of the moment: a disk, a network share.
             chosen = choice in ("predict", "failed")
+        if self.options.retry_failed:
+            record = self.records.read(job.stem)
+            chosen = chosen and record is not None and record.status == "failed"
         self.skipped += not chosen
         return chosen
 
     def _say_skipped(self) -> Iterator[Event]:
         if self.options.retry_failed:
-            yield Notice(text=f"{self.skipped} images did not fail before.")
+            yield Notice(text=f"{self.skipped} images did not fail and are left out.")
         elif done := self.skipped - len(self.left_alone):
             yield Notice(text=f"{done} images are done already and left as they are.")
         if self.left_alone:
@@ -352,50 +350,26 @@ class _Run:
         )
 
     def _describe(self, ended: str) -> dict[str, Any]:
-        """Say for ``run.json`` and the report what was done with what."""
-        card = self.model.card
-        return {
-            "started": self.started,
-            "ended": ended,
-            "stopped": self.stopped if ended else "",
-            "model": {
-                "name": self.model.path.name,
-                "path": str(self.model.path),
-                "sha256": self.model.weights_hash,
-                "architecture": card.model.architecture,
-                "diameter": card.diameter,
-                "normalization": to_dict(card.normalization),
-                "instances": to_dict(card.instances),
-                "trained_on_images": len(card.training.get("images", ())),
-                "knows_its_images": bool(card.reference),
-                "unlike_above": UNLIKE,
-            },
-            "settings": {
-                **to_dict(self.config),
-                "channel": self.options.channel,
-                "exports": sorted(set(self.options.exports)),
-            },
-            "runtime": {
+        return describe_run(
+            self.model,
+            self.config,
+            self.options.channel,
+            self.jobs[0].exports if self.jobs else (),
+            started=self.started,
+            ended=ended,
+            stopped=self.stopped if ended else "",
+            runtime={
                 "backend": self.backend,
                 "network_busy": self.utilisation,
                 "jobs": self.options.jobs,
                 "scheduler": self.options.scheduler,
-                "platform": platform.platform(),
             },
-            "versions": {
-                "unetloop": __version__,
-                "python": platform.python_version(),
-                **{
-                    name: metadata.version(name)
-                    for name in ("numpy", "scipy", "scikit-image", "tifffile", "keras")
-                },
-            },
-            "counts": {
+            counts={
                 "predicted": self.predicted,
                 "failed": self.failed,
                 "skipped": self.skipped,
             },
-        }
+        )
 
     def _write_run(self, ended: str) -> None:
         inputs = []

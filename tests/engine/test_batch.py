@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -255,6 +257,34 @@ def test_half_written_results_are_not_trusted(
     assert read_labels(out / "labels/b.tif").max() == 5
     assert len(read_table(out / "measurements.csv")) == 8
     assert not list(out.rglob("*.new"))
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    """The real thing: kill -9 in the middle, and the same command again."""
+    counts = {f"{n:02}.tif": n % 9 + 1 for n in range(30)}
+    folder, out = write_discs(tmp_path / "in", counts), tmp_path / "out"
+    words = [sys.executable, "-m", "unetloop", "predict", str(folder)]
+    words += ["--out", str(out), "--diameter", "32", "--json"]
+    first = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    with first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if json.loads(line)["event"] == "ImagePredicted":
+                break
+        first.kill()
+    done = sum(record.status == "done" for record in Records(out).all())
+    assert done >= 1
+    assert not (out / "summary.csv").exists() or done == 30
+    second = subprocess.run(words, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    last = json.loads(second.stdout.splitlines()[-1])
+    assert (last["predicted"], last["skipped"]) == (30 - done, done)
+    assert len(read_table(out / "summary.csv")) == 30
+    found = {path.name: read_labels(path).max() for path in (out / "labels").iterdir()}
+    assert found == counts
+    assert len(read_table(out / "measurements.csv")) == sum(counts.values())
 
 
 def _network() -> Any:

@@ -1,0 +1,84 @@
+"""What a run was: model, settings, runtime, versions, for ``run.json`` and report."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from unetloop import __version__
+from unetloop.config import to_dict
+from unetloop.summary import UNLIKE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from unetloop.checkpoint import Model
+    from unetloop.config import PredictionConfig
+
+__all__ = ["describe_run"]
+
+_PACKAGES = ("numpy", "scipy", "scikit-image", "tifffile", "keras")
+
+
+def describe_run(
+    model: Model,
+    config: PredictionConfig,
+    channel: str | None,
+    exports: Iterable[str],
+    *,
+    started: str,
+    ended: str,
+    stopped: str,
+    runtime: Mapping[str, Any],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    """Say what was done with what; docs/formats.md describes the fields.
+
+    Parameters
+    ----------
+    model : Model
+        The opened model.
+    config : PredictionConfig
+        How it was run.
+    channel : str or None
+        What was looked at.
+    exports : iterable of str
+        Names of `catalog.EXPORTERS`.
+    started, ended, stopped : str
+        When, and why it ended; empty while it runs.
+    runtime : mapping
+        On what it ran.
+    counts : mapping of str to int
+        How many images were predicted, failed and skipped.
+    """
+    card = model.card
+    return {
+        "started": started,
+        "ended": ended,
+        "stopped": stopped,
+        "model": {
+            "name": model.path.name,
+            "path": str(model.path),
+            "sha256": model.weights_hash,
+            "architecture": card.model.architecture,
+            "diameter": card.diameter,
+            "normalization": to_dict(card.normalization),
+            "instances": to_dict(card.instances),
+            "trained_on_images": len(card.training.get("images", ())),
+            "knows_its_images": bool(card.reference),
+            "unlike_above": UNLIKE,
+        },
+        "settings": {
+            **to_dict(config),
+            "channel": channel,
+            "exports": list(exports),
+        },
+        "runtime": {**runtime, "platform": platform.platform()},
+        "versions": {
+            "unetloop": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in _PACKAGES},
+        },
+        "counts": dict(counts),
+    }
