@@ -16,10 +16,11 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unetloop import __version__, catalog
 from unetloop.annotations import MAPS
+from unetloop.classes import TissueClass, classes_from_json
 from unetloop.config import (
     InstanceConfig,
     ModelConfig,
@@ -29,9 +30,11 @@ from unetloop.config import (
 )
 from unetloop.errors import EngineError
 from unetloop.network import KerasNetwork, OnnxNetwork, start_keras
+from unetloop.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
     from unetloop.network import Network
+    from unetloop.tasks import Task
 
 __all__ = [
     "FORMAT",
@@ -47,7 +50,9 @@ __all__ = [
 ]
 
 FORMAT = "unetloop-model"
-VERSION = 1
+VERSION = 2
+"""The newest that is read: 1 is a model of nuclei, 2 one of classes."""
+
 
 _PRETRAINED = Path(__file__).parent / "pretrained"
 _QUICK_START_PIXELS = 100e6
@@ -70,6 +75,16 @@ class ModelCard:
         How maps become nuclei.
     maps : tuple of str
         What the network predicts, in order.
+    task : str
+        ``nuclei`` or ``classes``, see `unetloop.tasks`.
+    classes : tuple of TissueClass
+        In the order of the maps; empty where nuclei are numbered.
+    activation : str
+        What makes probabilities of the logits: ``sigmoid``, or ``softmax`` where
+        they add up to 1.
+    pixel_size : float or None
+        Side of a pixel in µm that images are resized to by a model of classes;
+        None: they are not resized.
     training : dict
         Settings, steps, seconds, seed, and the images with their hashes.
     scores : dict
@@ -85,6 +100,10 @@ class ModelCard:
     normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
     instances: InstanceConfig = field(default_factory=InstanceConfig)
     maps: tuple[str, ...] = MAPS
+    task: Literal["nuclei", "classes"] = "nuclei"
+    classes: tuple[TissueClass, ...] = ()
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
+    pixel_size: float | None = None
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     started_from: str | None = None
@@ -140,7 +159,12 @@ class Model:
             except Exception:  # noqa: BLE001 - whatever is wrong, Keras still works
                 pass
         start_keras()
-        return KerasNetwork(load_weights(self))
+        return KerasNetwork(load_weights(self), self.card.activation)
+
+    @property
+    def task(self) -> Task:
+        """What it is for."""
+        return task_of(self.card.classes)
 
 
 def build_network(config: ModelConfig, outputs: int = len(MAPS)) -> Any:
@@ -207,7 +231,7 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
         weights = file_hash(fresh / "model.keras")
         if quick:
             try:
-                KerasNetwork(network).export(fresh / "model.onnx")
+                KerasNetwork(network, card.activation).export(fresh / "model.onnx")
             except Exception:  # noqa: BLE001 - an exporter may be missing; Keras predicts
                 (fresh / "model.onnx").unlink(missing_ok=True)
         text = json.dumps(_card_to_json(card, weights), indent=2)
@@ -324,7 +348,8 @@ def file_hash(path: Path) -> str:
 def _card_to_json(card: ModelCard, weights: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "version": VERSION,
+        # Programs that know no classes must not take the maps for nuclei.
+        "version": 2 if card.classes else 1,
         **to_dict(card),
         "weights_sha256": weights,
         "versions": {
@@ -344,7 +369,13 @@ def _card_from_json(values: dict[str, Any]) -> ModelCard:
     known["instances"] = from_dict(InstanceConfig, known["instances"])
     known["maps"] = tuple(known["maps"])
     known["diameter"] = float(known["diameter"])
-    return ModelCard(**known)
+    known["classes"] = classes_from_json(known.get("classes", ()))
+    card = ModelCard(**known)
+    if card.task not in TASKS or (card.task == "classes") != bool(card.classes):
+        raise EngineError(
+            "The card names no task, or no classes of its task.", task=card.task
+        )
+    return card
 
 
 def _swap(fresh: Path, folder: Path) -> None:

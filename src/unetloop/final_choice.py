@@ -51,7 +51,7 @@ def choose_final(
     Returns
     -------
     score : float
-        Mean AP(0.5:0.95) on the same images, 0..1.
+        On the same images, by the measure of the task, 0..1.
     epoch : int
         Whose network it is.
     """

@@ -6,26 +6,36 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from unetloop.annotations import Targets
     from unetloop.config import AugmentationConfig
 
-__all__ = ["TrainingPlane", "iterate_batches", "make_plane", "sample_patches"]
+__all__ = [
+    "WEIGHT_STEPS",
+    "TrainingPlane",
+    "find_centers",
+    "iterate_batches",
+    "make_plane",
+    "sample_patches",
+]
+
+WEIGHT_STEPS = 16
+"""Steps of a byte from one weight to the next whole one."""
 
 _NUCLEUS_SHARE = 0.75
 _MOST_CENTERS = 1 << 16
 _GRID = 3
-_STEPS_OF_WEIGHT = 16
 _STEPS_OF_DISTANCE = 255
+_UNITS = np.array([1, 1 / _STEPS_OF_DISTANCE, 1 / WEIGHT_STEPS, 1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,23 +47,42 @@ class TrainingPlane:
     image : array of float32
         (channels, rows, columns).
     truth : array of uint32
-        (rows, columns): four bytes a pixel, so that one look-up finds all of
-        foreground, distance, and the weights of both.
-    nuclei, background : array of int
-        Flat indices of reviewed pixels of either kind, a part of them where
-        there are many; patches lie around them.
+        (rows, columns): four bytes a pixel, so that one look-up finds all. Of
+        nuclei: foreground, distance, and the weights of both. Of classes: the low
+        and the high byte of the class's index, its emphasis, whether it is known.
+    centers : tuple of array of int
+        Flat indices of reviewed pixels of each kind that there is (nuclei first,
+        then background; or each class), a part of them where there are many;
+        patches lie around them.
+    chances : tuple of float
+        How often a patch lies around a pixel of each kind; they add up to 1.
     reviewed : int
         Number of reviewed pixels.
     inside : int
         Those of them that lie in nuclei.
+    class_pixels : tuple of int
+        Those of them that each class has; empty where nuclei are learned.
+    class_weights : array of float32, optional
+        (classes,): how much a pixel of each class counts. None: nuclei.
     """
 
     image: NDArray[np.float32]
     truth: NDArray[np.uint32]
-    nuclei: NDArray[np.intp]
-    background: NDArray[np.intp]
+    centers: tuple[NDArray[np.intp], ...]
+    chances: tuple[float, ...]
     reviewed: int
     inside: int = 0
+    class_pixels: tuple[int, ...] = ()
+    class_weights: NDArray[np.float32] | None = None
+
+    def decode(self, layers: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn four bytes a pixel, (…, 4), into what a loss takes, (…, 4 or 2)."""
+        if self.class_weights is None:
+            return layers * _UNITS
+        index = layers[..., 0] + layers[..., 1].astype(np.intp) * 256
+        weight = self.class_weights[index] * (layers[..., 3] > 0)
+        weight *= layers[..., 2] * np.float32(1 / WEIGHT_STEPS)
+        return np.stack([index.astype(np.float32), weight], axis=-1)
 
 
 def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
@@ -75,17 +104,47 @@ def make_plane(image: NDArray[np.float32], targets: Targets) -> TrainingPlane:
     layers = np.empty((*known.shape, 4), np.uint8)
     layers[..., 0] = inside
     layers[..., 1] = np.rint(targets.maps[..., 1] * _STEPS_OF_DISTANCE)
-    weight = np.clip(np.rint(targets.emphasis * _STEPS_OF_WEIGHT), 0, 255)
+    weight = np.clip(np.rint(targets.emphasis * WEIGHT_STEPS), 0, 255)
     layers[..., 2] = np.where(known, weight, 0)
     layers[..., 3] = targets.valid[..., 1] > 0
     return TrainingPlane(
         image=np.ascontiguousarray(np.moveaxis(image, -1, 0)),
         truth=layers.view(np.uint32)[..., 0],
-        nuclei=_centers(known & inside),
-        background=_centers(known & ~inside),
+        **find_centers([known & inside, known & ~inside], (_NUCLEUS_SHARE,)),
         reviewed=int(np.count_nonzero(known)),
         inside=int(np.count_nonzero(known & inside)),
     )
+
+
+def find_centers(
+    masks: Sequence[NDArray[np.bool_]], first: tuple[float, ...] = ()
+) -> dict[str, Any]:
+    """List the pixels of each kind that patches lie around, and how often.
+
+    Parameters
+    ----------
+    masks : sequence of array of bool
+        (rows, columns) each; kinds without a pixel are left out.
+    first : tuple of float
+        Chances of the first kinds; the others share what is left.
+
+    Returns
+    -------
+    dict
+        ``centers`` and ``chances`` of a `TrainingPlane`.
+    """
+    rest = (1 - sum(first)) / max(len(masks) - len(first), 1)
+    chances = [*first, *[rest] * (len(masks) - len(first))]
+    kinds = [
+        (centers, chance)
+        for mask, chance in zip(masks, chances, strict=True)
+        if len(centers := _centers(mask))
+    ]
+    total = sum(chance for _, chance in kinds)
+    return {
+        "centers": tuple(centers for centers, _ in kinds),
+        "chances": tuple(chance / total for _, chance in kinds),
+    }
 
 
 def sample_patches(
@@ -118,20 +177,19 @@ def sample_patches(
         border the plane is mirrored.
     truth : array of float32
         (count, size, size, 4) of the nearest pixel: foreground, distance, and
-        the weight of each, 0 where it is unknown.
+        the weight of each, 0 where it is unknown. Of classes (count, size, size,
+        2): the class's index, and its weight.
     """
     areas = np.array([plane.reviewed for plane in planes])
     chances = np.sqrt(areas) / np.sqrt(areas).sum()
     images = np.empty((count, size, size, len(planes[0].image)), np.float32)
-    truth = np.empty((count, size, size, 4), np.float32)
+    truth = np.empty((count, size, size, 4), np.uint8)
     for index, choice in enumerate(rng.choice(len(planes), count, p=chances)):
         plane = planes[choice]
         points = _coordinates(_center(plane, size, rng), size, config, rng)
-        image, layers = _look_up(plane, *points)
+        image, truth[index] = _look_up(plane, *points)
         images[index] = _vary_intensity(image, config, rng)
-        truth[index] = layers
-    truth *= np.array([1, 1 / _STEPS_OF_DISTANCE, 1 / _STEPS_OF_WEIGHT, 1], np.float32)
-    return images, truth
+    return images, planes[0].decode(truth)
 
 
 def iterate_batches(
@@ -193,11 +251,10 @@ def _centers(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _center(
     plane: TrainingPlane, size: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Choose a reviewed pixel, of a nucleus more often, and stay near it."""
-    kinds = [plane.nuclei, plane.background]
-    if rng.random() > _NUCLEUS_SHARE:
-        kinds.reverse()
-    pixels = kinds[0] if len(kinds[0]) else kinds[1]
+    """Choose a reviewed pixel, of each kind by its chance, and stay near it."""
+    limits = np.cumsum(plane.chances)
+    kind = min(int(np.searchsorted(limits, rng.random())), len(limits) - 1)
+    pixels = plane.centers[kind]
     pixel = divmod(int(pixels[rng.integers(len(pixels))]), plane.truth.shape[1])
     return np.asarray(pixel + rng.uniform(-size / 3, size / 3, 2))
 

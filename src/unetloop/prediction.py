@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.instances import label_nuclei
 from unetloop.preprocessing import (
     intensity_limits,
     median_diameter,
     normalize,
     resize_pixels,
 )
+from unetloop.tasks import NUCLEI, class_zoom
 from unetloop.tiles import Tiling
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
     from unetloop.images import Image
     from unetloop.network import Network
+    from unetloop.tasks import Task
 
 __all__ = [
     "PlaneView",
@@ -62,16 +63,40 @@ class Scale:
         How intensities are normalised.
     instances : InstanceConfig
         How maps become nuclei.
+    task : Task
+        What the model is for. One of classes knows no nuclei: its diameter says
+        nothing, and `estimate_diameter` gives what resizes by the pixel size.
+    pixel_size : float or None
+        Side of a pixel at the scale of a model of classes, in µm.
     """
 
     diameter: float
     normalization: NormalizationConfig
     instances: InstanceConfig
+    task: Task = NUCLEI
+    pixel_size: float | None = None
 
     @classmethod
     def of(cls, model: Model) -> Scale:
         """Take them from an opened model."""
-        return cls(model.diameter, model.normalization, model.instances)
+        return cls(
+            model.diameter,
+            model.normalization,
+            model.instances,
+            model.task,
+            model.card.pixel_size,
+        )
+
+    def class_diameter(self, pixel_size: tuple[float, float] | None) -> float:
+        """Say for a model of classes which diameter resizes an image rightly.
+
+        Parameters
+        ----------
+        pixel_size : tuple of float or None
+            Height and width of the image's pixels in µm.
+        """
+        side = None if pixel_size is None else float(np.sqrt(np.prod(pixel_size)))
+        return self.diameter / class_zoom(side, self.pixel_size)
 
 
 @dataclass(frozen=True)
@@ -131,7 +156,7 @@ class PlaneView:
 
 @dataclass(frozen=True)
 class PredictedPlane:
-    """Labels (rows, columns) int32 and maps (rows, columns, 2) float32."""
+    """Labels (rows, columns) int32 and maps (rows, columns, maps) float32."""
 
     labels: NDArray[np.int32]
     maps: NDArray[np.float32]
@@ -223,7 +248,7 @@ def predict_region(
     )
     maps = yield from predict_maps(network, resize_pixels(pixels, shape), config)
     maps = resize_pixels(maps, (pixels.shape[0], pixels.shape[1]))
-    return PredictedPlane(label_nuclei(maps, scale.instances, diameter), maps)
+    return PredictedPlane(scale.task.label(maps, scale.instances, diameter), maps)
 
 
 def estimate_diameter(
@@ -249,8 +274,11 @@ def estimate_diameter(
     Returns
     -------
     float or None
-        Median diameter in pixels of the image; None where no nucleus is found.
+        Median diameter in pixels of the image; None where no nucleus is found. For
+        a model of classes: `Scale.class_diameter`.
     """
+    if scale.task.classes:
+        return scale.class_diameter(view.image.info.pixel_size)
     plain = _without_flips(config)
     found: float | None = None
     for first in _FIRST_ZOOMS:

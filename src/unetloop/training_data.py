@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.annotations import REVIEWED, make_targets
+from unetloop.annotations import REVIEWED
 from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, Progress
 from unetloop.files import read_labels
 from unetloop.images import open_image
-from unetloop.patches import TrainingPlane, make_plane
 from unetloop.preprocessing import (
     intensity_limits,
     median_diameter,
@@ -24,6 +23,7 @@ from unetloop.preprocessing import (
     resize_labels,
     resize_pixels,
 )
+from unetloop.tasks import NUCLEI, class_zoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.patches import TrainingPlane
+    from unetloop.tasks import Task
 
 __all__ = [
     "AnnotatedPlane",
     "TrainingImage",
+    "class_pixel_size",
     "fingerprint",
     "load_annotated",
     "load_planes",
@@ -64,6 +67,9 @@ class TrainingImage:
         Which plane of a stack or movie.
     channels : tuple of int
         Channels of the image that the network sees.
+    first_class : int
+        Number of the first class in a mask of classes; 0: the mask has no number
+        for what nobody labelled.
     """
 
     image: Path
@@ -71,6 +77,7 @@ class TrainingImage:
     review: Path | None = None
     plane: int = 0
     channels: tuple[int, ...] = (0,)
+    first_class: int = 1
 
     def describe(self) -> dict[str, Any]:
         """Name and hashes, for the model's card."""
@@ -88,11 +95,15 @@ class TrainingImage:
 
 @dataclass(frozen=True)
 class AnnotatedPlane:
-    """A plane as it was read: pixels (rows, columns, channels) and annotations."""
+    """A plane as it was read: pixels (rows, columns, channels) and annotations.
+
+    ``pixel_size`` is the side of a pixel in µm, None where it is not known.
+    """
 
     pixels: NDArray[Any]
     labels: NDArray[np.int32]
     review: NDArray[np.uint8] | None
+    pixel_size: float | None = None
 
     @property
     def diameter(self) -> float | None:
@@ -198,7 +209,8 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
     """
     with open_image(image.image) as opened:
         pixels = opened.read_plane(image.plane, image.channels)
-    labels = read_labels(image.mask)
+        size = opened.info.pixel_size
+    labels = read_labels(image.mask) + np.int32(1 - image.first_class)
     if labels.shape != pixels.shape[:2]:
         raise EngineError(
             "Image and mask must have the same size.",
@@ -214,7 +226,26 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
                 review=f"{image.review} {review.shape}",
                 mask=f"{image.mask} {labels.shape}",
             )
-    return AnnotatedPlane(pixels, labels, review)
+    side = None if size is None else float(np.sqrt(np.prod(size)))
+    return AnnotatedPlane(pixels, labels, review, side)
+
+
+def class_pixel_size(images: Sequence[TrainingImage]) -> float | None:
+    """Choose the scale of a model of classes: the median side of a pixel, in µm.
+
+    Returns
+    -------
+    float or None
+        None if an image does not say how large its pixels are; then none is resized.
+    """
+    sides = []
+    for path in sorted({image.image for image in images}):
+        with open_image(path) as opened:
+            size = opened.info.pixel_size
+        if size is None:
+            return None
+        sides.append(float(np.sqrt(np.prod(size))))
+    return float(np.median(sides)) if sides else None
 
 
 def load_planes(
@@ -223,6 +254,8 @@ def load_planes(
     diameter: float,
     config: TrainingConfig,
     add: Callable[[TrainingPlane], None],
+    task: Task = NUCLEI,
+    pixel_size: float | None = None,
 ) -> Iterator[Event]:
     """Read images and make their targets, several at a time.
 
@@ -238,6 +271,10 @@ def load_planes(
         Normalisation.
     add : callable
         Given each `TrainingPlane` that has a reviewed pixel, in order.
+    task : Task
+        What the network is for.
+    pixel_size : float or None
+        Of classes: side of a pixel at the model's scale, in µm.
 
     Yields
     ------
@@ -259,19 +296,15 @@ def load_planes(
             )
     with ThreadPoolExecutor(_WORKERS) as pool:
         annotated = list(pool.map(load_annotated, images))
-        known = [size for plane in annotated if (size := plane.diameter)]
-        if not known:
-            raise EngineError(
-                "There is no reviewed nucleus to learn from.",
-                todo="Paint or accept a few nuclei first.",
-                images=len(images),
-            )
-        typical = float(np.median(known))
+        typical = None if task.classes else _typical_diameter(annotated)
 
         def prepare(plane: AnnotatedPlane) -> TrainingPlane:
-            zoom = diameter / (plane.diameter or typical)
+            if typical is None:
+                zoom = class_zoom(plane.pixel_size, pixel_size)
+            else:
+                zoom = diameter / (plane.diameter or typical)
             scaled, labels, review = plane.at_scale(zoom, config)
-            return make_plane(scaled, make_targets(labels, review))
+            return task.make_plane(scaled, labels, review, config.loss)
 
         count = 0
         for index, plane in enumerate(pool.map(prepare, annotated)):
@@ -286,3 +319,23 @@ def load_planes(
             yield Progress(
                 done=index + 1, total=len(images), unit="images", what="reading"
             )
+        if not count:
+            raise EngineError(
+                "Nothing is reviewed that could be learned from.",
+                todo="Paint a stroke of each class first."
+                if task.classes
+                else "Paint or accept a few nuclei first.",
+                images=len(images),
+            )
+
+
+def _typical_diameter(planes: Sequence[AnnotatedPlane]) -> float:
+    """Find the median of the planes' nucleus diameters, in pixels."""
+    known = [size for plane in planes if (size := plane.diameter)]
+    if not known:
+        raise EngineError(
+            "There is no reviewed nucleus to learn from.",
+            todo="Paint or accept a few nuclei first.",
+            images=len(planes),
+        )
+    return float(np.median(known))

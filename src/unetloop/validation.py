@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unetloop.annotations import REVIEWED, make_targets
+from unetloop.annotations import REVIEWED
 from unetloop.events import Event, Progress
-from unetloop.instances import label_nuclei
-from unetloop.metrics import evaluate_pair
+from unetloop.tasks import NUCLEI, class_zoom
 from unetloop.training_data import load_annotated
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig
     from unetloop.network import Network
+    from unetloop.tasks import Scored, Task
     from unetloop.training_data import TrainingImage
 
 __all__ = ["Window", "cut_windows", "predict_windows", "score_windows", "window_scores"]
@@ -41,9 +41,11 @@ class Window:
     reviewed : array of bool
         (256, 256), where it is known.
     truth : array of float32
-        (256, 256, 4), as from `patches.sample_patches`.
+        (256, 256, 4 or 2), as from `patches.sample_patches`.
     diameter : float
         Of a nucleus, in pixels.
+    task : Task
+        What the network is for.
     """
 
     image: NDArray[np.float32]
@@ -51,6 +53,7 @@ class Window:
     reviewed: NDArray[np.bool_]
     truth: NDArray[np.float32]
     diameter: float
+    task: Task = NUCLEI
 
 
 def cut_windows(
@@ -59,6 +62,8 @@ def cut_windows(
     diameter: float,
     config: TrainingConfig,
     add: Callable[[Window], None],
+    task: Task = NUCLEI,
+    pixel_size: float | None = None,
 ) -> Iterator[Event]:
     """Take from each held-out image the window with most reviewed pixels.
 
@@ -77,6 +82,8 @@ def cut_windows(
         Normalisation.
     add : callable
         Given each `Window`.
+    task, pixel_size
+        As for `load_planes`.
 
     Yields
     ------
@@ -84,26 +91,29 @@ def cut_windows(
     """
     for index, item in enumerate(images):
         plane = load_annotated(item)
-        zoom = diameter / (plane.diameter or diameter)
+        if task.classes:
+            zoom = class_zoom(plane.pixel_size, pixel_size)
+        else:
+            zoom = diameter / (plane.diameter or diameter)
         image, labels, review = plane.at_scale(zoom, config)
         known = np.ones(labels.shape, bool) if review is None else review == REVIEWED
+        if task.classes:
+            known &= labels > 0
         window = _best_window(known)
         image, labels, known = image[window], labels[window], known[window]
         missing = [(0, _SIZE - size) for size in labels.shape]
         image = np.pad(image, [*missing, (0, 0)], mode="symmetric")
         labels = np.pad(labels, missing)
         known = np.pad(known, missing)
-        targets = make_targets(labels, known.astype(np.uint8))
-        weight = targets.valid.copy()
-        weight[..., 0] *= targets.emphasis
         if known.any():
             add(
                 Window(
                     image=image,
                     labels=labels,
                     reviewed=known,
-                    truth=np.concatenate([targets.maps, weight], axis=-1),
+                    truth=task.truth(labels, known),
                     diameter=diameter,
+                    task=task,
                 )
             )
         yield Progress(
@@ -129,8 +139,8 @@ def score_windows(
     maps: Sequence[NDArray[np.float32]],
     config: InstanceConfig,
 ) -> float:
-    """Score what a network predicts: mean AP(0.5:0.95) by image, 0..1."""
-    return float(np.mean(window_scores(windows, maps, config)))
+    """Score what a network predicts, by the measure of its task, 0..1."""
+    return windows[0].task.score(_scored(windows, maps, config))
 
 
 def window_scores(
@@ -138,13 +148,23 @@ def window_scores(
     maps: Sequence[NDArray[np.float32]],
     config: InstanceConfig,
 ) -> list[float]:
-    """Score each window by itself: AP(0.5:0.95), 0..1."""
-    scores = []
-    for window, predicted in zip(windows, maps, strict=True):
-        labels = label_nuclei(predicted, config, window.diameter)
-        result = evaluate_pair(window.labels, labels, valid=window.reviewed)
-        scores.append(result.mean_ap)
-    return scores
+    """Score each window by itself, by the measure of its task, 0..1."""
+    return windows[0].task.scores(_scored(windows, maps, config))
+
+
+def _scored(
+    windows: Sequence[Window],
+    maps: Sequence[NDArray[np.float32]],
+    config: InstanceConfig,
+) -> list[Scored]:
+    return [
+        (
+            window.labels,
+            window.task.label(predicted, config, window.diameter),
+            window.reviewed,
+        )
+        for window, predicted in zip(windows, maps, strict=True)
+    ]
 
 
 def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:

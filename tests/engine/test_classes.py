@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.checkpoint import open_model
+from unetloop.class_patches import balance_planes, make_class_plane
+from unetloop.classes import classes_from_json, classes_to_json, name_classes
+from unetloop.config import AugmentationConfig, ModelConfig, TrainingConfig
+from unetloop.errors import EngineError
+from unetloop.events import EpochDone, TrainingDone
+from unetloop.patches import sample_patches
+from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
+from unetloop.training import train
+from unetloop.training_data import TrainingImage, load_annotated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = ModelConfig(options={"filters": [8, 8, 16]})
+THREE = Classes(name_classes(["dark", "grey", "bright"]))
+PLAIN = AugmentationConfig(
+    flip=False, rotate=False, scale=1.0, elastic=0, intensity=0, noise=0, blur=0
+)
+
+
+def _config(**changes: Any) -> TrainingConfig:
+    values = {"epochs": 5, "steps_per_epoch": 20, "batch_size": 4, "patch_size": 32}
+    # Brightness is all that tells these classes apart.
+    usual = {"learning_rate": 6e-3, "augmentation": PLAIN}
+    return TrainingConfig(**{**values, **usual, **changes})
+
+
+def _levels(seed: int, size: int = 96) -> tuple[np.ndarray, np.ndarray]:
+    """An image with areas of three levels, and their classes, 1 to 3."""
+    rng = np.random.default_rng(seed)
+    classes = np.kron(rng.integers(1, 4, (size // 24, size // 24)), np.ones((24, 24)))
+    image = classes * 60 + rng.normal(0, 6, classes.shape)
+    return np.clip(image, 0, 255).astype(np.uint8), classes.astype(np.uint8)
+
+
+def _folder(path: Path, count: int, *, unlabelled: float = 0.0) -> list[TrainingImage]:
+    result = []
+    for seed in range(count):
+        image, classes = _levels(seed)
+        hidden = np.random.default_rng(seed + 50).random(classes.shape) < unlabelled
+        classes[hidden] = 0
+        for folder, array in (("images", image), ("masks", classes)):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path / folder / f"{seed}.tif", array)
+        result.append(
+            TrainingImage(
+                path / "images" / f"{seed}.tif", path / "masks" / f"{seed}.tif"
+            )
+        )
+    return result
+
+
+def test_classes_of_one_name_or_alone_are_refused() -> None:
+    with pytest.raises(EngineError, match="same name"):
+        name_classes(["a", "b", "a"])
+    with pytest.raises(EngineError, match="from 2"):
+        name_classes(["a"])
+
+
+def test_classes_are_the_same_after_json() -> None:
+    assert classes_from_json(
+        json.loads(json.dumps(classes_to_json(THREE.classes)))
+    ) == (THREE.classes)
+    with pytest.raises(EngineError, match="damaged"):
+        classes_from_json([{"name": "a"}, {"title": "b"}])
+
+
+def test_a_hundred_classes_have_names_and_colours() -> None:
+    classes = name_classes(f"tissue {number}" for number in range(100))
+    assert len(task_of(classes).maps) == 100
+
+
+def test_without_classes_the_task_is_nuclei() -> None:
+    assert task_of(()) is NUCLEI
+
+
+def test_patches_hold_class_and_weight_only_where_it_is_known() -> None:
+    classes = np.zeros((64, 64), np.int32)
+    classes[:32], classes[32:, :32] = 300, 2
+    review = np.ones((64, 64), np.uint8)
+    review[:, :8] = 2
+    plane = make_class_plane(np.zeros((64, 64, 1), np.float32), classes, 300, review)
+    _, truth = sample_patches([plane], 8, 64, PLAIN, np.random.default_rng(0))
+    known = truth[..., 1] > 0
+    assert truth.shape == (8, 64, 64, 2)
+    assert set(np.unique(truth[..., 0][known])) == {1, 299}
+    assert plane.reviewed == 32 * 56 + 32 * 24
+    assert not known.all()
+
+
+def test_a_number_without_a_class_is_named() -> None:
+    classes = np.full((8, 8), 4)
+    with pytest.raises(EngineError, match="no class"):
+        make_class_plane(np.zeros((8, 8, 1), np.float32), classes, 3)
+
+
+def test_balance_makes_rare_classes_count_more_and_keeps_the_mean() -> None:
+    classes = np.ones((10, 10), np.int32)
+    classes[0] = 2
+    plane = make_class_plane(np.zeros((10, 10, 1), np.float32), classes, 3)
+    for share, ratio in ((0.0, 1.0), (0.5, 3.0), (1.0, 9.0)):
+        weights = balance_planes([plane], share)[0].class_weights
+        assert weights is not None
+        assert weights[1] / weights[0] == pytest.approx(ratio)
+        assert weights[0] * 0.9 + weights[1] * 0.1 == pytest.approx(1)
+        assert weights[2] == 0
+
+
+def test_patches_lie_around_rare_classes_as_often_as_around_others() -> None:
+    classes = np.ones((256, 256), np.int32)
+    classes[100:104, 100:104] = 2
+    plane = make_class_plane(np.zeros((256, 256, 1), np.float32), classes, 2)
+    _, truth = sample_patches([plane], 40, 32, PLAIN, np.random.default_rng(0))
+    with_rare = (truth[..., 0] == 1).any(axis=(1, 2)).mean()
+    assert 0.3 < with_rare < 0.8
+
+
+def test_the_class_map_is_the_most_probable_class_from_1() -> None:
+    maps = np.zeros((2, 2, 3), np.float32)
+    maps[0, 0, 2] = maps[1, 1, 1] = 1
+    assert label_classes(maps).tolist() == [[3, 1], [1, 2]]
+
+
+def test_images_are_resized_only_by_known_and_different_pixel_sizes() -> None:
+    assert class_zoom(None, 0.5) == class_zoom(0.5, None) == 1
+    assert class_zoom(0.51, 0.5) == 1
+    assert class_zoom(1.0, 0.5) == 2
+
+
+def test_masks_may_begin_with_0(tmp_path: Path) -> None:
+    item = _folder(tmp_path, 1)[0]
+    mask = tifffile.imread(item.mask)
+    tifffile.imwrite(item.mask, mask - 1)
+    shifted = TrainingImage(item.image, item.mask, first_class=0)
+    assert (load_annotated(shifted).labels == mask).all()
+
+
+@pytest.mark.parametrize("loss", ["default", "weighted_crossentropy"])
+def test_it_learns_classes_from_a_few_pixels_and_leaves_a_model(
+    tmp_path: Path, loss: str
+) -> None:
+    images = _folder(tmp_path, 3, unlabelled=0.9)
+    held_out = _folder(tmp_path / "other", 5)[3:]
+    config = _config(loss=loss)
+    events = list(
+        train(
+            images, tmp_path / "m", config, model=SMALL, task=THREE, validation=held_out
+        )
+    )
+    epochs = [event for event in events if isinstance(event, EpochDone)]
+    assert epochs[-1].loss < epochs[0].loss
+    done = events[-1]
+    assert isinstance(done, TrainingDone)
+    assert done.score is not None
+    assert done.score > 0.6
+    card = json.loads((tmp_path / "m/model.json").read_text())
+    assert card["version"] == 2
+    assert card["task"] == "classes"
+    assert [tissue["name"] for tissue in card["classes"]] == ["dark", "grey", "bright"]
+    assert card["scores"] == {"mean_iou": pytest.approx(done.score)}
+    model = open_model(tmp_path / "m")
+    assert model.task == THREE
+    image = np.zeros((1, 32, 32, 1), np.float32)
+    maps = model.network()(image)
+    assert maps.sum(-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_model_of_nuclei_is_no_start_for_classes(tmp_path: Path) -> None:
+    images = _folder(tmp_path, 1)
+    with pytest.raises(EngineError, match="something else"):
+        train(images, tmp_path / "m", _config(), start=open_model("nuclei"), task=THREE)
+
+
+def test_nothing_labelled_is_said_before_training(tmp_path: Path) -> None:
+    images = _folder(tmp_path, 2, unlabelled=1.1)
+    with pytest.raises(EngineError, match="Nothing is reviewed"):
+        list(train(images, tmp_path / "m", _config(), model=SMALL, task=THREE))
+
+
+def test_a_card_without_task_is_of_nuclei() -> None:
+    assert open_model("nuclei").task is NUCLEI
