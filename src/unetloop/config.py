@@ -109,6 +109,17 @@ class TrainingConfig:
         1.5e-3, "highest learning rate (a tenth of it from a trained model)"
     )
     loss: str = _option("default", "name of the loss")
+    optimizer: str = _option("adamw", "name of the optimiser")
+    schedule: str = _option("cosine", "course of the learning rate")
+    precision: Literal["float32", "mixed"] = _option(
+        "float32", "mixed: half the bits, faster on a GPU and slower on a CPU"
+    )
+    freeze_encoder: bool = _option(
+        False, "leave the way down to the coarsest level as it is"
+    )
+    class_balance: float = _option(
+        0.5, "how far rare classes count more, from 0: not to 1: all the same"
+    )
     patience: int = _option(0, "epochs without progress before stopping; 0: never")
     diameter: float | None = _option(
         None, "nucleus diameter at the model's scale, in pixels"
@@ -139,6 +150,10 @@ class TrainingConfig:
             value = getattr(self, name)
             _check(value is None or value > 0, name, value, "above 0")
         _check(self.patience >= 0, "patience", self.patience, "0 or more")
+        kinds = ("float32", "mixed")
+        _check(self.precision in kinds, "precision", self.precision, "float32 or mixed")
+        balance = self.class_balance
+        _check(0 <= balance <= 1, "class_balance", balance, "from 0 to 1")
         fraction = self.val_fraction
         _check(
             fraction is None or 0 <= fraction < 1,

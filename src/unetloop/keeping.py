@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unetloop.checkpoint import ModelCard, save_model
 from unetloop.config import InstanceConfig, to_dict
 from unetloop.events import ModelSaved
+from unetloop.tasks import NUCLEI
 from unetloop.training_state import read_state, remove_state, write_state
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.schedule import Schedule
+    from unetloop.tasks import Task
     from unetloop.training_data import TrainingImage
     from unetloop.training_step import Learner
 
@@ -46,6 +49,8 @@ class Keeper:
         What it started from.
     diameter : float
         Of a nucleus at the model's scale, in pixels.
+    task : Task
+        What the network is for.
     """
 
     def __init__(
@@ -55,11 +60,14 @@ class Keeper:
         model: ModelConfig,
         start: Model | None,
         diameter: float,
+        task: Task = NUCLEI,
     ) -> None:
         self.out = out
         self.diameter = diameter
         self.instances = start.instances if start else InstanceConfig()
+        self.pixel_size = start.card.pixel_size if start else None
         self.best = Best()
+        self._task = task
         self._config = config
         self._model = model
         self._start = start
@@ -100,6 +108,11 @@ class Keeper:
             diameter=self.diameter,
             normalization=self._config.normalization,
             instances=self.instances,
+            maps=self._task.maps,
+            task=self._task.name,
+            classes=self._task.classes,
+            activation=self._task.loss(self._config.loss).activation,
+            pixel_size=self.pixel_size,
             training={
                 "settings": to_dict(self._config),
                 "steps": learner.step,
@@ -107,7 +120,7 @@ class Keeper:
                 "share": learner.share,
                 "images": [image.describe() for image in images],
             },
-            scores={} if score is None else {"mean_ap": float(score)},
+            scores={} if score is None else {self._task.score_name: float(score)},
             started_from=self._start.weights_hash if self._start else None,
             reference=reference or {},
         )
@@ -115,25 +128,21 @@ class Keeper:
         self.best = Best(score, epoch, saved=True)
         return ModelSaved(path=self.out, step=learner.step, score=score)
 
-    def resume(self, learner: Learner, identity: str) -> float | None:
-        """Put a learner where a killed run of this identity was.
-
-        Returns
-        -------
-        float or None
-            Seconds that it had taken; None if there is no such run.
-        """
+    def resume(self, learner: Learner, schedule: Schedule, identity: str) -> bool:
+        """Go on where a killed run of this identity was; False if there is none."""
         self._identity = identity
         state = read_state(self.out, identity)
         if state is None:
-            return None
+            return False
         learner.restore_all(state.arrays)
         learner.step = state.step
         learner.rate_factor = state.rate_factor
         self.best = Best(state.score, state.best_epoch, state.saved)
-        return state.seconds
+        schedule.add(state.seconds)
+        schedule.losses.extend(state.losses)
+        return True
 
-    def note(self, learner: Learner, seconds: float) -> None:
+    def note(self, learner: Learner, schedule: Schedule) -> None:
         """Write down where the run is, so that the same one goes on from there."""
         if not learner.step or not self._identity:
             return
@@ -142,7 +151,8 @@ class Keeper:
             self._identity,
             arrays=learner.everything(),
             step=learner.step,
-            seconds=seconds,
+            seconds=schedule.seconds,
+            losses=schedule.losses,
             rate_factor=learner.rate_factor,
             score=self.best.score,
             best_epoch=self.best.epoch,

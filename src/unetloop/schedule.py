@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
+from unetloop import catalog
 
 if TYPE_CHECKING:
     from unetloop.config import TrainingConfig
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["Schedule"]
 
 _WARM_UP_STEPS = 30
-_LAST_RATE = 0.01
 # Of what a trained model knows, a lower rate keeps more. Eight images of a stain
 # that it knew took the shipped model from .40 to .36 mean AP on others at .0004,
 # and to .40 at .0001; a model that did not know it learned as much at either.
@@ -32,7 +31,7 @@ class Schedule:
     Parameters
     ----------
     config : TrainingConfig
-        Minutes or epochs, and the highest learning rate.
+        Minutes or epochs, the highest learning rate, and its course.
     began : float, optional
         Value of `time.monotonic` from which the minutes count; None: now.
     warm : bool
@@ -45,6 +44,9 @@ class Schedule:
         self._config = config
         self._last_scores = 1 + _FIT_SHARE + (_MODELS_COMPARED if warm else 0)
         self._highest = config.learning_rate * (_WARM_RATE if warm else 1)
+        course = catalog.find(catalog.SCHEDULES, config.schedule, "schedule")
+        self._share = catalog.load(course.share)
+        self.losses: list[float] = []
         self._began = time.monotonic() if began is None else began
         self._before = 0.0
         self._first_step = 0.0
@@ -89,9 +91,17 @@ class Schedule:
         fraction = self.fraction(step)
         return self.seconds * (1 - fraction) / fraction if fraction > 0.01 else None
 
+    def epoch_ended(self, loss: float) -> None:
+        """Learn the loss after an epoch: on what is held out, or else in training."""
+        self.losses.append(loss)
+
     def rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine (Loshchilov 2017, arXiv:1608.03983)."""
+        """Give the rate of a step: the catalog's course, behind a linear warm-up.
+
+        A rate that is constant is that from the first step on.
+        """
+        share: float = self._share(min(self.fraction(step), 1.0), self.losses)
         warm_up = min(1.0, (step + 1) / _WARM_UP_STEPS)
-        cosine = 0.5 * (1 + np.cos(np.pi * min(self.fraction(step), 1.0)))
-        rate = _LAST_RATE + (1 - _LAST_RATE) * cosine
-        return float(self._highest * warm_up * rate)
+        if self._config.schedule == "constant":
+            warm_up = 1.0
+        return float(self._highest * warm_up * share)

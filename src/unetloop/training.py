@@ -19,8 +19,10 @@ from unetloop.quality import Reference
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.schedule import Schedule
 from unetloop.selection import usual_share
+from unetloop.tasks import NUCLEI
 from unetloop.training_data import (
     TrainingImage,
+    class_pixel_size,
     fingerprint,
     load_planes,
     split_images,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from unetloop.checkpoint import Model
     from unetloop.network import Network
     from unetloop.patches import TrainingPlane
+    from unetloop.tasks import Task
     from unetloop.validation import Window
 
 __all__ = ["Training", "train"]
@@ -54,6 +57,7 @@ def train(
     *,
     model: ModelConfig | None = None,
     start: Model | None = None,
+    task: Task | None = None,
     validation: Sequence[TrainingImage] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     began: float | None = None,
@@ -73,6 +77,8 @@ def train(
         Which network, from scratch; the default one if left out.
     start : Model, optional
         A model to start from instead; it brings its network and diameter.
+    task : Task, optional
+        What the network is for; that of ``start`` or nuclei if left out.
     validation : sequence of TrainingImage, optional
         Images to score on. None: some of ``images`` are held out, whole.
     cancelled : callable
@@ -98,6 +104,7 @@ def train(
             config,
             model=model,
             start=start,
+            task=task,
             validation=validation,
             cancelled=cancelled,
             began=began,
@@ -116,19 +123,26 @@ class Training:
         *,
         model: ModelConfig | None = None,
         start: Model | None = None,
+        task: Task | None = None,
         validation: Sequence[TrainingImage] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         began: float | None = None,
     ) -> None:
         if config.minutes is None and config.epochs is None:
             config = replace(config, minutes=10.0)
+        self.task = task or (start.task if start else NUCLEI)
         if start is not None:  # it knows images as it was shown them
+            _check_start(start, self.task)
             config = replace(config, normalization=start.normalization)
+        elif self.task.classes and config.normalization.nuclei == "either":
+            # Inverted plane by plane, one class would look like another.
+            bright = replace(config.normalization, nuclei="bright")
+            config = replace(config, normalization=bright)
         self.config = config
         self.out = out
         self.start = start
         self.model = start.card.model if start else (model or ModelConfig())
-        self._keeper = Keeper(out, config, self.model, start, self.diameter)
+        self._keeper = Keeper(out, config, self.model, start, self.diameter, self.task)
         self.cancelled = cancelled
         self._images = images
         self._validation = validation
@@ -152,12 +166,20 @@ class Training:
         """Nucleus diameter at the model's scale, in pixels."""
         if self.start is not None:
             return self.start.diameter
+        if self.task.classes:
+            return 1.0
         return self.config.diameter or _DIAMETER
 
     @property
     def scale(self) -> Scale:
         """What a prediction with the network as it is now needs to know."""
-        return Scale(self.diameter, self.config.normalization, self._keeper.instances)
+        return Scale(
+            self.diameter,
+            self.config.normalization,
+            self._keeper.instances,
+            self.task,
+            self._keeper.pixel_size,
+        )
 
     @property
     def step(self) -> int:
@@ -176,7 +198,7 @@ class Training:
     def keep(self) -> None:
         """Write down where the run is, so that the same one goes on from there."""
         if self._made is not None:
-            self._keeper.note(self._made, self.seconds)
+            self._keeper.note(self._made, self._schedule)
 
     def __iter__(self) -> Iterator[Event]:
         """Run: see `train`."""
@@ -184,13 +206,17 @@ class Training:
         train_images, held_out = split_images(
             self._images, self._validation, config.val_fraction, config.seed
         )
+        if self.task.classes and self.start is None:
+            self._keeper.pixel_size = class_pixel_size([*train_images, *held_out])
+        look = self.task, self._keeper.pixel_size
         planes: list[TrainingPlane] = []
         yield from load_planes(
-            train_images, self.model, self.diameter, config, planes.append
+            train_images, self.model, self.diameter, config, planes.append, *look
         )
+        planes = self.task.balance(planes, config.class_balance)
         windows: list[Window] = []
         yield from cut_windows(
-            held_out, self.model, self.diameter, config, windows.append
+            held_out, self.model, self.diameter, config, windows.append, *look
         )
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
@@ -198,7 +224,8 @@ class Training:
         self._made = self._make_learner(planes)
         if windows and self.start is not None:
             self._start_score, _ = self._score(windows)
-        identity = fingerprint([*train_images, *held_out], to_dict(config), self.start)
+        settings = {**to_dict(config), "maps": self.task.maps}
+        identity = fingerprint([*train_images, *held_out], settings, self.start)
         yield from self._resume(identity)
         stopped = yield from run_steps(
             self._learner,
@@ -213,13 +240,13 @@ class Training:
     def _make_learner(self, planes: Sequence[TrainingPlane]) -> Learner:
         start = None if self.start is None else load_weights(self.start)
         area = np.pi / 4 * self.diameter**2  # of a nucleus at the model's scale
-        share = usual_share([max(plane.inside / area, 1.0) for plane in planes])
-        return Learner(self.model, self.config, start, share)
+        share = 1.0
+        if not self.task.classes:
+            share = usual_share([max(plane.inside / area, 1.0) for plane in planes])
+        return Learner(self.model, self.config, start, share, self.task)
 
     def _resume(self, identity: str) -> Iterator[Event]:
-        seconds = self._keeper.resume(self._learner, identity)
-        if seconds is not None:
-            self._schedule.add(seconds)
+        if self._keeper.resume(self._learner, self._schedule, identity):
             step = self._learner.step
             yield Notice(text=f"Going on with a run that stopped after step {step}.")
 
@@ -234,12 +261,14 @@ class Training:
         epoch = learner.step // self.config.steps_per_epoch
         began = time.monotonic()
         score = val_loss = None
-        # Scoring must stay a small share of the time.
-        if windows and self._scoring_seconds <= _VALIDATION_SHARE * self.seconds:
+        # Scoring must stay a small share of the time, unless it says when to stop.
+        due = self._scoring_seconds <= _VALIDATION_SHARE * self.seconds
+        if windows and (due or self.config.patience):
             score, val_loss = self._score(windows)
             seconds = time.monotonic() - began
             self._schedule.score_took(seconds)
             self._scoring_seconds += seconds
+        self._schedule.epoch_ended(loss if val_loss is None else val_loss)
         best = not windows or (
             score is not None
             and (keeper.best.score is None or score >= keeper.best.score)
@@ -270,7 +299,8 @@ class Training:
         epoch = learner.step // self.config.steps_per_epoch
         score, kept = None, epoch
         if windows:
-            yield Notice(text="Fitting the thresholds to the images held out.")
+            if not self.task.classes:
+                yield Notice(text="Fitting the thresholds to the images held out.")
             score, kept = choose_final(
                 learner,
                 keeper,
@@ -304,6 +334,8 @@ class Training:
         self, images: Sequence[TrainingImage]
     ) -> Generator[Event, None, dict[str, Any]]:
         """Keep what the model makes of its images: others are compared with them."""
+        if self.task.classes:  # what is compared are nuclei
+            return {}
         planes = [
             LearnedPlane(image.image, image.plane, image.channels) for image in images
         ]
@@ -326,8 +358,21 @@ class Training:
         return {} if learned is None else learned.to_json()
 
     def _score(self, windows: Sequence[Window]) -> tuple[float, float]:
-        """Mean AP and loss of the network as it is."""
+        """Score and loss of the network as it is."""
         maps = predict_windows(self._learner.network, windows)
         truth = np.stack([window.truth for window in windows])
         loss = self._learner.loss(truth, np.stack(maps))
         return score_windows(windows, maps, self._keeper.instances), loss
+
+
+def _check_start(start: Model, task: Task) -> None:
+    """Refuse a model that predicts something else."""
+    if start.task.name != task.name or len(start.task.maps) != len(task.maps):
+        raise EngineError(
+            "The model to start from is for something else.",
+            todo="Start from scratch, or from a model of the same task with as many "
+            "classes.",
+            start=str(start.path),
+            its_maps=", ".join(start.task.maps),
+            wanted=", ".join(task.maps),
+        )

@@ -66,7 +66,7 @@ def run_steps(
         If the loss rises without end whatever the rate.
     """
     batch_size = config.batch_size
-    batches = _batches(planes, config, batch_size, learner.step)
+    batches = _batches(planes, config, batch_size, learner.patch_size, learner.step)
     losses: list[float] = []
     while True:
         if cancelled():
@@ -82,7 +82,8 @@ def run_steps(
             if not _is_out_of_memory(error) or batch_size == 1:
                 raise
             batch_size = max(1, batch_size // 2)
-            batches = _batches(planes, config, batch_size, learner.step)
+            size = learner.patch_size
+            batches = _batches(planes, config, batch_size, size, learner.step)
             learner.roll_back(lower_rate=False)
             yield BatchHalved(batch_size=batch_size)
             continue
@@ -121,12 +122,16 @@ def progress(schedule: Schedule, step: int) -> Progress:
 
 
 def _batches(
-    planes: list[TrainingPlane], config: TrainingConfig, batch_size: int, first: int
+    planes: list[TrainingPlane],
+    config: TrainingConfig,
+    batch_size: int,
+    size: int,
+    first: int,
 ) -> Iterator[tuple[Any, Any]]:
     return iterate_batches(
         planes,
         batch_size,
-        config.patch_size,
+        size,
         config.augmentation,
         config.seed,
         first=first,

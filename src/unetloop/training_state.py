@@ -22,7 +22,8 @@ __all__ = ["TrainingState", "read_state", "remove_state", "write_state"]
 class TrainingState:
     """What a run needs to go on; ``arrays`` are weights and optimiser state.
 
-    ``saved`` says whether the run had saved a model, which must be there still.
+    ``saved`` says whether the run had saved a model, which must be there still;
+    ``losses`` are those after each epoch.
     """
 
     arrays: list[NDArray[Any]]
@@ -32,6 +33,7 @@ class TrainingState:
     score: float | None
     best_epoch: int
     saved: bool = True
+    losses: tuple[float, ...] = ()
 
 
 def write_state(

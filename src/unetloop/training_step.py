@@ -10,14 +10,21 @@ import numpy as np
 
 from unetloop import catalog
 from unetloop.checkpoint import build_network, load_weights, open_model
+from unetloop.models.encoder import freeze_encoder
+from unetloop.models.geometry import geometry_of
+from unetloop.models.supervision import supervised
 from unetloop.network import KerasNetwork
+from unetloop.precision import half_precision, lower_precision
+from unetloop.tasks import NUCLEI
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.tasks import Task
 
 __all__ = ["Learner"]
 
@@ -28,13 +35,12 @@ _PATIENCE = 5  # a single bad batch, or the overshoot of the first steps, passes
 _AVERAGE_STEPS = 10
 _AVERAGE_DECAY = 0.9
 _RECOVERY = 2 ** (1 / 100)  # what a rollback took off the rate is back in 100 steps
-_WEIGHT_DECAY = 1e-4
-_CLIP = 1.0
+_RECENT = 8  # batches, for the statistics of weights between start and average
 _SMALLEST = 1e-6
 
 
 class Learner:
-    """A network with its optimiser (AdamW, clipped by the global norm).
+    """A network with its optimiser.
 
     What is predicted with, scored and saved is ``averaged``: the exponential
     moving average of the weights (Polyak and Juditsky 1992), over about the last
@@ -44,17 +50,24 @@ class Learner:
     fine-tuning of zero-shot models", CVPR), ``share`` of the way: so it keeps what
     it knew of images unlike those that it learns from.
 
+    Statistics of batch normalisation are none that can be averaged: those of
+    ``averaged`` are its own, of the batches as it sees them (Izmailov 2018,
+    "Averaging weights leads to wider optima and better generalization",
+    arXiv:1803.05407, section 3.2).
+
     Parameters
     ----------
     model : ModelConfig
         Which network.
     config : TrainingConfig
-        Loss, rate and seed.
+        Loss, optimiser, rate and seed.
     start : keras.Model, optional
         A network to go on with instead of random weights.
     share : float
         How far to follow what is learned, from 0 to 1; without ``start``, all the
         way.
+    task : Task
+        What the network is for.
     """
 
     def __init__(
@@ -63,26 +76,45 @@ class Learner:
         config: TrainingConfig,
         start: Any = None,
         share: float = 1.0,
+        task: Task = NUCLEI,
     ) -> None:
         keras.utils.set_random_seed(config.seed)
-        self.model = build_network(model) if start is None else start
+        if start is None:
+            self.model = build_network(model, len(task.maps))
+        else:
+            self.model = start
+        if config.freeze_encoder:
+            freeze_encoder(self.model)
         self.averaged = keras.models.clone_model(self.model)
         self.averaged.set_weights(self.model.get_weights())
         self.share = 1.0 if start is None else share
         self._start = _copies(self.model.variables)
         self._mean = _copies(self.model.variables)
-        entry = catalog.find(catalog.LOSSES, config.loss, "loss")
+        policy = half_precision() if config.precision == "mixed" else None
+        if policy:
+            lower_precision(self.model, policy)
+        entry = task.loss(config.loss)
         self._loss = catalog.load(entry.function)
-        self.model.compile(
-            keras.optimizers.AdamW(
-                config.learning_rate, weight_decay=_WEIGHT_DECAY, global_clipnorm=_CLIP
-            ),
+        self._activation = entry.activation
+        optimizer = catalog.find(catalog.OPTIMIZERS, config.optimizer, "optimiser")
+        self._trained = supervised(self.model)
+        self._trained.compile(
+            catalog.load(optimizer.make)(config.learning_rate),
             self._loss,
             # XLA makes training on a CPU take 1.9 times as long.
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.network = KerasNetwork(self.averaged)
+        self._optimizer = self._trained.optimizer
+        self._optimizer.build(self._trained.trainable_variables)
+        self._norms = [
+            layer
+            for layer in self.averaged.layers
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        ]
+        # What it maps must be as large as was asked for, or just above.
+        self.patch_size = geometry_of(self.model).input_size(config.patch_size)
+        self._recent: deque[NDArray[np.float32]] = deque(maxlen=_RECENT)
+        self.network = KerasNetwork(self.averaged, entry.activation)
         self.step = 0
         self.rate = config.learning_rate
         self.rate_factor = 1.0
@@ -93,23 +125,24 @@ class Learner:
     def set_rate(self, rate: float) -> None:
         """Set the learning rate, lowered by what was rolled back before."""
         self.rate = rate * self.rate_factor
-        self.model.optimizer.learning_rate.assign(self.rate)
+        self._optimizer.learning_rate.assign(self.rate)
 
     def train_step(
         self, patches: NDArray[np.float32], truth: NDArray[np.float32]
     ) -> float:
         """Learn from one batch and return its loss."""
-        self.model.reset_metrics()
-        loss = float(np.asarray(self.model.train_on_batch(patches, truth)))
+        self._trained.reset_metrics()
+        loss = float(np.asarray(self._trained.train_on_batch(patches, truth)))
         self.step += 1
         if self.step % _AVERAGE_STEPS == 0:
-            self._average()
+            self._average(patches)
         return loss
 
     def loss(self, truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
         """Give the loss of predicted maps, which are probabilities."""
         maps = np.clip(maps, _SMALLEST, 1 - _SMALLEST)
-        return float(np.mean(self._loss(truth, np.log(maps / (1 - maps)))))
+        odds = maps / (1 - maps) if self._activation == "sigmoid" else maps
+        return float(np.mean(self._loss(truth, np.log(odds))))
 
     def divergence(self, loss: float) -> str:
         """Say why a loss means that the step went wrong; empty if it did not."""
@@ -144,11 +177,10 @@ class Learner:
 
     def follow(self, share: float) -> None:
         """Put ``averaged`` so far along the line from the start, 0 to 1."""
-        self.share = share
-        for variable, start, mean in zip(
-            self.averaged.variables, self._start, self._mean, strict=True
-        ):
-            variable.assign(mean if share == 1 else start + share * (mean - start))
+        moved, self.share = share != self.share, share
+        self._show()
+        if moved and self._norms:
+            self._learn_statistics(list(self._recent))
 
     def everything(self) -> list[NDArray[Any]]:
         """Copy the weights, the optimiser's state, and the average."""
@@ -160,26 +192,66 @@ class Learner:
         for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
         self._mean = [array.copy() for array in arrays[len(variables) :]]
-        self.follow(self.share)
+        self._show()
 
     def load_best(self, folder: Path) -> None:
         """Take the averaged weights of a saved model folder."""
         self.averaged.set_weights(load_weights(open_model(folder)).get_weights())
 
-    def _average(self) -> None:
+    def _average(self, patches: NDArray[np.float32]) -> None:
         # At first the average forgets faster, or the random weights would last.
         updates = self.step // _AVERAGE_STEPS
         decay = min(_AVERAGE_DECAY, updates / (updates + 10))
         self._mean = [
             (decay * mean + (1 - decay) * weight).astype(mean.dtype)
-            for mean, weight in zip(
-                self._mean, _copies(self.model.variables), strict=True
+            if variable.trainable
+            else mean
+            for variable, mean, weight in zip(
+                self.averaged.variables,
+                self._mean,
+                _copies(self.model.variables),
+                strict=True,
             )
         ]
-        self.follow(self.share)
+        self._show()
+        if self._norms:
+            self._recent.append(patches)
+            self._learn_statistics([patches], decay)
+            self._mean = [
+                mean if variable.trainable else array
+                for variable, mean, array in zip(
+                    self.averaged.variables,
+                    self._mean,
+                    _copies(self.averaged.variables),
+                    strict=True,
+                )
+            ]
+
+    def _show(self) -> None:
+        """Put the average, or what lies on the way to it, into ``averaged``."""
+        for variable, start, mean in zip(
+            self.averaged.variables, self._start, self._mean, strict=True
+        ):
+            whole = self.share == 1 or not variable.trainable
+            variable.assign(mean if whole else start + self.share * (mean - start))
+
+    def _learn_statistics(
+        self, batches: Sequence[NDArray[np.float32]], decay: float | None = None
+    ) -> None:
+        """Let the batch normalisations of ``averaged`` see batches.
+
+        With ``decay``, what they knew counts so much; None: all batches the same.
+        """
+        before = [norm.momentum for norm in self._norms]
+        for index, patches in enumerate(batches):
+            for norm in self._norms:
+                norm.momentum = index / (index + 1) if decay is None else decay
+            self.averaged(patches, training=True)
+        for norm, momentum in zip(self._norms, before, strict=True):
+            norm.momentum = momentum
 
     def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *self._optimizer.variables]
 
 
 def _copies(variables: Any) -> list[NDArray[Any]]:
