@@ -87,6 +87,7 @@ def process_image(
         If a result or the record can't be written for want of space.
     """
     records = Records(job.out)
+    before = records.read(job.stem)
     began = time.monotonic()
     record = ImageRecord(
         name=job.name,
@@ -106,7 +107,7 @@ def process_image(
             if _disk_is_full(error):
                 raise
             reason = str(error) if isinstance(error, EngineError) else _reason(error)
-            record = replace(record, status="failed", reason=reason, outputs={})
+            record = replace(record, status="failed", reason=reason)
         except (Stopped, DiskFull):
             raise
         except Exception as error:  # noqa: BLE001 - a bad file must not stop the run
@@ -115,8 +116,9 @@ def process_image(
                 status="failed",
                 reason=_reason(error),
                 detail="".join(traceback.format_exception(error)),
-                outputs={},
             )
+        if record.status == "failed":
+            record = replace(record, outputs=_left_behind(job, before))
         seconds = round(time.monotonic() - began, 3)
         summary = {**record.summary, "seconds": seconds}
         record = replace(record, summary=summary, finished=now())
@@ -126,6 +128,20 @@ def process_image(
             raise DiskFull(str(error)) from error
         raise
     return record
+
+
+def _left_behind(job: ImageJob, before: ImageRecord | None) -> dict[str, FileState]:
+    """Say which files of an image that failed are ours: the next try replaces them."""
+    records = Records(job.out)
+    now_there = records.read(job.stem)
+    if now_there is None or now_there.status != "begun":  # it wrote nothing
+        return before.outputs if before else {}
+    paths = [job.labels, *(job.export_path(name) for name in job.exports)]
+    return {
+        path.relative_to(job.out).as_posix(): FileState.of(path)
+        for path in paths
+        if path.exists()
+    }
 
 
 def _reason(error: BaseException) -> str:

@@ -243,6 +243,9 @@ class Records:
             if path.exists() and not state.holds(path):
                 return "edited"
         same = record.settings == settings and _is_same(record.input, image)
+        ours = labels.relative_to(self.out).as_posix() in record.outputs
+        if record.status == "failed" and labels.exists() and not ours:
+            return "foreign"
         if record.status == "failed":
             return "failed" if same or record.input is None else "predict"
         there = all((self.out / name).exists() for name in record.outputs)

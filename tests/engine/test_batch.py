@@ -259,6 +259,30 @@ def test_half_written_results_are_not_trusted(
     assert not list(out.rglob("*.new"))
 
 
+def test_a_failure_owns_what_it_wrote_and_nothing_else(
+    deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def broken(*rest: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_image, "MeasurementsWriter", broken)
+        assert len(of_kind(run(deep, out, model), "ImageFailed")) == 3
+    assert (out / "labels/a.tif").exists()  # written before it failed
+    write_discs(out / "labels", {"b.tif": 1})  # and this one by somebody since
+    done = of_kind(run(deep, out, model), "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (2, 1)
+    assert read_labels(out / "labels/b.tif").max() == 200
+    (deep / "a.tif").write_text("damaged since")
+    assert len(of_kind(run(deep, out, model), "ImageFailed")) == 1
+    assert read_labels(out / "labels/a.tif").max() == 3  # the last good one stays
+    tifffile.imwrite(deep / "a.tif", draw_discs(7))
+    assert of_kind(run(deep, out, model), "PredictionDone")[0].predicted == 1
+    assert read_labels(out / "labels/a.tif").max() == 7
+
+
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """The real thing: kill -9 in the middle, and the same command again."""
     counts = {f"{n:02}.tif": n % 9 + 1 for n in range(30)}
