@@ -33,7 +33,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,23 +65,18 @@ def threshold_scale() -> Any:
     return Scale(32.0, NormalizationConfig(), InstanceConfig())
 
 
-class ThresholdModel:
-    """As much of a model as a batch needs; it has learned from what ``nuclei`` has."""
+def threshold_model() -> Any:
+    """Give the model that ships, but for its network."""
+    from unetloop.checkpoint import Model, open_model
 
-    def __init__(self, name: str) -> None:
-        from unetloop.checkpoint import ModelCard, open_model
-        from unetloop.config import ModelConfig
+    class ThresholdModel(Model):
+        def network(self, pixels: float | None = None) -> ThresholdNetwork:
+            return ThresholdNetwork()
 
-        learned = open_model("nuclei").card.reference
-        self.path = Path(name)
-        self.weights_hash = "0" * 64
-        self.card = ModelCard(ModelConfig(), 32.0, reference=learned)
-        self.diameter, self.channels = 32.0, 1
-        self.normalization = self.card.normalization
-        self.instances = self.card.instances
-
-    def network(self, pixels: float | None = None) -> ThresholdNetwork:
-        return ThresholdNetwork()
+    shipped = open_model("nuclei")
+    return ThresholdModel(
+        **{item.name: getattr(shipped, item.name) for item in fields(shipped)}
+    )
 
 
 class FakeEngine:
@@ -93,7 +88,7 @@ class FakeEngine:
         self.start_score: float | None = None
         self.training: dict[str, Any] | None = None
         self.paused = False
-        self.batch: dict[str, Any] | None = None
+        self.batches: list[dict[str, Any]] = []
         self.rest = b""
 
     def emit(self, event: str, job: str | None, **values: Any) -> None:
@@ -220,8 +215,8 @@ class FakeEngine:
     def do_cancel(self, job: str, target: str | None = None) -> dict[str, Any]:
         if self.training is not None and target in (None, self.training["job"]):
             self.finish("cancelled")
-        if self.batch is not None and target in (None, self.batch["job"]):
-            self.batch["cancelled"] = True
+        for batch in self.batches:
+            batch["cancelled"] |= target in (None, batch["job"])
         return {"cancelled": target or "all"}
 
     def do_plan_folder(
@@ -267,13 +262,11 @@ class FakeEngine:
         from unetloop.config import PredictionConfig
         from unetloop.files import find_images
 
-        if self.batch is not None:
-            raise ValueError("The stand-in runs one batch at a time.")
         batch: dict[str, Any] = {"job": job, "cancelled": False}
         batch["events"] = predict_images(
             find_images(paths, recursive),
             Path(out),
-            ThresholdModel(model),  # type: ignore[arg-type]
+            threshold_model(),
             PredictionConfig(diameter=diameter),
             BatchOptions(
                 channel=channel,
@@ -283,19 +276,19 @@ class FakeEngine:
             ),
             cancelled=lambda: batch["cancelled"],
         )
-        self.batch = batch
+        self.batches.append(batch)
 
     def batch_step(self) -> None:
-        """Let a batch come to its next event."""
-        assert self.batch is not None
-        job = self.batch["job"]
+        """Let the first batch come to its next event; one after the other."""
+        batch = self.batches[0]
+        job = batch["job"]
         try:
-            event = next(self.batch["events"])
+            event = next(batch["events"])
         except StopIteration:
-            cancelled, self.batch = self.batch["cancelled"], None
-            self.emit("JobDone", job, result={}, cancelled=cancelled)
+            del self.batches[0]
+            self.emit("JobDone", job, result={}, cancelled=batch["cancelled"])
         except Exception as error:  # noqa: BLE001 - like the engine, it must live on
-            self.batch = None
+            del self.batches[0]
             self.emit("Failed", job, message=str(error), detail="")
         else:
             self.tell(event, job)
@@ -459,9 +452,9 @@ def main() -> None:
         steps = engine.training is not None and not engine.paused
         try:
             pause = options.epoch / STEPS if steps else None
-            line = lines.get(timeout=0.001 if engine.batch else pause)
+            line = lines.get(timeout=0.001 if engine.batches else pause)
         except queue.Empty:
-            if engine.batch is not None:
+            if engine.batches:
                 engine.batch_step()
             else:
                 engine.train_step()

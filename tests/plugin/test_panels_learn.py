@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_unet._panels.learn import LearnPanel
-from napari_unet._words import in_words
 from napari_unet._state import Curve, Learning, LoopState
+from napari_unet._words import in_words
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
