@@ -138,10 +138,18 @@ class _Run:
         config: PredictionConfig,
         options: BatchOptions,
     ) -> None:
-        from unetloop.catalog import EXPORTERS, find
+        from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, find
 
+        classes = model.task.classes
         for name in options.exports:
-            find(EXPORTERS, name, "format to export to")
+            known = CLASS_EXPORTERS if classes else EXPORTERS
+            find(known, name, "format to export to")
+        if classes and config.diameter:
+            raise EngineError(
+                "A model of classes knows no nucleus diameter.",
+                todo="Leave the diameter out.",
+                diameter=config.diameter,
+            )
         self.out, self.model, self.config, self.options = out, model, config, options
         self.records = Records(out)
         self.began, self.started = time.monotonic(), now()
@@ -149,7 +157,7 @@ class _Run:
         settings = settings_hash(
             {
                 "weights": model.weights_hash,
-                "scale": to_dict(scale),
+                "scale": scale.describe(),
                 # How many tiles at once changes nothing but the time.
                 "config": {**to_dict(config), "batch_size": 0},
                 "channel": options.channel,
@@ -301,11 +309,12 @@ class _Run:
         return ImagePredicted(
             image=job.image,
             output=job.labels,
-            nuclei=summary["nuclei"],
-            diameter=round(summary["diameter_px"], 2),
+            nuclei=summary.get("nuclei"),
+            diameter=_round(summary.get("diameter_px")),
             seconds=summary["seconds"],
             certainty=summary.get("certainty"),
             unlikeness=summary.get("unlikeness"),
+            shares=summary.get("shares"),
         )
 
     def _finish(self, changed: bool) -> Iterator[Event]:
@@ -409,6 +418,10 @@ class _Clock:
             seconds_left=left,
             what=what,
         )
+
+
+def _round(diameter: float | None) -> float | None:
+    return None if diameter is None else round(diameter, 2)
 
 
 def _refuse_clashes(jobs: Sequence[ImageJob]) -> None:

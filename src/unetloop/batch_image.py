@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from unetloop import quality
 from unetloop.batch_plane import PlaneResult, work_on_plane
-from unetloop.catalog import EXPORTERS, load
+from unetloop.catalog import load
 from unetloop.errors import EngineError
 from unetloop.export.image import ExportedImage
 from unetloop.files import replacing, write_labels
@@ -29,7 +29,7 @@ from unetloop.images import open_image, resolve_channels
 from unetloop.large import is_large, scratch_labels
 from unetloop.measurements import MeasurementsWriter
 from unetloop.run_record import FileState, ImageRecord, Records, now
-from unetloop.summary import summarize_image
+from unetloop.summary import summarize_classes, summarize_image
 from unetloop.thumbnails import to_jpeg
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_job import ImageJob
-    from unetloop.images import Image
+    from unetloop.images import Image, ImageInfo
     from unetloop.large import BlockRunner
     from unetloop.network import Network
 
@@ -47,6 +47,7 @@ __all__ = ["process_image"]
 
 _FULL = {28, 122}  # ENOSPC and EDQUOT: no space, and no quota left
 _PLANES_AT_ONCE = 2
+_PROBABILITIES = "probabilities"
 
 
 def process_image(
@@ -186,25 +187,20 @@ class _Work:
             axes = "".join(axis for axis in info.axes if axis in "TZYX")
             outer = tuple(info.size(axis) for axis in axes if axis in "TZ")
             shape = (*outer, info.height, info.width)
-            with _room_for(shape, records.folder) as labels:
+            with (
+                _room_for(shape, records.folder) as labels,
+                self._room_for_probabilities(shape, records.folder) as maps,
+            ):
                 planes = labels.reshape(-1, info.height, info.width)
-                found = list(self._planes(image, channels, planes))
+                found = list(self._planes(image, channels, planes, maps))
                 self._check()
                 # From here on there are files, whose record is not whole yet.
                 records.write(record)
                 outputs = [self._write_labels(labels, image, f"{axes[:-2]}YX")]
                 part = self._write_measurements(records, found)
-                outputs += self._export(image, channels, planes, found)
+                outputs += self._export(image, channels, planes, found, maps)
                 self._write_picture(records, found)
-        summary = summarize_image(
-            info,
-            areas=np.concatenate([plane.columns["area_px"] for plane in found]),
-            certainty=np.concatenate([plane.certainty[1:] for plane in found]),
-            diameters=[plane.diameter for plane in found],
-            focus=[plane.focus for plane in found],
-            statistics=self._statistics(found),
-            reference=job.reference,
-        )
+        summary = self._summarize(info, found)
         summary |= {"labels": self._relative(job.labels), "model": job.model}
         return replace(
             record,
@@ -216,6 +212,40 @@ class _Work:
             summary=summary,
         )
 
+    def _summarize(self, info: ImageInfo, found: list[PlaneResult]) -> dict[str, Any]:
+        focus = [plane.focus for plane in found]
+        if self.job.scale.task.classes:
+            return summarize_classes(
+                info,
+                self.job.scale.task.maps,
+                areas=np.sum([plane.columns["area_px"] for plane in found], axis=0),
+                certainty=float(np.mean([plane.sure for plane in found])),
+                doubtful=float(np.mean([plane.doubtful for plane in found])),
+                focus=focus,
+            )
+        return summarize_image(
+            info,
+            areas=np.concatenate([plane.columns["area_px"] for plane in found]),
+            certainty=np.concatenate([plane.certainty[1:] for plane in found]),
+            diameters=[plane.diameter for plane in found],
+            focus=focus,
+            statistics=self._statistics(found),
+            reference=self.job.reference,
+        )
+
+    @contextmanager
+    def _room_for_probabilities(
+        self, shape: tuple[int, ...], folder: Path
+    ) -> Iterator[NDArray[np.float32] | None]:
+        """Lend (planes, classes, rows, columns) if they are wanted."""
+        if _PROBABILITIES not in self.job.exports:
+            yield None
+            return
+        planes = int(np.prod(shape[:-2]))
+        count = len(self.job.scale.task.classes)
+        with _room_for((planes, count, *shape[-2:]), folder) as room:
+            yield room.view(np.float32)
+
     def _check(self) -> None:
         if self.stop():
             raise Stopped
@@ -224,7 +254,11 @@ class _Work:
         return path.relative_to(self.job.out).as_posix()
 
     def _planes(
-        self, image: Image, channels: tuple[int, ...], output: NDArray[np.int32]
+        self,
+        image: Image,
+        channels: tuple[int, ...],
+        output: NDArray[np.int32],
+        maps: NDArray[np.float32] | None,
     ) -> Iterator[PlaneResult]:
         numbers = range(image.info.planes)
 
@@ -243,6 +277,7 @@ class _Work:
                     self.stop,
                     lambda share: self._report(number, share, len(numbers)),
                     self.runner,
+                    None if maps is None else maps[number],
                 )
 
         if len(numbers) == 1:
@@ -280,7 +315,9 @@ class _Work:
 
     def _write_measurements(self, records: Records, found: list[PlaneResult]) -> Path:
         path = records.path(self.job.stem, ".csv")
-        with MeasurementsWriter(path) as writer:
+        # Of classes, the columns are those of its own tables.
+        names = () if self.job.scale.task.classes else None
+        with MeasurementsWriter(path, names) as writer:
             for number, plane in enumerate(found):
                 writer.write(self.job.name, str(number), plane.columns)
         return path
@@ -291,17 +328,22 @@ class _Work:
         channels: tuple[int, ...],
         planes: NDArray[np.int32],
         found: list[PlaneResult],
+        maps: NDArray[np.float32] | None,
     ) -> list[Path]:
         if not self.job.exports:
             return []
         tables = [plane.columns for plane in found]
-        about = ExportedImage.of(image, self.job.name, channels, tables)
+        about = replace(
+            ExportedImage.of(image, self.job.name, channels, tables),
+            probabilities=maps,
+            class_names=self.job.scale.task.maps if maps is not None else (),
+        )
         paths = []
         for name in self.job.exports:
             self._check()
             path = self.job.export_path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            load(EXPORTERS[name].write)(path, planes, about)
+            load(self.job.exporters[name].write)(path, planes, about)
             paths.append(path)
         return paths
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop import quality
+from unetloop.class_areas import ClassTally
 from unetloop.image_job import Stopped
 from unetloop.images import Image
 from unetloop.instances import nucleus_certainty
-from unetloop.large import is_large, predict_blocks
+from unetloop.large import is_large, plan_blocks, predict_blocks
 from unetloop.measurements import measure_plane
 from unetloop.prediction import PlaneView, estimate_diameter, predict_region
 from unetloop.thumbnails import doubtful_window, draw_outlines
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from unetloop.prediction import PredictedPlane, Scale
 
 __all__ = ["PlaneResult", "work_on_plane"]
+
+_CLASS_WINDOW = 16.0  # a twelfth of the picture of the most doubtful place, in pixels
 
 
 @dataclass
@@ -49,6 +52,8 @@ class PlaneResult:
         Of its most doubtful place.
     picture : array of uint8 or None
         That place, (rows, columns, 3).
+    doubtful, sure : float
+        Of classes: `ClassTally.doubtful` and ``certainty``.
     """
 
     certainty: NDArray[np.float64]
@@ -59,6 +64,8 @@ class PlaneResult:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     doubt: float = -1.0
     picture: NDArray[np.uint8] | None = None
+    doubtful: float = 0.0
+    sure: float = 0.0
 
     def look(
         self,
@@ -74,10 +81,26 @@ class PlaneResult:
             )
         )
         self.weights.append(float(region.labels.size))
-        doubt, window = doubtful_window(region.maps, diameter)
+        self._look_for_doubt(pixels, region.labels, region.maps, diameter)
+
+    def look_at_classes(
+        self, pixels: NDArray[np.float32], region: PredictedPlane
+    ) -> None:
+        """Take the picture of a region of classes if it is the worst."""
+        sure = region.maps.max(-1, keepdims=True)
+        self._look_for_doubt(pixels, region.labels, sure, _CLASS_WINDOW)
+
+    def _look_for_doubt(
+        self,
+        pixels: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        maps: NDArray[np.floating],
+        diameter: float,
+    ) -> None:
+        doubt, window = doubtful_window(maps, diameter)
         if doubt > self.doubt:
             self.doubt = doubt
-            self.picture = draw_outlines(pixels[window], region.labels[window])
+            self.picture = draw_outlines(pixels[window], labels[window])
 
 
 def work_on_plane(
@@ -91,6 +114,7 @@ def work_on_plane(
     stop: Callable[[], bool],
     report: Callable[[float], None],
     runner: BlockRunner | None = None,
+    probabilities: NDArray[np.float32] | None = None,
 ) -> PlaneResult:
     """Predict and measure a plane.
 
@@ -112,6 +136,8 @@ def work_on_plane(
         Told which share is done.
     runner : BlockRunner, optional
         Predicts the blocks of a large plane elsewhere.
+    probabilities : array of float32, optional
+        (classes, rows, columns), to be filled by a model of classes.
 
     Raises
     ------
@@ -125,8 +151,13 @@ def work_on_plane(
     predictor = _Predictor(
         _Stoppable(network, stop), scale, config, stop, report, runner
     )
-    result = predictor.predict(view, output)
+    if scale.task.classes:
+        result = predictor.classify(view, output, probabilities)
+    else:
+        result = predictor.predict(view, output)
     result.focus = quality.focus(view.read(_middle(view.shape))[..., 0])
+    if scale.task.classes:
+        return result
     result.columns = measure_plane(
         output, _channels(held, plane), pixel_size=held.info.pixel_size
     )
@@ -158,6 +189,39 @@ class _Predictor:
         output[:] = region.labels
         result = PlaneResult(nucleus_certainty(region.labels, region.maps), diameter)
         result.look(view.read(box), region, result.certainty, diameter)
+        return result
+
+    def classify(
+        self,
+        view: PlaneView,
+        output: NDArray[np.int32],
+        probabilities: NDArray[np.float32] | None,
+    ) -> PlaneResult:
+        """Fill ``output`` with class numbers, and count them; large planes in parts."""
+        scale, size = self.scale, view.image.info.pixel_size
+        diameter = scale.class_diameter(size)
+        result = PlaneResult(np.zeros(1), diameter)
+        tally = ClassTally(len(scale.task.classes))
+        blocks = plan_blocks(view.shape, diameter, scale)
+        for index, block in enumerate(blocks):
+            top, left, bottom, right = block.box
+            region = self._end(
+                predict_region(
+                    self.network, view, block.box, diameter, scale, self.config
+                ),
+                (index / len(blocks), 1 / len(blocks)),
+            )
+            labels, maps = region.labels[block.core], region.maps[block.core]
+            output[top:bottom, left:right][block.core] = labels
+            tally.add(labels, maps)
+            if probabilities is not None:
+                for plane, found in zip(
+                    probabilities, np.moveaxis(maps, -1, 0), strict=True
+                ):
+                    plane[top:bottom, left:right][block.core] = found
+            result.look_at_classes(view.read(block.box), region)
+        result.columns = tally.columns(scale.task.classes, size)
+        result.doubtful, result.sure = tally.doubtful, tally.certainty
         return result
 
     def _look_at_nothing(self, view: PlaneView) -> PlaneResult:
@@ -200,8 +264,11 @@ class _Predictor:
         result.certainty = np.concatenate(certainty)
         return result
 
-    def _end(self, work: Any) -> Any:
-        """Run a generator to its end, with reports between."""
+    def _end(self, work: Any, part: tuple[float, float] = (0.0, 1.0)) -> Any:
+        """Run a generator to its end, with reports between.
+
+        ``part`` says where its share of the plane begins, and how large it is.
+        """
         while True:
             try:
                 share = next(work)
@@ -210,7 +277,7 @@ class _Predictor:
             if self.stop():
                 work.close()
                 raise Stopped
-            self.report(share)
+            self.report(part[0] + share * part[1])
 
 
 class _Stoppable:

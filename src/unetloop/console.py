@@ -82,6 +82,9 @@ def _sentence(event: Event) -> str:
             return f"Undid a step, {reason}; the learning rate is now {rate:.2g}."
         case BatchHalved(batch_size=size):
             return f"Memory ran out: going on with {size} patches at once."
+        case ImagePredicted(image=image, shares=shares) if shares is not None:
+            listed = (f"{name} {share:.1%}" for name, share in shares.items())
+            return f"{image}: {', '.join(listed)}"
         case ImagePredicted(image=image, nuclei=nuclei, diameter=diameter):
             return f"{image}: {nuclei} nuclei (diameter {diameter:.0f} px)"
         case ImageFailed(image=image, reason=reason):

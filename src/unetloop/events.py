@@ -145,16 +145,19 @@ class ImagePredicted(Event):
     """The masks of one image were written to ``output``.
 
     ``certainty`` is the mean of its nuclei, ``unlikeness`` above 1 where it is
-    unlike the images that the model learned from; None: not known.
+    unlike the images that the model learned from; None: not known. A model of
+    classes finds no ``nuclei`` and no ``diameter`` (None); ``shares`` says how much
+    of the image each class covers, 0 to 1, by name.
     """
 
     image: Path
     output: Path
-    nuclei: int
-    diameter: float
+    nuclei: int | None
+    diameter: float | None
     seconds: float
     certainty: float | None = None
     unlikeness: float | None = None
+    shares: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unetloop.catalog import EXPORTERS
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, Exporter
 from unetloop.run_record import FOLDERS, JOINED, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from unetloop.config import PredictionConfig
@@ -48,7 +48,7 @@ class ImageJob:
     channel : str or None
         Channel numbers or names.
     exports : tuple of str
-        Names of `catalog.EXPORTERS`.
+        Names of `exporters`.
     settings : str
         `run_record.settings_hash` of model and settings.
     model : str
@@ -84,7 +84,12 @@ class ImageJob:
         if name == JOINED:
             return Records(self.out).path(self.stem, f".{name}")
         path = self.out / FOLDERS.get(name, name) / self.stem
-        return path.with_name(path.name + EXPORTERS[name].suffix)
+        return path.with_name(path.name + self.exporters[name].suffix)
+
+    @property
+    def exporters(self) -> Mapping[str, Exporter]:
+        """Formats for what the model predicts: nuclei or classes."""
+        return CLASS_EXPORTERS if self.scale.task.classes else EXPORTERS
 
 
 class PixelGate:

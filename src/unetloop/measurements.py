@@ -16,7 +16,7 @@ from unetloop.shapes import find_moments, find_perimeters
 from unetloop.windows import find_runs, iterate_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -236,6 +236,9 @@ class MeasurementsWriter:
     ----------
     path : Path
         UTF-8, comma-separated, one line of names; its folder is made.
+    names : sequence of str, optional
+        Columns behind image and plane that it has in any case, first; None: those
+        of nuclei.
 
     Notes
     -----
@@ -244,9 +247,10 @@ class MeasurementsWriter:
     have is empty in its rows.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Sequence[str] | None = None) -> None:
         self._path = path
-        self._names = ["image", "plane", *column_names(())]
+        known = column_names(()) if names is None else names
+        self._names = ["image", "plane", *known]
         path.parent.mkdir(parents=True, exist_ok=True)
         self._rows: TextIO = tempfile.TemporaryFile(
             "w+", dir=path.parent, newline="", encoding="utf-8"
@@ -340,6 +344,8 @@ class MeasurementsWriter:
 def _format(values: NDArray[Any]) -> list[str]:
     if values.dtype.kind in "bui":
         return [str(int(value)) for value in values.tolist()]
+    if values.dtype.kind == "U":
+        return [str(value) for value in values.tolist()]
     return ["" if value != value else f"{value:.12g}" for value in values.tolist()]
 
 
@@ -354,6 +360,8 @@ def write_measurements(
 
 def join_measurements(paths: Iterable[Path], out: Path) -> None:
     """Make one CSV of many, in their order; see the writer."""
-    with MeasurementsWriter(out) as writer:
-        for path in paths:
+    listed = list(paths)
+    # Columns come from the tables, which are of nuclei or of classes.
+    with MeasurementsWriter(out, () if listed else None) as writer:
+        for path in listed:
             writer.append(path)

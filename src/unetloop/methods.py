@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["describe_methods", "list_references"]
+__all__ = ["describe_class_methods", "describe_methods", "list_references"]
 
 _UNET = (
     "Ronneberger O, Fischer P, Brox T. U-Net: convolutional networks for biomedical "
@@ -34,6 +34,8 @@ _NEIGHBOURS = (
 
 def list_references(run: Mapping[str, Any]) -> list[str]:
     """List the works that `describe_methods` cites, in order."""
+    if run["model"].get("classes"):
+        return [_UNET, _FOCUS]
     listed = [_UNET, _WATERSHED, _SKIMAGE, _FOCUS]
     return [*listed, _NEIGHBOURS] if run["model"]["knows_its_images"] else listed
 
@@ -100,4 +102,46 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         f"{images} images {nuclei} nuclei were found. Areas, axes, eccentricity, "
         f"solidity, perimeters and intensities are defined as in scikit-image [3]. "
         f"Focus was rated by the slope of the power spectrum [4].{unlike}"
+    )
+
+
+def describe_class_methods(run: Mapping[str, Any], images: int) -> str:
+    """Say how tissue classes were told apart.
+
+    Parameters
+    ----------
+    run : mapping
+        What ``run.json`` says.
+    images : int
+        How many there are in the tables.
+
+    Returns
+    -------
+    str
+        Plain sentences, with numbers of `list_references` in brackets.
+    """
+    model, settings, versions = run["model"], run["settings"], run["versions"]
+    normal, size = model["normalization"], model["pixel_size"]
+    names = ", ".join(tissue["name"] for tissue in model["classes"])
+    scale = (
+        f"images were resized to a pixel size of {size:.4g} µm where theirs was known"
+        if size
+        else "images were not resized"
+    )
+    flips = (
+        " Predictions of four mirror images were averaged." if settings["flips"] else ""
+    )
+    trained = model["trained_on_images"]
+    learned = f", trained on {trained} annotated images" if trained else ""
+    return (
+        f"Tissue classes ({names}) were told apart with unetloop "
+        f"{versions['unetloop']} (napari-unet-loop; Python {versions['python']}, NumPy "
+        f'{versions["numpy"]}) and the model "{model["name"]}" (SHA-256 of its weights '
+        f"{model['sha256']}), a U-Net [1] of architecture {model['architecture']}"
+        f"{learned}. Intensities were scaled so that percentiles {normal['low']:g} and "
+        f"{normal['high']:g} of each plane became 0 and 1, and {scale}. Tiles of at "
+        f"most {settings['tile']} px that overlap by {settings['overlap']} px were "
+        f"blended.{flips} Each pixel was given the class with the highest probability, "
+        f"and areas are numbers of pixels. {images} images were segmented. Focus was "
+        f"rated by the slope of the power spectrum [2]."
     )

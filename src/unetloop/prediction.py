@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.config import to_dict
 from unetloop.errors import EngineError
 from unetloop.preprocessing import (
     intensity_limits,
@@ -86,6 +87,13 @@ class Scale:
             model.task,
             model.card.pixel_size,
         )
+
+    def describe(self) -> dict[str, Any]:
+        """Give what results depend on, as plain values."""
+        known = to_dict(self)
+        if not self.task.classes:  # as before there were classes
+            del known["task"], known["pixel_size"]
+        return known
 
     def class_diameter(self, pixel_size: tuple[float, float] | None) -> float:
         """Say for a model of classes which diameter resizes an image rightly.
@@ -248,6 +256,7 @@ def predict_region(
     )
     maps = yield from predict_maps(network, resize_pixels(pixels, shape), config)
     maps = resize_pixels(maps, (pixels.shape[0], pixels.shape[1]))
+    maps = scale.task.complete(maps)
     return PredictedPlane(scale.task.label(maps, scale.instances, diameter), maps)
 
 

@@ -12,7 +12,11 @@ import numpy as np
 
 from unetloop.charts import draw_histogram
 from unetloop.files import replacing
-from unetloop.methods import describe_methods, list_references
+from unetloop.methods import (
+    describe_class_methods,
+    describe_methods,
+    list_references,
+)
 from unetloop.summary import (
     CERTAINTY_EDGES,
     DIAMETER_EDGES,
@@ -55,23 +59,31 @@ def write_report(
     """
     done = [row for row in rows if row["status"] == "done"]
     failed = [row for row in rows if row["status"] == "failed"]
-    nuclei = sum(row["nuclei"] for row in done)
+    nuclei = sum(row.get("nuclei") or 0 for row in done)
+    classes = [tissue["name"] for tissue in run["model"].get("classes", ())]
+    what = "Tissue classes" if classes else "Nuclei"
+    methods = (
+        describe_class_methods(run, len(done))
+        if classes
+        else describe_methods(run, len(done), nuclei)
+    )
     template = Template(
         resources.files("unetloop").joinpath("templates/report.html").read_text("utf-8")
     )
     text = template.substitute(
-        title=escape(f"Nuclei of {len(done)} images"),
+        title=escape(f"{what} of {len(done)} images"),
+        what=what,
         subtitle=escape(
             f"{run['started'].replace('T', ' ')[:16]} UTC, model "
             f"{run['model']['name']}, unetloop {run['versions']['unetloop']}"
         ),
-        facts=_facts(done, failed, nuclei, rows),
+        facts=_facts(done, failed, None if classes else nuclei, rows),
         failures=_failures(failed, rows),
         charts=_charts(done),
         montage=_montage(done, pictures),
-        unlike=_unlike(done, run),
-        images=_table(rows),
-        methods=f"<p>{escape(describe_methods(run, len(done), nuclei))}</p>",
+        unlike="" if classes else _unlike(done, run),
+        images=_table(rows, classes),
+        methods=f"<p>{escape(methods)}</p>",
         references="".join(f"<li>{escape(work)}</li>" for work in list_references(run)),
         run=_definitions(run),
     )
@@ -80,9 +92,13 @@ def write_report(
 
 
 def _facts(
-    done: Sequence[Row], failed: Sequence[Row], nuclei: int, rows: Sequence[Row]
+    done: Sequence[Row], failed: Sequence[Row], nuclei: int | None, rows: Sequence[Row]
 ) -> str:
-    facts = [(f"{nuclei:,}", "nuclei"), (f"{len(done):,}", "images")]
+    facts = [(f"{len(done):,}", "images")]
+    if nuclei is None:
+        facts += [(f"{share:.1%}", name) for name, share in _shares(done).items()]
+    else:
+        facts.insert(0, (f"{nuclei:,}", "nuclei"))
     sizes = [row["area_um2_median"] for row in done if row.get("area_um2_median")]
     if sizes:
         facts.append((f"{np.median(sizes):.4g} µm²", "median of the images' medians"))
@@ -92,6 +108,20 @@ def _facts(
     return "".join(
         f"<div><b>{escape(value)}</b>{escape(what)}</div>" for value, what in facts
     )
+
+
+def _shares(done: Sequence[Row]) -> dict[str, float]:
+    """Share of each class in the pixels of all images."""
+    pixels = [row["planes"] * row["height"] * row["width"] for row in done]
+    names = dict.fromkeys(name for row in done for name in row.get("shares", ()))
+    return {
+        name: sum(
+            row.get("shares", {}).get(name, 0.0) * count
+            for row, count in zip(done, pixels, strict=True)
+        )
+        / max(sum(pixels), 1)
+        for name in names
+    }
 
 
 def _failures(failed: Sequence[Row], rows: Sequence[Row]) -> str:
@@ -144,9 +174,16 @@ def _charts(done: Sequence[Row]) -> str:
     ):
         values = [float(row[name]) for row in done if row.get(name) is not None]
         if values:
-            counts, found = np.histogram(values, min(_BINS, max(5, len(values) // 3)))
-            charts.append(draw_histogram(title, unit, found.tolist(), counts.tolist()))
+            charts.append(_histogram(title, unit, values))
+    for name in _shares(done):
+        values = [row["shares"][name] for row in done if name in row.get("shares", ())]
+        charts.append(_histogram(name, "share of an image's area", values))
     return "".join(f"<figure>{chart}</figure>" for chart in charts)
+
+
+def _histogram(title: str, unit: str, values: Sequence[float]) -> str:
+    counts, found = np.histogram(values, min(_BINS, max(5, len(values) // 3)))
+    return draw_histogram(title, unit, found.tolist(), counts.tolist())
 
 
 def _montage(done: Sequence[Row], pictures: Mapping[str, Path]) -> str:
@@ -157,7 +194,9 @@ def _montage(done: Sequence[Row], pictures: Mapping[str, Path]) -> str:
             continue
         data = base64.b64encode(picture.read_bytes()).decode("ascii")
         name = escape(row["image"])
-        text = f"{name}: doubt {doubt(row):.2f}, {row['nuclei']} nuclei"
+        text = f"{name}: doubt {doubt(row):.2f}"
+        if row.get("nuclei") is not None:
+            text += f", {row['nuclei']} nuclei"
         figures.append(
             f'<figure><img alt="{name}" src="data:image/jpeg;base64,{data}">'
             f"<figcaption>{text}</figcaption></figure>"
@@ -188,8 +227,18 @@ def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
     )
 
 
-def _table(rows: Sequence[Row]) -> str:
-    columns = ("nuclei", "diameter_px", "certainty", "doubtful", "focus", "unlikeness")
+def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
+    columns: tuple[str, ...] = (
+        "nuclei",
+        "diameter_px",
+        "certainty",
+        "doubtful",
+        "focus",
+        "unlikeness",
+    )
+    if classes:
+        areas = (f"area_px@{name}" for name in classes)
+        columns = (*areas, "certainty", "doubtful", "focus")
     head = "".join(
         f'<th class="number">{escape(name.replace("_", " "))}</th>' for name in columns
     )

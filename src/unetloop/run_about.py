@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from unetloop import __version__
+from unetloop.classes import classes_to_json
 from unetloop.config import to_dict
 from unetloop.summary import UNLIKE
 
@@ -65,6 +66,8 @@ def describe_run(
             "diameter": card.diameter,
             "normalization": to_dict(card.normalization),
             "instances": to_dict(card.instances),
+            "classes": classes_to_json(card.classes),
+            "pixel_size": card.pixel_size,
             "trained_on_images": len(card.training.get("images", ())),
             "knows_its_images": bool(card.reference),
             "unlike_above": UNLIKE,

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from unetloop.catalog import EXPORTERS
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.errors import EngineError
 from unetloop.files import replacing
 from unetloop.image_sequence import is_sequence, sequence_files
@@ -286,7 +286,8 @@ class Records:
     def _clear(self) -> None:
         """Remove half-written files and folders of runs that were killed."""
         left = list(self.out.glob(".*.new")) + list(self.folder.rglob(".labels*"))
-        for name in ("records", "labels", *EXPORTERS, *FOLDERS.values()):
+        names = {*EXPORTERS, *CLASS_EXPORTERS, *FOLDERS.values()}
+        for name in ("records", "labels", *names):
             left += list((self.out / name).rglob(".*.new"))
         for path in left:
             if path.is_dir():

@@ -29,6 +29,7 @@ __all__ = [
     "doubt",
     "most_doubtful",
     "most_unlike",
+    "summarize_classes",
     "summarize_image",
     "summary_rows",
     "write_summary",
@@ -144,6 +145,63 @@ def summarize_image(
     return row
 
 
+def summarize_classes(
+    info: ImageInfo,
+    names: Sequence[str],
+    *,
+    areas: NDArray[np.integer[Any]],
+    certainty: float,
+    doubtful: float,
+    focus: Sequence[float],
+) -> dict[str, Any]:
+    """Put together the row of an image in which tissue classes were told apart.
+
+    Parameters
+    ----------
+    info : ImageInfo
+        The image.
+    names : sequence of str
+        Of the classes.
+    areas : array of int
+        (classes,): pixels of each, in all planes.
+    certainty : float
+        Mean probability of the class that was chosen, 0 to 1.
+    doubtful : float
+        Share of the pixels that are doubtful, 0 to 1.
+    focus : sequence of float
+        One a plane.
+
+    Returns
+    -------
+    dict
+        Columns of `COLUMNS` that are known; ``shares``, of the image's area, by
+        class; and columns ``area_px@<class>`` and ``area_um2@<class>``.
+    """
+    pixels = info.planes * info.height * info.width
+    row: dict[str, Any] = {
+        "certainty": _round(certainty),
+        "doubtful": _round(doubtful),
+        "planes": info.planes,
+        "height": info.height,
+        "width": info.width,
+        "shares": {
+            name: _round(int(area) / pixels)
+            for name, area in zip(names, areas, strict=True)
+        },
+    }
+    size = info.pixel_size
+    if size is not None:
+        row["pixel_height_um"], row["pixel_width_um"] = size
+    for name, area in zip(names, areas, strict=True):
+        row[f"area_px@{name}"] = int(area)
+        if size is not None:
+            row[f"area_um2@{name}"] = _round(int(area) * size[0] * size[1])
+    known = [value for value in focus if math.isfinite(value)]
+    if known:
+        row["focus"] = _round(float(np.median(known)))
+    return row
+
+
 def _round(value: float) -> float:
     """Keep six digits: tables are for people."""
     return float(f"{value:.6g}")
@@ -181,16 +239,22 @@ def _left(name: str, reason: str) -> dict[str, Any]:
 
 
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``summary.csv`` in one atomic step (RFC 4180, UTF-8)."""
+    """Write ``summary.csv`` in one atomic step (RFC 4180, UTF-8).
+
+    Areas of classes get columns of their own, behind the others.
+    """
+    listed = list(rows)
+    areas = dict.fromkeys(name for row in listed for name in row if "@" in name)
     with (
         replacing(path) as fresh,
         fresh.open(
             "w", encoding="utf-8", errors="backslashreplace", newline=""
         ) as file,
     ):
-        table = csv.DictWriter(file, list(COLUMNS), extrasaction="ignore")
+        columns = [*COLUMNS, *areas]
+        table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(listed)
 
 
 def doubt(row: Mapping[str, Any]) -> float:

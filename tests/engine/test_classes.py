@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +8,20 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop.checkpoint import open_model
+from unetloop.batch import BatchOptions, predict_images
+from unetloop.checkpoint import Model, open_model
 from unetloop.class_patches import balance_planes, make_class_plane
 from unetloop.classes import classes_from_json, classes_to_json, name_classes
-from unetloop.config import AugmentationConfig, ModelConfig, TrainingConfig
+from unetloop.config import (
+    AugmentationConfig,
+    ModelConfig,
+    PredictionConfig,
+    TrainingConfig,
+)
 from unetloop.errors import EngineError
-from unetloop.events import EpochDone, TrainingDone
+from unetloop.events import EpochDone, ImagePredicted, TrainingDone
+from unetloop.files import find_images, read_labels
+from unetloop.images import open_image
 from unetloop.patches import sample_patches
 from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
 from unetloop.training import train
@@ -189,3 +198,99 @@ def test_nothing_labelled_is_said_before_training(tmp_path: Path) -> None:
 
 def test_a_card_without_task_is_of_nuclei() -> None:
     assert open_model("nuclei").task is NUCLEI
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model of three classes by their brightness."""
+    folder = tmp_path_factory.mktemp("classes")
+    images = _folder(folder, 3)
+    for _ in train(images, folder / "m", _config(), model=SMALL, task=THREE):
+        pass
+    return open_model(folder / "m")
+
+
+def _predict(
+    model: Model, folder: Path, out: Path, *exports: str, **config: Any
+) -> list[Any]:
+    options = BatchOptions(exports=exports)
+    return list(
+        predict_images(
+            find_images([str(folder)]), out, model, PredictionConfig(**config), options
+        )
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_batch_gives_class_maps_probabilities_and_areas(
+    model: Model, tmp_path: Path
+) -> None:
+    image, truth = _levels(9)
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(
+        tmp_path / "in/a.tif",
+        image,
+        imagej=True,
+        resolution=(2.0, 2.0),
+        metadata={"unit": "um", "axes": "YX"},
+    )
+    events = _predict(model, tmp_path / "in", tmp_path / "out", "probabilities")
+    labels = read_labels(tmp_path / "out/labels/a.tif")
+    assert (labels == truth).mean() > 0.8
+    with open_image(tmp_path / "out/probabilities/a.ome.tif") as maps:
+        assert maps.info.channel_names == ("dark", "grey", "bright")
+        assert maps.info.pixel_size == pytest.approx((0.5, 0.5))
+        probabilities = maps.read_plane(0, range(3))
+    assert (probabilities.argmax(-1) + 1 == labels).all()
+    rows = _rows(tmp_path / "out/measurements.csv")
+    assert [row["class"] for row in rows] == ["dark", "grey", "bright"]
+    areas = [int(row["area_px"]) for row in rows]
+    assert areas == np.bincount(labels.ravel(), minlength=4)[1:].tolist()
+    assert float(rows[0]["area_um2"]) == pytest.approx(areas[0] / 4)
+    summary = _rows(tmp_path / "out/summary.csv")[0]
+    assert int(summary["area_px@bright"]) == areas[2]
+    assert float(summary["area_um2@bright"]) == pytest.approx(areas[2] / 4, rel=1e-5)
+    assert summary["nuclei"] == ""
+    predicted = next(event for event in events if isinstance(event, ImagePredicted))
+    assert predicted.shares is not None
+    assert predicted.shares["dark"] == pytest.approx(areas[0] / labels.size, rel=1e-4)
+    report = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "Tissue classes of 1 images" in report
+    assert "nuclei" not in report.split("Methods")[1].split("References")[0]
+
+
+def test_planes_and_parts_of_large_ones_are_classified_alike(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unetloop import large
+
+    image = np.stack([_levels(seed, 480)[0] for seed in (1, 2)])
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(
+        tmp_path / "in/a.tif", image, imagej=True, metadata={"axes": "ZYX"}
+    )
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _predict(model, tmp_path / "in", whole, "probabilities")
+    monkeypatch.setattr(large, "_BLOCK_PIXELS", 200 * 200)
+    monkeypatch.setattr(large, "_LARGE_PIXELS", 300 * 300)
+    _predict(model, tmp_path / "in", parts, "probabilities")
+    for name in ("labels/a.tif", "probabilities/a.ome.tif"):
+        first, second = (tifffile.imread(out / name) for out in (whole, parts))
+        assert first.shape == second.shape
+        assert (np.abs(first - second.astype(float)) < 1e-3).mean() > 0.99
+    assert len(_rows(parts / "measurements.csv")) == 6
+
+
+def test_nuclei_formats_and_a_diameter_are_refused(
+    model: Model, tmp_path: Path
+) -> None:
+    _folder(tmp_path, 1)
+    with pytest.raises(EngineError, match="choose from overlay, ome_zarr, prob"):
+        _predict(model, tmp_path / "images", tmp_path / "out", "rois")
+    with pytest.raises(EngineError, match="no nucleus diameter"):
+        _predict(model, tmp_path / "images", tmp_path / "out", diameter=20.0)
+    assert not (tmp_path / "out").exists()

@@ -58,6 +58,10 @@ class ExportedImage:
         columns, channels), of which the first is shown, or all three of RGB.
     measurements : sequence of mapping of str to array, optional
         Of each plane, from `measurements.measure_plane`.
+    probabilities : array of float32, optional
+        (planes, classes, rows, columns), of a model of classes.
+    class_names : tuple of str
+        Its classes.
     between : callable
         Called between two nuclei or strips of pixels. What it raises breaks the
         writing off, and leaves the file as it was.
@@ -72,6 +76,8 @@ class ExportedImage:
     rgb: bool = False
     read: Callable[[int, Box], NDArray[Any]] | None = None
     measurements: Sequence[Mapping[str, NDArray[Any]]] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    class_names: tuple[str, ...] = ()
     between: Callable[[], None] = _go_on
 
     @classmethod
