@@ -121,8 +121,9 @@ class Candidate:
 
 
 def learn(name: str, data: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Train one from nothing with the command line, and score it on ``val``."""
+    """Train one from nothing with the command line; score it on part of ``val``."""
     epochs = max(1, round(options.steps / 100)) if options.steps else None
+    tested = sorted((data / "val/images").glob("*.tif"))[:: options.every]
     length = ["--epochs", epochs] if epochs else ["--minutes", options.minutes]
     with tempfile.TemporaryDirectory() as folder:
         model, out = Path(folder) / "model", Path(folder) / "out"
@@ -131,14 +132,15 @@ def learn(name: str, data: Path, options: argparse.Namespace) -> dict[str, float
                 *("train", "--images", data / "train/images"),
                 *("--masks", data / "train/masks", "--start", "scratch"),
                 *("--architecture", name, "--seed", 0, "--out", model, *length),
+                *("--batch-size", options.batch, "--patch-size", _PATCH),
             ],
-            ["predict", data / "val/images", "--model", model, "--out", out],
+            ["predict", *tested, "--model", model, "--out", out],
         ):
             command = [sys.executable, "-m", "unetloop", *map(str, words)]
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         scores = [
             evaluate_pair(read_labels(mask), read_labels(out / "labels" / mask.name))
-            for mask in sorted((data / "val/masks").glob("*.tif"))
+            for mask in (data / "val/masks" / path.name for path in tested)
         ]
         steps = json.loads((model / "model.json").read_text())["training"]["steps"]
     return {**average(scores), "steps": steps}
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="patches of 128 x 128")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data", type=Path, help="folder with train and val")
+    parser.add_argument("--every", type=int, default=3, help="of the images of val")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, default=10.0)
     length.add_argument("--steps", type=int, help="in hundreds, instead of minutes")

@@ -164,7 +164,7 @@ class Model:
     @property
     def task(self) -> Task:
         """What it is for."""
-        return task_of(self.card.classes)
+        return task_of(self.card.classes, self.card.maps)
 
 
 def build_network(config: ModelConfig, outputs: int = len(MAPS)) -> Any:

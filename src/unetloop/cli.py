@@ -6,22 +6,21 @@ import argparse
 import json
 import os
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from unetloop import __version__
-from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, SHIPPED
+from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES
+from unetloop.cli_classes import add_class_options, evaluate_classes
 from unetloop.cli_predict import add_options
 from unetloop.cli_predict import predict as predict_command
-from unetloop.config import TrainingConfig
+from unetloop.cli_train import add_options as add_training_options
+from unetloop.cli_train import train as train_command
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from unetloop.training_data import TrainingImage
 
 __all__ = ["main"]
 
@@ -74,104 +73,9 @@ def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _train(options: argparse.Namespace) -> int:
-    from unetloop.checkpoint import open_model
-    from unetloop.config import ModelConfig
-    from unetloop.console import run_job
-    from unetloop.events import TrainingDone
-
-    began = time.monotonic()
-    config = TrainingConfig(
-        minutes=options.minutes,
-        epochs=options.epochs,
-        loss=options.loss,
-        val_fraction=options.val_fraction,
-        patience=options.patience,
-        seed=options.seed,
-    )
-    # Random weights only where they are asked for, or another network is.
-    begin = options.start or ("scratch" if options.architecture else SHIPPED)
-    start = None if begin == "scratch" else open_model(begin)
-    if start and options.architecture not in (None, start.card.model.architecture):
-        raise EngineError(
-            "A model that is started from brings its own network.",
-            todo="Leave --architecture out, or give --start scratch.",
-            start=begin,
-        )
-    model = start.card.model if start else ModelConfig(options.architecture or "unet")
-    images = _training_images(options, model.channels)
-    validation = None
-    if options.val_images or options.val_masks:
-        if not (options.val_images and options.val_masks):
-            raise EngineError("--val-images and --val-masks go together.")
-        validation = _paired(
-            options.val_images, options.val_masks, None, options.channel, model.channels
-        )
-
-    def job(cancelled: Any) -> Any:
-        from unetloop.network import start_keras
-
-        start_keras()
-        from unetloop.training import train
-
-        return train(
-            images,
-            options.out,
-            config,
-            model=model,
-            start=start,
-            validation=validation,
-            cancelled=cancelled,
-            began=began,
-        )
-
-    done = run_job(job)
-    if not isinstance(done, TrainingDone):
-        return 1
-    score = (
-        "" if done.score is None else f", mean AP {done.score:.3f} on held-out images"
-    )
-    _say(
-        f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
-        f"{done.path}"
-    )
-    return 130 if done.stopped == "cancelled" else 0
-
-
-def _training_images(options: argparse.Namespace, channels: int) -> list[TrainingImage]:
-    if options.project is not None:
-        if options.images or options.masks:
-            raise EngineError("Give either --project or --images and --masks.")
-        from unetloop.project import open_project
-        from unetloop.project_training import annotated_planes
-
-        with open_project(options.project) as project:
-            return annotated_planes(project, options.channel, channels)
-    if not (options.images and options.masks):
-        raise EngineError("Give --images and --masks, or --project.")
-    return _paired(
-        options.images, options.masks, options.review, options.channel, channels
-    )
-
-
-def _paired(
-    images: Path, masks: Path, review: Path | None, channel: str | None, count: int
-) -> list[TrainingImage]:
-    from unetloop.files import pair_by_stem
-    from unetloop.images import open_image, resolve_channels
-    from unetloop.training_data import TrainingImage
-
-    result = []
-    for pair in pair_by_stem(images, masks, review):
-        with open_image(pair.image) as image:
-            channels = resolve_channels(image.info, channel, count)
-        result.append(
-            TrainingImage(pair.image, pair.mask, pair.review, channels=channels)
-        )
-    return result
-
-
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.task == "classes":
+        return evaluate_classes(options)
     from unetloop.files import pair_by_stem, read_labels
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
@@ -223,7 +127,19 @@ def _models(options: argparse.Namespace) -> int:
             }
             for name, model in ship.items()
         }
-        names = {"models": models, "architectures": entries}
+        recipes = {
+            name: {
+                "title": recipe.title,
+                "source": recipe.source,
+                "help": recipe.help,
+                "architecture": recipe.architecture,
+                "classes": recipe.classes,
+                "settings": recipe.settings,
+            }
+            for name, recipe in RECIPES.items()
+        }
+        names: dict[str, Any] = {"models": models, "architectures": entries}
+        names["recipes"] = recipes
         names |= {"losses": losses, "class_losses": others}
         _print(json.dumps(names, indent=2, ensure_ascii=False))
         return 0
@@ -237,6 +153,9 @@ def _models(options: argparse.Namespace) -> int:
         size = " x ".join(map(str, entry.input))
         _print(f"  {name:14} {entry.parameters:>10,}  for {size:13}  {entry.title}")
         _print(f"  {'':26} {entry.help}; {entry.source}")
+    _print("Recipes (--recipe):")
+    for name, recipe in RECIPES.items():
+        _print(f"  {name:14} {recipe.title}: {recipe.help}; {recipe.source}")
     _print("Losses (--loss):")
     for name, loss in LOSSES.items():
         _print(f"  {name:10} {loss.help}")
@@ -293,37 +212,11 @@ def _parser() -> argparse.ArgumentParser:
     train = _command(
         commands,
         "train",
-        _train,
+        train_command,
         "train a model on annotated images",
         "unetloop train --images images --masks masks --minutes 10 --out my-model",
     )
-    train.add_argument("--images", type=Path, help="folder of images")
-    train.add_argument("--masks", type=Path, help="folder of masks of the same names")
-    train.add_argument(
-        "--review", type=Path, help="folder of reviews: 1 right, 2 ignore"
-    )
-    train.add_argument("--project", type=Path, help="project folder instead")
-    train.add_argument("--out", type=Path, required=True, help="model folder to write")
-    train.add_argument("--channel", help="number (from 0) or name of the channel")
-    train.add_argument(
-        "--start",
-        help=f"model to start from, or scratch (default: {SHIPPED}, or scratch with "
-        "--architecture)",
-    )
-    train.add_argument(
-        "--architecture", choices=list(ARCHITECTURES), help="network to train anew"
-    )
-    train.add_argument("--loss", default="default", choices=list(LOSSES))
-    length = train.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="wall time (default: 10)")
-    length.add_argument("--epochs", type=int, help="epochs of 100 steps instead")
-    train.add_argument("--val-images", type=Path, help="images to score on")
-    train.add_argument("--val-masks", type=Path, help="their masks")
-    train.add_argument("--val-fraction", type=float, help="share of images held out")
-    train.add_argument(
-        "--patience", type=int, default=0, help="stop after so many epochs (0: never)"
-    )
-    train.add_argument("--seed", type=int, default=0)
+    add_training_options(train)
 
     evaluate = _command(
         commands,
@@ -334,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--pred", type=Path, required=True, help="predicted masks")
     evaluate.add_argument("--truth", type=Path, required=True, help="true masks")
+    add_class_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="every figure, as JSON")
 
     models = _command(

@@ -7,7 +7,7 @@ Training, prediction and the model folder ask a task and know no more of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ from unetloop.annotations import MAPS, make_targets
 from unetloop.class_metrics import compare_classes, pool_classes
 from unetloop.class_patches import balance_planes, make_class_plane
 from unetloop.classes import TissueClass, check_classes
+from unetloop.depth import add_distance
 from unetloop.instances import label_nuclei
 from unetloop.metrics import evaluate_pair
 from unetloop.patches import make_plane
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
     Scored = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]
 
 __all__ = [
+    "FOREGROUND",
     "NUCLEI",
     "TASKS",
     "Classes",
+    "Foreground",
     "Nuclei",
     "Task",
     "class_zoom",
     "label_classes",
+    "nuclei_task",
     "task_of",
 ]
 
@@ -98,10 +102,13 @@ class Task(Protocol):
     ) -> NDArray[np.float32]:
         """Give what a loss takes, (rows, columns, 4 or 2)."""
 
+    def complete(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put beside the network's maps what follows from them, and is needed."""
+
     def label(
         self, maps: NDArray[np.floating], instances: InstanceConfig, diameter: float
     ) -> NDArray[np.int32]:
-        """Make a segmentation of maps, (rows, columns)."""
+        """Make a segmentation of complete maps, (rows, columns)."""
 
     def scores(self, scored: Sequence[Scored]) -> list[float]:
         """Score truth, prediction and what is known, each by itself, 0..1."""
@@ -159,6 +166,10 @@ class Nuclei:
         weight[..., 0] *= targets.emphasis
         return np.concatenate([targets.maps, weight], axis=-1)
 
+    def complete(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nothing more is needed."""
+        return maps
+
     def label(
         self, maps: NDArray[np.floating], instances: InstanceConfig, diameter: float
     ) -> NDArray[np.int32]:
@@ -175,6 +186,48 @@ class Nuclei:
     def score(self, scored: Sequence[Scored]) -> float:
         """Give the mean over images of the mean AP(0.5:0.95)."""
         return float(np.mean(self.scores(scored)))
+
+
+@dataclass(frozen=True)
+class Foreground(Nuclei):
+    """Number the nuclei with one map, as published networks do.
+
+    It is learned with a loss of classes: background and nucleus. Nuclei that touch
+    are divided by the shape of the foreground, see `depth.add_distance`.
+    """
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """Foreground."""
+        return MAPS[:1]
+
+    def loss(self, name: str) -> Loss:
+        """Find a loss of classes."""
+        found: Loss = catalog.find(catalog.CLASS_LOSSES, name, "loss of a foreground")
+        return found
+
+    def make_plane(
+        self,
+        image: NDArray[np.float32],
+        labels: NDArray[np.int32],
+        review: NDArray[np.uint8] | None,
+        loss: str,
+    ) -> TrainingPlane:
+        """Take background and nuclei as two classes."""
+        emphasis = border_weights(labels) if self.loss(loss).weights else None
+        known = np.ones(labels.shape, np.uint8) if review is None else review
+        plane = make_class_plane(image, 1 + (labels > 0), 2, known, emphasis)
+        return replace(plane, inside=plane.class_pixels[1])
+
+    def truth(
+        self, labels: NDArray[np.int32], known: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Give 1 in nuclei, and 1 where it is known."""
+        return np.stack([labels > 0, known], axis=-1).astype(np.float32)
+
+    def complete(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put the distance to the edge beside the foreground."""
+        return add_distance(maps)
 
 
 @dataclass(frozen=True)
@@ -242,6 +295,10 @@ class Classes:
         index = np.where(known, labels - 1, 0)
         return np.stack([index, known], axis=-1).astype(np.float32)
 
+    def complete(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nothing more is needed."""
+        return maps
+
     def label(
         self, maps: NDArray[np.floating], instances: InstanceConfig, diameter: float
     ) -> NDArray[np.int32]:
@@ -269,10 +326,20 @@ class Classes:
 NUCLEI = Nuclei()
 """The task of models whose card names none."""
 
+FOREGROUND = Foreground()
+"""The task of networks that tell nuclei from background only."""
 
-def task_of(classes: Sequence[TissueClass]) -> Task:
-    """Give the task: classes if there are any, else nuclei."""
-    return Classes(tuple(classes)) if classes else NUCLEI
+
+def task_of(classes: Sequence[TissueClass], maps: Sequence[str] = MAPS) -> Task:
+    """Give the task: classes if there are any, else nuclei, by all maps or by one."""
+    if classes:
+        return Classes(tuple(classes))
+    return FOREGROUND if tuple(maps) == FOREGROUND.maps else NUCLEI
+
+
+def nuclei_task(loss: str) -> Task:
+    """Give the way to find nuclei that a loss can learn."""
+    return FOREGROUND if loss in catalog.CLASS_LOSSES else NUCLEI
 
 
 def label_classes(maps: NDArray[np.floating]) -> NDArray[np.int32]:

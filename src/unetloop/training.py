@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.checkpoint import load_weights
 from unetloop.config import ModelConfig, TrainingConfig, to_dict
+from unetloop.epochs import Examiner
 from unetloop.errors import EngineError
-from unetloop.events import EpochDone, Event, Notice, TrainingDone
+from unetloop.events import Event, Notice, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
 from unetloop.prediction import Scale
@@ -19,7 +19,8 @@ from unetloop.quality import Reference
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.schedule import Schedule
 from unetloop.selection import usual_share
-from unetloop.tasks import NUCLEI
+from unetloop.starting import begin
+from unetloop.tasks import nuclei_task
 from unetloop.training_data import (
     TrainingImage,
     class_pixel_size,
@@ -28,8 +29,7 @@ from unetloop.training_data import (
     split_images,
 )
 from unetloop.training_loop import progress, run_steps
-from unetloop.training_step import Learner
-from unetloop.validation import cut_windows, predict_windows, score_windows
+from unetloop.validation import cut_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from unetloop.network import Network
     from unetloop.patches import TrainingPlane
     from unetloop.tasks import Task
+    from unetloop.training_step import Learner
     from unetloop.validation import Window
 
 __all__ = ["Training", "train"]
 
 _DIAMETER = 32.0
-_VALIDATION_SHARE = 0.08
 # At the end the images are looked at once more: so many seconds, or this share.
 _LOOK_BACK = 2.0
 _LOOK_BACK_SHARE = 0.03
@@ -76,7 +76,8 @@ def train(
     model : ModelConfig, optional
         Which network, from scratch; the default one if left out.
     start : Model, optional
-        A model to start from instead; it brings its network and diameter.
+        A model to start from; it brings its network and diameter. With ``model``:
+        a new network that takes over the weights that fit.
     task : Task, optional
         What the network is for; that of ``start`` or nuclei if left out.
     validation : sequence of TrainingImage, optional
@@ -130,9 +131,13 @@ class Training:
     ) -> None:
         if config.minutes is None and config.epochs is None:
             config = replace(config, minutes=10.0)
-        self.task = task or (start.task if start else NUCLEI)
+        # A model that goes on, not one that only lends its weights to a new network.
+        self._onwards = start if model is None else None
+        usual = self._onwards.task if self._onwards else nuclei_task(config.loss)
+        self.task = task or usual
+        if self._onwards is not None:
+            _check_start(self._onwards, self.task)
         if start is not None:  # it knows images as it was shown them
-            _check_start(start, self.task)
             config = replace(config, normalization=start.normalization)
         elif self.task.classes and config.normalization.nuclei == "either":
             # Inverted plane by plane, one class would look like another.
@@ -141,15 +146,14 @@ class Training:
         self.config = config
         self.out = out
         self.start = start
-        self.model = start.card.model if start else (model or ModelConfig())
+        self.model = model or (start.card.model if start else ModelConfig())
         self._keeper = Keeper(out, config, self.model, start, self.diameter, self.task)
         self.cancelled = cancelled
         self._images = images
         self._validation = validation
         self._made: Learner | None = None
-        self._schedule = Schedule(config, began, warm=start is not None)
+        self._schedule = Schedule(config, began, warm=self._onwards is not None)
         self._start_score: float | None = None
-        self._scoring_seconds = 0.0
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
@@ -164,10 +168,10 @@ class Training:
     @property
     def diameter(self) -> float:
         """Nucleus diameter at the model's scale, in pixels."""
-        if self.start is not None:
-            return self.start.diameter
-        if self.task.classes:
+        if self._onwards is None and self.task.classes:
             return 1.0
+        if self.start is not None and not self.start.task.classes:
+            return self.start.diameter
         return self.config.diameter or _DIAMETER
 
     @property
@@ -206,7 +210,7 @@ class Training:
         train_images, held_out = split_images(
             self._images, self._validation, config.val_fraction, config.seed
         )
-        if self.task.classes and self.start is None:
+        if self.task.classes and self._onwards is None:
             self._keeper.pixel_size = class_pixel_size([*train_images, *held_out])
         look = self.task, self._keeper.pixel_size
         planes: list[TrainingPlane] = []
@@ -221,10 +225,16 @@ class Training:
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
-        self._made = self._make_learner(planes)
-        if windows and self.start is not None:
-            self._start_score, _ = self._score(windows)
-        settings = {**to_dict(config), "maps": self.task.maps}
+        self._made = yield from begin(
+            self.model, config, self.task, self.start, self._share(planes)
+        )
+        examiner = Examiner(
+            self._made, self._keeper, self._schedule, config, windows, train_images
+        )
+        if windows and self._onwards is not None:
+            self._start_score, _ = examiner.score()
+        model = to_dict(self.model)
+        settings = {**to_dict(config), "maps": self.task.maps, "model": model}
         identity = fingerprint([*train_images, *held_out], settings, self.start)
         yield from self._resume(identity)
         stopped = yield from run_steps(
@@ -232,65 +242,24 @@ class Training:
             self._schedule,
             config,
             planes,
-            lambda loss: self._end_epoch(loss, windows, train_images),
+            examiner.end_epoch,
             self.cancelled,
         )
         yield from self._finish(windows, train_images, stopped)
 
-    def _make_learner(self, planes: Sequence[TrainingPlane]) -> Learner:
-        start = None if self.start is None else load_weights(self.start)
+    def _share(self, planes: Sequence[TrainingPlane]) -> float | None:
+        """How far to follow what is learned; None: there is nothing to go on from."""
+        if self._onwards is None:
+            return None
+        if self.task.classes:
+            return 1.0
         area = np.pi / 4 * self.diameter**2  # of a nucleus at the model's scale
-        share = 1.0
-        if not self.task.classes:
-            share = usual_share([max(plane.inside / area, 1.0) for plane in planes])
-        return Learner(self.model, self.config, start, share, self.task)
+        return usual_share([max(plane.inside / area, 1.0) for plane in planes])
 
     def _resume(self, identity: str) -> Iterator[Event]:
         if self._keeper.resume(self._learner, self._schedule, identity):
             step = self._learner.step
             yield Notice(text=f"Going on with a run that stopped after step {step}.")
-
-    def _end_epoch(
-        self,
-        loss: float,
-        windows: Sequence[Window],
-        images: Sequence[TrainingImage],
-    ) -> Generator[Event, None, bool]:
-        """Score what there is, keep it if it is the best, and say if it is enough."""
-        learner, keeper = self._learner, self._keeper
-        epoch = learner.step // self.config.steps_per_epoch
-        began = time.monotonic()
-        score = val_loss = None
-        # Scoring must stay a small share of the time, unless it says when to stop.
-        due = self._scoring_seconds <= _VALIDATION_SHARE * self.seconds
-        if windows and (due or self.config.patience):
-            score, val_loss = self._score(windows)
-            seconds = time.monotonic() - began
-            self._schedule.score_took(seconds)
-            self._scoring_seconds += seconds
-        self._schedule.epoch_ended(loss if val_loss is None else val_loss)
-        best = not windows or (
-            score is not None
-            and (keeper.best.score is None or score >= keeper.best.score)
-        )
-        yield EpochDone(
-            epoch=epoch,
-            step=learner.step,
-            loss=loss,
-            learning_rate=learner.rate,
-            seconds=self.seconds,
-            seconds_left=self._schedule.seconds_left(learner.step),
-            val_loss=val_loss,
-            score=score,
-            best=best,
-        )
-        if best:
-            yield keeper.save(
-                learner, images, self.seconds, score=score, epoch=epoch, quick=False
-            )
-        self.keep()
-        patience = self.config.patience
-        return bool(patience) and epoch - keeper.best.epoch >= patience
 
     def _finish(
         self, windows: Sequence[Window], images: Sequence[TrainingImage], stopped: str
@@ -306,7 +275,7 @@ class Training:
                 keeper,
                 windows,
                 epoch,
-                warm=self.start is not None,
+                warm=self._onwards is not None,
                 early=stopped == "early",
             )
         reference = yield from self._look_back(images)
@@ -339,7 +308,9 @@ class Training:
         planes = [
             LearnedPlane(image.image, image.plane, image.channels) for image in images
         ]
-        known = Reference.from_json(self.start.card.reference) if self.start else None
+        known = (
+            Reference.from_json(self._onwards.card.reference) if self._onwards else None
+        )
         until = time.monotonic() + max(_LOOK_BACK, _LOOK_BACK_SHARE * self.seconds)
         work = learn_reference(
             planes,
@@ -356,13 +327,6 @@ class Training:
                 break
             yield progress(self._schedule, self._learner.step)
         return {} if learned is None else learned.to_json()
-
-    def _score(self, windows: Sequence[Window]) -> tuple[float, float]:
-        """Score and loss of the network as it is."""
-        maps = predict_windows(self._learner.network, windows)
-        truth = np.stack([window.truth for window in windows])
-        loss = self._learner.loss(truth, np.stack(maps))
-        return score_windows(windows, maps, self._keeper.instances), loss
 
 
 def _check_start(start: Model, task: Task) -> None:

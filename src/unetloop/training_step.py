@@ -140,7 +140,8 @@ class Learner:
 
     def loss(self, truth: NDArray[np.float32], maps: NDArray[np.float32]) -> float:
         """Give the loss of predicted maps, which are probabilities."""
-        maps = np.clip(maps, _SMALLEST, 1 - _SMALLEST)
+        learned = maps[..., : self.averaged.output_shape[-1]]
+        maps = np.clip(learned, _SMALLEST, 1 - _SMALLEST)
         odds = maps / (1 - maps) if self._activation == "sigmoid" else maps
         return float(np.mean(self._loss(truth, np.log(odds))))
 

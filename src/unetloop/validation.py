@@ -124,13 +124,17 @@ def cut_windows(
 def predict_windows(
     network: Network, windows: Sequence[Window]
 ) -> list[NDArray[np.float32]]:
-    """Predict the maps of each window, in batches of one shape."""
+    """Predict the complete maps of each window, in batches of one shape."""
     maps: list[NDArray[np.float32]] = []
     for start in range(0, len(windows), _BATCH):
         group = list(windows[start : start + _BATCH])
         missing = _BATCH - len(group)
         batch = [window.image for window in group + [group[-1]] * missing]
-        maps += list(network(np.stack(batch))[: len(group)])
+        predicted = network(np.stack(batch))
+        maps += [
+            window.task.complete(found)
+            for window, found in zip(group, predicted, strict=False)
+        ]
     return maps
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop import final_choice
-from unetloop import training as module
+from unetloop import epochs, final_choice
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
@@ -64,8 +63,8 @@ def test_it_learns_and_leaves_a_model(
 ) -> None:
     config = _config(epochs=6, steps_per_epoch=10, val_fraction=0.25)
     events = list(train(images, tmp_path / "m", config, model=SMALL))
-    epochs = _kinds(events, EpochDone)
-    assert epochs[-1].loss < epochs[0].loss  # type: ignore[attr-defined]
+    ended = _kinds(events, EpochDone)
+    assert ended[-1].loss < ended[0].loss  # type: ignore[attr-defined]
     done = events[-1]
     assert isinstance(done, TrainingDone)
     assert (done.steps, done.epochs, done.stopped) == (60, 6, "finished")
@@ -270,8 +269,7 @@ def test_early_stopping(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.01])
-    monkeypatch.setattr(module, "_VALIDATION_SHARE", 1.0)
-    for user in (module, final_choice):
+    for user in (epochs, final_choice):
         monkeypatch.setattr(user, "score_windows", lambda *_: next(scores))
     config = _config(epochs=50, patience=2, val_fraction=0.25)
     events = list(train(images, tmp_path / "m", config, model=SMALL))

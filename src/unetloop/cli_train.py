@@ -1,0 +1,247 @@
+"""The command ``unetloop train``: annotated images in, a model folder out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unetloop import catalog
+from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES, SHIPPED
+from unetloop.cli_classes import (
+    add_class_options,
+    class_channels,
+    class_images,
+    class_task,
+)
+from unetloop.config import ModelConfig, TrainingConfig, from_dict
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from unetloop.checkpoint import Model
+    from unetloop.training_data import TrainingImage
+
+__all__ = ["add_options", "train"]
+
+# Options that are fields of TrainingConfig: where one is given, it beats a recipe.
+_SETTINGS = (
+    "minutes",
+    "epochs",
+    "loss",
+    "optimizer",
+    "schedule",
+    "learning_rate",
+    "batch_size",
+    "patch_size",
+    "patience",
+    "precision",
+    "freeze_encoder",
+    "val_fraction",
+    "seed",
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options."""
+    add = parser.add_argument
+    add("--images", type=Path, help="folder of images")
+    add("--masks", type=Path, help="folder of masks of the same names")
+    add("--review", type=Path, help="folder of reviews: 1 right, 2 ignore")
+    add("--project", type=Path, help="project folder instead")
+    add_class_options(parser)
+    add("--out", type=Path, required=True, help="model folder to write")
+    add(
+        "--channel",
+        help="number (from 0) or name of the channel; several, with commas between "
+        "them, for a network that sees as many",
+    )
+    add(
+        "--start",
+        help=f"model to start from, or scratch (default: {SHIPPED}, or scratch with "
+        "--architecture or --recipe)",
+    )
+    add(
+        "--architecture",
+        choices=list(ARCHITECTURES),
+        help="network to train anew; with --start MODEL, from those of its layers "
+        "that fit",
+    )
+    add(
+        "--recipe",
+        choices=list(RECIPES),
+        help="network and settings as published; what else is given goes before",
+    )
+    add("--loss", choices=[*LOSSES, *CLASS_LOSSES])
+    add("--optimizer", choices=list(catalog.OPTIMIZERS))
+    add("--schedule", choices=list(catalog.SCHEDULES), help="of the learning rate")
+    add("--learning-rate", type=float, help="highest learning rate")
+    add("--batch-size", type=int, help="patches in one step")
+    add("--patch-size", type=int, help="side of what is mapped, in pixels")
+    add(
+        "--precision",
+        choices=["float32", "mixed"],
+        help="mixed: half the bits, on a GPU",
+    )
+    add(
+        "--freeze-encoder",
+        action="store_true",
+        default=None,
+        help="leave the way down to the coarsest level as it is",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="wall time (default: 10)")
+    length.add_argument("--epochs", type=int, help="epochs (of 100 steps) instead")
+    add("--val-images", type=Path, help="images to score on")
+    add("--val-masks", type=Path, help="their masks")
+    add("--val-fraction", type=float, help="share of images held out")
+    add("--patience", type=int, help="stop after so many epochs (default: 0, never)")
+    add("--seed", type=int)
+
+
+def train(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from unetloop.checkpoint import open_model
+    from unetloop.console import run_job
+    from unetloop.events import TrainingDone
+
+    began = time.monotonic()
+    recipe = RECIPES[options.recipe] if options.recipe else None
+    task = class_task(options)
+    if recipe and recipe.classes and task is None:
+        raise EngineError(
+            "This recipe tells tissue classes apart, and the command trains nuclei.",
+            todo="Choose another recipe, or give --task classes.",
+            recipe=options.recipe,
+        )
+    config = _settings(options)
+    # Random weights only where they are asked for, or another network is.
+    anew = options.architecture or recipe
+    chosen = options.start or ("scratch" if anew or task else SHIPPED)
+    start = None if chosen == "scratch" else open_model(chosen)
+    model = _network(options, start)
+    channels = model.channels if model else start.channels if start else 1
+    images = class_images(_training_images(options, channels), options)
+    validation = None
+    if options.val_images or options.val_masks:
+        if not (options.val_images and options.val_masks):
+            raise EngineError("--val-images and --val-masks go together.")
+        validation = _paired(
+            options.val_images, options.val_masks, None, options.channel, channels
+        )
+
+    def job(cancelled: Any) -> Iterator[Any]:
+        from unetloop.network import start_keras
+
+        start_keras()
+        from unetloop.training import train
+
+        return train(
+            images,
+            options.out,
+            config,
+            model=model,
+            start=start,
+            task=task,
+            validation=validation,
+            cancelled=cancelled,
+            began=began,
+        )
+
+    done = run_job(job)
+    if not isinstance(done, TrainingDone):
+        return 1
+    measure = "mean IoU" if task else "mean AP"
+    score = (
+        ""
+        if done.score is None
+        else f", {measure} {done.score:.3f} on held-out images"
+    )
+    sys.stderr.write(
+        f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
+        f"{done.path}\n"
+    )
+    return 130 if done.stopped == "cancelled" else 0
+
+
+def _settings(options: argparse.Namespace) -> TrainingConfig:
+    """Put what was given over the recipe's settings."""
+    given = {
+        name: value
+        for name in _SETTINGS
+        if (value := getattr(options, name)) is not None
+    }
+    settings = dict(RECIPES[options.recipe].settings) if options.recipe else {}
+    if "minutes" in given:
+        settings.pop("epochs", None)
+    return from_dict(TrainingConfig, {**settings, **given})
+
+
+def _network(options: argparse.Namespace, start: Model | None) -> ModelConfig | None:
+    """Say which network is made anew; None: that of the model to start from."""
+    recipe = RECIPES[options.recipe] if options.recipe else None
+    name = options.architecture or (recipe.architecture if recipe else None)
+    wanted = len(options.channel.split(",")) if options.channel else None
+    if name is None:
+        if start is None:
+            return ModelConfig(channels=wanted or 1)
+        return None
+    own = start.card.model if start else None
+    if own and own.architecture == name and wanted in (None, own.channels):
+        # The same network, unless a recipe makes it learn other maps.
+        return None if recipe is None else replace(own, channels=_seen(options))
+    return ModelConfig(name, _seen(options) if recipe else wanted or 1)
+
+
+def _seen(options: argparse.Namespace) -> int:
+    """Channels of a recipe's network: as published, where the images have as many."""
+    if options.channel:
+        return len(options.channel.split(","))
+    published: int = ARCHITECTURES[RECIPES[options.recipe].architecture].input[2]
+    if published == 1 or options.images is None:
+        return 1
+    from unetloop.files import pair_by_stem
+    from unetloop.images import open_image
+
+    for pair in pair_by_stem(options.images, options.masks, options.review):
+        with open_image(pair.image) as image:
+            if image.info.channels < published:
+                return 1
+    return published
+
+
+def _training_images(options: argparse.Namespace, channels: int) -> list[TrainingImage]:
+    if options.project is not None:
+        if options.images or options.masks:
+            raise EngineError("Give either --project or --images and --masks.")
+        from unetloop.project import open_project
+        from unetloop.project_training import annotated_planes
+
+        with open_project(options.project) as project:
+            return annotated_planes(project, options.channel, channels)
+    if not (options.images and options.masks):
+        raise EngineError("Give --images and --masks, or --project.")
+    return _paired(
+        options.images, options.masks, options.review, options.channel, channels
+    )
+
+
+def _paired(
+    images: Path, masks: Path, review: Path | None, channel: str | None, count: int
+) -> list[TrainingImage]:
+    from unetloop.files import pair_by_stem
+    from unetloop.images import open_image, resolve_channels
+    from unetloop.training_data import TrainingImage
+
+    result = []
+    for pair in pair_by_stem(images, masks, review):
+        with open_image(pair.image) as image:
+            channels = resolve_channels(image.info, channel, count)
+        result.append(
+            TrainingImage(pair.image, pair.mask, pair.review, channels=channels)
+        )
+    return result

@@ -1,0 +1,128 @@
+"""The end of an epoch: how good the network is, and whether it is the best so far."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unetloop.events import EpochDone, Event
+from unetloop.validation import predict_windows, score_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from unetloop.config import TrainingConfig
+    from unetloop.keeping import Keeper
+    from unetloop.schedule import Schedule
+    from unetloop.training_data import TrainingImage
+    from unetloop.training_step import Learner
+    from unetloop.validation import Window
+
+__all__ = ["Examiner"]
+
+_VALIDATION_SHARE = 0.08
+
+
+class Examiner:
+    """Scores a network on the images held out, now and then.
+
+    Parameters
+    ----------
+    learner : Learner
+        Holds the network.
+    keeper : Keeper
+        Keeps the best.
+    schedule : Schedule
+        Told what scoring takes, and the loss.
+    config : TrainingConfig
+        Length of an epoch, and patience.
+    windows : sequence of Window
+        Images held out; may be none.
+    images : sequence of TrainingImage
+        What is learned from, for the card.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        keeper: Keeper,
+        schedule: Schedule,
+        config: TrainingConfig,
+        windows: Sequence[Window],
+        images: Sequence[TrainingImage],
+    ) -> None:
+        self._learner = learner
+        self._keeper = keeper
+        self._schedule = schedule
+        self._config = config
+        self._windows = windows
+        self._images = images
+        self._seconds = 0.0
+
+    def score(self) -> tuple[float, float]:
+        """Give score and loss of the network as it is."""
+        windows = self._windows
+        maps = predict_windows(self._learner.network, windows)
+        truth = np.stack([window.truth for window in windows])
+        loss = self._learner.loss(truth, np.stack(maps))
+        return score_windows(windows, maps, self._keeper.instances), loss
+
+    def end_epoch(self, loss: float) -> Generator[Event, None, bool]:
+        """Score what there is, and keep it if it is the best.
+
+        Parameters
+        ----------
+        loss : float
+            Mean over the steps of the epoch.
+
+        Yields
+        ------
+        Event
+            `EpochDone`, and `ModelSaved`.
+
+        Returns
+        -------
+        bool
+            Whether nothing got better for as long as patience lasts.
+        """
+        learner, keeper, schedule = self._learner, self._keeper, self._schedule
+        epoch = learner.step // self._config.steps_per_epoch
+        patience = self._config.patience
+        score = val_loss = None
+        # Scoring must stay a small share of the time, unless it says when to stop.
+        due = self._seconds <= _VALIDATION_SHARE * schedule.seconds
+        if self._windows and (due or patience):
+            began = time.monotonic()
+            score, val_loss = self.score()
+            seconds = time.monotonic() - began
+            schedule.score_took(seconds)
+            self._seconds += seconds
+        schedule.epoch_ended(loss if val_loss is None else val_loss)
+        best = not self._windows or (
+            score is not None
+            and (keeper.best.score is None or score >= keeper.best.score)
+        )
+        yield EpochDone(
+            epoch=epoch,
+            step=learner.step,
+            loss=loss,
+            learning_rate=learner.rate,
+            seconds=schedule.seconds,
+            seconds_left=schedule.seconds_left(learner.step),
+            val_loss=val_loss,
+            score=score,
+            best=best,
+        )
+        if best:
+            yield keeper.save(
+                learner,
+                self._images,
+                schedule.seconds,
+                score=score,
+                epoch=epoch,
+                quick=False,
+            )
+        keeper.note(learner, schedule)
+        return bool(patience) and epoch - keeper.best.epoch >= patience

@@ -1,0 +1,92 @@
+"""A new network that begins with the weights of another, where these fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from unetloop.errors import EngineError
+
+__all__ = ["TakenOver", "take_over"]
+
+_MOST_NAMES = 6
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """What a network took from another.
+
+    Parameters
+    ----------
+    layers : int
+        Layers with weights.
+    random : tuple of str
+        Names of those that were left as they were.
+    share : float
+        Of the weights that were taken over, 0..1.
+    """
+
+    layers: int
+    random: tuple[str, ...]
+    share: float
+
+    def sentence(self, source: str) -> str:
+        """Say it to people."""
+        taken = self.layers - len(self.random)
+        # 99.96 % are not all of them.
+        percent = min(round(100 * self.share), 99) if self.random else 100
+        text = f"{taken} of {self.layers} layers, {percent} % of the weights, are taken"
+        text += f" from {source}"
+        if not self.random:
+            return f"{text}."
+        names = ", ".join(self.random[:_MOST_NAMES])
+        more = len(self.random) - _MOST_NAMES
+        others = f" and {more} more" if more > 0 else ""
+        return f"{text}; left at random: {names}{others}."
+
+
+def take_over(network: Any, source: Any) -> TakenOver:
+    """Copy weights between layers of the same name and the same shapes.
+
+    Other channels of the image change the first layer only, other maps the last
+    one; so the rest can be learned from a model for something else (Yosinski 2014,
+    "How transferable are features in deep neural networks?", arXiv:1411.1792).
+
+    Parameters
+    ----------
+    network : keras.Model
+        Changed in place.
+    source : keras.Model
+        Where the weights come from.
+
+    Returns
+    -------
+    TakenOver
+
+    Raises
+    ------
+    EngineError
+        If no layer fits.
+    """
+    known = {layer.name: layer for layer in source.layers if layer.weights}
+    ours = [layer for layer in network.layers if layer.weights]
+    random, copied = [], 0
+    for layer in ours:
+        other = known.get(layer.name)
+        if other is None or _shapes(other) != _shapes(layer):
+            random.append(layer.name)
+            continue
+        layer.set_weights(other.get_weights())
+        copied += layer.count_params()
+    if len(random) == len(ours):
+        raise EngineError(
+            "No layer of the model to start from fits this network.",
+            todo="Start from a model of a similar network, or from scratch.",
+            network=network.name,
+            model=source.name,
+        )
+    return TakenOver(len(ours), tuple(random), copied / network.count_params())
+
+
+def _shapes(layer: Any) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in layer.weights]
