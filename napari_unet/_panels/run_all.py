@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet._panels.button import Button
-from napari_unet._panels.look import Heading, Lines
+from napari_unet._panels.look import Heading
 from napari_unet._panels.run_box import RunBox
 
 if TYPE_CHECKING:
@@ -29,22 +29,16 @@ class RunAllPanel(QWidget):
         super().__init__(parent)
         self._hindrance = _NOTHING_OPEN
         self._batch: BatchState | None = None
-        self.about = Lines()
+        self._about = ""
         self.more_button = Button(
-            "Other images…",
-            tip="Predict other folders, in a dock of its own",
+            "Others…", tip="Predict other folders, in a dock of its own"
         )
+        self.more_button.setMinimumHeight(30)
         self.more_button.clicked.connect(self.more_requested)
-        self.box = RunBox("Run over all images")
+        heading = Heading("4  Run all")
+        self.box = RunBox("Run over all images", [heading], [self.more_button])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        top = QHBoxLayout()
-        top.addWidget(Heading("4  Run all"))
-        top.addSpacing(12)
-        top.addWidget(self.about, 1)
-        top.addWidget(self.more_button)
-        column.addLayout(top)
         column.addWidget(self.box)
         self._show()
 
@@ -52,11 +46,10 @@ class RunAllPanel(QWidget):
         """Show which model would run over which folder."""
         if state.folder is None:
             self._hindrance = _NOTHING_OPEN
-            self.about.say("")
+            self._about = ""
         else:
             self._hindrance = ""
-            self.about.say(state.model)
-            self.about.setToolTip(
+            self._about = (
                 f"{state.model} over all images of the project's folders; results go "
                 f"into {state.folder / 'results'}"
             )
@@ -70,3 +63,4 @@ class RunAllPanel(QWidget):
     def _show(self) -> None:
         if self._batch is not None:
             self.box.show_run(self._batch.run, self._hindrance)
+        self.box.start_button.setToolTip(self._hindrance or self._about)

@@ -12,6 +12,8 @@ from napari_unet._panels.look import Lines
 from napari_unet._words import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_unet._batch_state import Run
 
 __all__ = ["RunBox"]
@@ -20,12 +22,14 @@ _FACES = {"starting": "Starting…", "running": "Running…", "stopping": "Stopp
 
 
 class RunBox(QWidget):
-    """Run, stop, and what can be done afterwards.
+    """Run, stop, and what can be done afterwards; what is empty takes no room.
 
     Parameters
     ----------
     text : str
         What the button says while nothing runs.
+    before, behind : sequence of QWidget
+        What stands in one line with the button.
     """
 
     start_requested = Signal()
@@ -35,8 +39,13 @@ class RunBox(QWidget):
     report_requested = Signal()
     fix_requested = Signal()
 
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(
+        self,
+        text: str,
+        before: Sequence[QWidget] = (),
+        behind: Sequence[QWidget] = (),
+    ) -> None:
+        super().__init__()
         self._text = text
         self._run: Run | None = None
         self._hindrance = ""
@@ -64,9 +73,9 @@ class RunBox(QWidget):
         self.unlike = Lines(2)
         self.fix_button = Button()
         self.fix_button.clicked.connect(self.fix_requested)
-        self._lay_out()
+        self._lay_out(before, behind)
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, before: Sequence[QWidget], behind: Sequence[QWidget]) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -74,26 +83,36 @@ class RunBox(QWidget):
         top.setSpacing(4)
         self.start_button.setMinimumHeight(30)
         self.stop_button.setMinimumSize(32, 30)
+        for widget in before:
+            top.addWidget(widget)
+            top.addSpacing(6)
         top.addWidget(self.start_button, 1)
         top.addWidget(self.stop_button)
+        for widget in behind:
+            top.addWidget(widget)
         column.addLayout(top)
-        progress = QHBoxLayout()
+        self._progress = QWidget()
+        progress = QHBoxLayout(self._progress)
+        progress.setContentsMargins(0, 0, 0, 0)
         progress.addWidget(self.bar, 1)
         progress.addWidget(self.left)
-        column.addLayout(progress)
+        column.addWidget(self._progress)
         column.addWidget(self.sentence)
-        below = QHBoxLayout()
+        self._below = QWidget()
+        below = QHBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(4)
         for button in (self.results_button, self.report_button, self.retry_button):
             below.addWidget(button, 1)
-        column.addLayout(below)
+        column.addWidget(self._below)
         self._triage = QWidget()
         triage = QHBoxLayout(self._triage)
         triage.setContentsMargins(0, 0, 0, 0)
         triage.addWidget(self.unlike, 1)
         triage.addWidget(self.fix_button)
-        self._triage.setVisible(False)
         column.addWidget(self._triage)
+        for part in (self._progress, self.sentence, self._below, self._triage):
+            part.setVisible(False)
 
     def show_run(self, run: Run, hindrance: str = "") -> None:
         """Show a batch, and why none can be started; cheap where it is shown."""
@@ -108,12 +127,13 @@ class RunBox(QWidget):
         left = run.seconds_left if run.phase == "running" else None
         self.left.say("" if left is None else f"{in_words(left)} to go")
         bad = run.wrong and not run.busy
-        self.sentence.say(run.sentence or hindrance, "wrong" if bad else "text")
+        self.sentence.say(run.sentence, "wrong" if bad else "text")
+        self.sentence.setVisible(bool(run.sentence))
+        self._progress.setVisible(run.busy)
         self.sentence.setToolTip("\n".join((run.sentence, *run.failures)))
         ended = not run.busy and run.report is not None
-        self.results_button.setEnabled(ended)
-        self.report_button.setEnabled(ended)
-        self.retry_button.setEnabled(ended and run.failed > 0)
+        self._below.setVisible(ended)
+        self.retry_button.setEnabled(run.failed > 0)
         self._triage.setVisible(ended and bool(run.worst))
         if run.worst:
             some = "1 looks" if run.unlike == 1 else f"{run.unlike:,} look"
