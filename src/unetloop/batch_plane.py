@@ -285,6 +285,7 @@ class _Stoppable:
 
     def __init__(self, network: Network, stop: Callable[[], bool]) -> None:
         self.backend, self.channels = network.backend, network.channels
+        self.bytes_a_pixel = network.bytes_a_pixel
         self._network, self._stop = network, stop
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -29,7 +29,12 @@ from unetloop.config import (
     to_dict,
 )
 from unetloop.errors import EngineError
-from unetloop.network import KerasNetwork, OnnxNetwork, start_keras
+from unetloop.network import (
+    BYTES_A_PIXEL,
+    KerasNetwork,
+    OnnxNetwork,
+    start_keras,
+)
 from unetloop.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
@@ -93,6 +98,8 @@ class ModelCard:
         Hash of the weights it started from; None: from scratch.
     reference : dict
         Statistics of the images that it learned from, of `quality.Reference`.
+    bytes_a_pixel : int
+        Memory that the network takes for each pixel of a tile.
     """
 
     model: ModelConfig
@@ -108,6 +115,7 @@ class ModelCard:
     scores: dict[str, float] = field(default_factory=dict)
     started_from: str | None = None
     reference: dict[str, Any] = field(default_factory=dict)
+    bytes_a_pixel: int = BYTES_A_PIXEL
 
 
 @dataclass(frozen=True)
@@ -155,7 +163,7 @@ class Model:
         small = pixels is not None and pixels < most
         if small and "keras" not in sys.modules and quick.exists():
             try:
-                return OnnxNetwork(quick)
+                return OnnxNetwork(quick, self.card.bytes_a_pixel)
             except Exception:  # noqa: BLE001 - whatever is wrong, Keras still works
                 pass
         start_keras()

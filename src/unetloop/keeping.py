@@ -73,6 +73,11 @@ class Keeper:
         self._start = start
         self._identity = ""
 
+    @property
+    def measure(self) -> str:
+        """What a score of the run is: ``mean_ap`` or ``mean_iou``."""
+        return self._task.score_name
+
     def save(
         self,
         learner: Learner,
@@ -123,6 +128,7 @@ class Keeper:
             scores={} if score is None else {self._task.score_name: float(score)},
             started_from=self._start.weights_hash if self._start else None,
             reference=reference or {},
+            bytes_a_pixel=learner.network.bytes_a_pixel,
         )
         save_model(learner.averaged, card, self.out, quick=quick)
         self.best = Best(score, epoch, saved=True)

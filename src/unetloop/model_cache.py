@@ -67,5 +67,5 @@ class ModelCache:
 def _load(model: Model, quick: bool) -> Network:
     if quick:
         with suppress(Exception):  # whatever is wrong with it, Keras still works
-            return OnnxNetwork(model.path / "model.onnx")
+            return OnnxNetwork(model.path / "model.onnx", model.card.bytes_a_pixel)
     return model.network()

@@ -14,10 +14,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["STEP", "KerasNetwork", "Network", "OnnxNetwork", "start_keras"]
+__all__ = [
+    "BYTES_A_PIXEL",
+    "STEP",
+    "KerasNetwork",
+    "Network",
+    "OnnxNetwork",
+    "start_keras",
+]
 
 STEP = 16
 """Rows and columns of tiles are multiples of this."""
+
+BYTES_A_PIXEL = 1500
+"""Memory that the network which ships takes for each pixel of a tile: measured."""
 
 
 def start_keras() -> None:
@@ -46,10 +56,12 @@ class Network(Protocol):
 
     Called with (batch, rows, columns, channels) of float32, rows and columns
     multiples of 16, it returns (batch, rows, columns, maps) of float32, 0..1.
+    ``bytes_a_pixel`` says what memory it takes for each pixel of a batch.
     """
 
     backend: str
     channels: int
+    bytes_a_pixel: int
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict the maps of a batch of tiles."""
@@ -62,12 +74,16 @@ class OnnxNetwork:
     ----------
     path : Path
         The model folder's ``model.onnx``.
+    bytes_a_pixel : int
+        Memory that it takes, of the model's card.
     """
 
     backend = "ONNX Runtime on the CPU"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bytes_a_pixel: int = BYTES_A_PIXEL) -> None:
         import onnxruntime
+
+        self.bytes_a_pixel = bytes_a_pixel
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -106,9 +122,11 @@ class KerasNetwork:
         import keras
 
         from unetloop.models.geometry import same_size
+        from unetloop.models.memory import bytes_a_pixel
 
         self.backend = f"Keras on {keras.backend.backend()}"
         self.channels = int(model.input_shape[-1])
+        self.bytes_a_pixel = max(BYTES_A_PIXEL, bytes_a_pixel(model))
         image, logits = same_size(model, STEP)
         several = activation == "softmax" and logits.shape[-1] > 1
         probabilities = keras.ops.softmax if several else keras.ops.sigmoid

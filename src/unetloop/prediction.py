@@ -45,8 +45,6 @@ _FIRST_LOOK = 512
 _FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
 _FEW_NUCLEI = 3
 _LIMITS_PIXELS = 1 << 22
-# Activations that a U-Net keeps for each pixel of a tile, in bytes: measured.
-_BYTES_A_PIXEL = 1500
 _MOST_TILES = 8
 _BATCH_PIXELS = 1 << 20  # more at once is not faster, and takes memory
 _SMALLEST_TILE = 256
@@ -194,7 +192,9 @@ def predict_maps(
     array of float32
         (rows, columns, maps): tiles blended so that no seam shows.
     """
-    tiling, count = _tiles_that_fit((image.shape[0], image.shape[1]), config)
+    tiling, count = _tiles_that_fit(
+        (image.shape[0], image.shape[1]), config, network.bytes_a_pixel
+    )
     tiles = list(tiling)
     total: NDArray[np.float32] | None = None
     for start in range(0, len(tiles), count):
@@ -356,7 +356,7 @@ def _run(
 
 
 def _tiles_that_fit(
-    shape: tuple[int, int], config: PredictionConfig
+    shape: tuple[int, int], config: PredictionConfig, bytes_a_pixel: int
 ) -> tuple[Tiling, int]:
     """Choose tiles that the free memory holds, and how many at once.
 
@@ -370,7 +370,7 @@ def _tiles_that_fit(
     side, overlap = config.tile, config.overlap
     while True:
         tiling = Tiling(shape, side, overlap)
-        each = tiling.sides[0] * tiling.sides[1] * _BYTES_A_PIXEL
+        each = tiling.sides[0] * tiling.sides[1] * bytes_a_pixel
         if each <= free / 4 or side <= _SMALLEST_TILE:
             break
         side = max(side // 2 // 16 * 16, _SMALLEST_TILE)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from unetloop.checkpoint import Model
     from unetloop.network import Network
     from unetloop.prediction import Scale
+    from unetloop.training_data import TrainingImage
 
-__all__ = ["LearnedPlane", "learn_reference"]
+__all__ = ["LearnedPlane", "learn_reference", "look_back"]
 
 _MOST = 256
 _SIDE = 1024
@@ -87,6 +90,61 @@ def learn_reference(
         if enough():
             break
     return Reference.of(rows[-2 * _MOST :])
+
+
+def look_back(
+    images: Sequence[TrainingImage],
+    network: Network,
+    scale: Scale,
+    start: Model | None,
+    seconds: float,
+    cancelled: Callable[[], bool],
+    whole: Progress,
+) -> Generator[Event, None, dict[str, Any]]:
+    """At the end of a training: `learn_reference`, for a model's card.
+
+    Parameters
+    ----------
+    images : sequence of TrainingImage
+        What was learned from.
+    network : Network
+        The model's.
+    scale : Scale
+        What the model knows of itself.
+    start : Model or None
+        The model that it went on from.
+    seconds : float
+        How long to look at most.
+    cancelled : callable
+        Asked after each image.
+    whole : Progress
+        Of the whole training.
+
+    Yields
+    ------
+    Progress
+        ``whole``, after each image.
+
+    Returns
+    -------
+    dict
+        Empty where there are too few images.
+    """
+    until = time.monotonic() + seconds
+    work = learn_reference(
+        [LearnedPlane(image.image, image.plane, image.channels) for image in images],
+        network,
+        scale,
+        Reference.from_json(start.card.reference) if start else None,
+        enough=lambda: time.monotonic() >= until or cancelled(),
+    )
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            learned: Reference | None = stop.value
+            return {} if learned is None else learned.to_json()
+        yield whole
 
 
 def _statistics(

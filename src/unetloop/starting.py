@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from unetloop.checkpoint import build_network, load_weights
+from unetloop.errors import EngineError
 from unetloop.events import Event, Notice
 from unetloop.precision import half_precision
 from unetloop.training_step import Learner
@@ -19,7 +20,26 @@ if TYPE_CHECKING:
     from unetloop.config import ModelConfig, TrainingConfig
     from unetloop.tasks import Task
 
-__all__ = ["begin"]
+__all__ = ["begin", "check_start"]
+
+
+def check_start(start: Model, task: Task) -> None:
+    """Refuse to go on with a model that predicts something else.
+
+    Raises
+    ------
+    EngineError
+        If task or number of maps differ.
+    """
+    if start.task.name != task.name or len(start.task.maps) != len(task.maps):
+        raise EngineError(
+            "The model to start from is for something else.",
+            todo="Start from scratch, or name a network, which then takes over those "
+            "of its weights that fit.",
+            start=str(start.path),
+            its_maps=", ".join(start.task.maps),
+            wanted=", ".join(task.maps),
+        )
 
 
 def begin(

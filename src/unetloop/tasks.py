@@ -202,7 +202,9 @@ class Foreground(Nuclei):
         return MAPS[:1]
 
     def loss(self, name: str) -> Loss:
-        """Find a loss of classes."""
+        """Find a loss of classes; the default is the binary cross-entropy."""
+        if name == "default":
+            name = "binary_crossentropy"
         found: Loss = catalog.find(catalog.CLASS_LOSSES, name, "loss of a foreground")
         return found
 

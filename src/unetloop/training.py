@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unetloop.catalog import CLASS_LOSSES
 from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.epochs import Examiner
 from unetloop.errors import EngineError
@@ -15,12 +15,11 @@ from unetloop.events import Event, Notice, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
 from unetloop.prediction import Scale
-from unetloop.quality import Reference
-from unetloop.reference import LearnedPlane, learn_reference
+from unetloop.reference import look_back
 from unetloop.schedule import Schedule
 from unetloop.selection import usual_share
-from unetloop.starting import begin
-from unetloop.tasks import nuclei_task
+from unetloop.starting import begin, check_start
+from unetloop.tasks import NUCLEI, nuclei_task
 from unetloop.training_data import (
     TrainingImage,
     class_pixel_size,
@@ -28,11 +27,11 @@ from unetloop.training_data import (
     load_planes,
     split_images,
 )
-from unetloop.training_loop import progress, run_steps
+from unetloop.training_loop import run_steps
 from unetloop.validation import cut_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from unetloop.checkpoint import Model
@@ -76,8 +75,9 @@ def train(
     model : ModelConfig, optional
         Which network, from scratch; the default one if left out.
     start : Model, optional
-        A model to start from; it brings its network and diameter. With ``model``:
-        a new network that takes over the weights that fit.
+        A model to start from; it brings its network and diameter. With ``model``,
+        or a loss that its maps can't learn: a new network that takes over the
+        weights that fit.
     task : Task, optional
         What the network is for; that of ``start`` or nuclei if left out.
     validation : sequence of TrainingImage, optional
@@ -131,12 +131,15 @@ class Training:
     ) -> None:
         if config.minutes is None and config.epochs is None:
             config = replace(config, minutes=10.0)
+        if start and not (model or task) and config.loss in CLASS_LOSSES:
+            if start.task == NUCLEI:  # its losses are others: it has another map
+                model = start.card.model
         # A model that goes on, not one that only lends its weights to a new network.
         self._onwards = start if model is None else None
         usual = self._onwards.task if self._onwards else nuclei_task(config.loss)
         self.task = task or usual
         if self._onwards is not None:
-            _check_start(self._onwards, self.task)
+            check_start(self._onwards, self.task)
         if start is not None:  # it knows images as it was shown them
             config = replace(config, normalization=start.normalization)
         elif self.task.classes and config.normalization.nuclei == "either":
@@ -278,7 +281,17 @@ class Training:
                 warm=self._onwards is not None,
                 early=stopped == "early",
             )
-        reference = yield from self._look_back(images)
+        reference = {}
+        if not self.task.classes:  # what is compared are nuclei
+            reference = yield from look_back(
+                images,
+                learner.network,
+                self.scale,
+                self._onwards,
+                max(_LOOK_BACK, _LOOK_BACK_SHARE * self.seconds),
+                self.cancelled,
+                progress(self._schedule, learner.step),
+            )
         yield keeper.save(
             learner,
             images,
@@ -297,46 +310,5 @@ class Training:
             stopped=stopped,
             score=score,
             start_score=self._start_score,
-        )
-
-    def _look_back(
-        self, images: Sequence[TrainingImage]
-    ) -> Generator[Event, None, dict[str, Any]]:
-        """Keep what the model makes of its images: others are compared with them."""
-        if self.task.classes:  # what is compared are nuclei
-            return {}
-        planes = [
-            LearnedPlane(image.image, image.plane, image.channels) for image in images
-        ]
-        known = (
-            Reference.from_json(self._onwards.card.reference) if self._onwards else None
-        )
-        until = time.monotonic() + max(_LOOK_BACK, _LOOK_BACK_SHARE * self.seconds)
-        work = learn_reference(
-            planes,
-            self._learner.network,
-            self.scale,
-            known,
-            enough=lambda: time.monotonic() >= until or self.cancelled(),
-        )
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                learned: Reference | None = stop.value
-                break
-            yield progress(self._schedule, self._learner.step)
-        return {} if learned is None else learned.to_json()
-
-
-def _check_start(start: Model, task: Task) -> None:
-    """Refuse a model that predicts something else."""
-    if start.task.name != task.name or len(start.task.maps) != len(task.maps):
-        raise EngineError(
-            "The model to start from is for something else.",
-            todo="Start from scratch, or from a model of the same task with as many "
-            "classes.",
-            start=str(start.path),
-            its_maps=", ".join(start.task.maps),
-            wanted=", ".join(task.maps),
+            measure=keeper.measure,
         )

@@ -49,6 +49,7 @@ class SharedNetwork:
 
     def __init__(self, network: Network) -> None:
         self.backend, self.channels = network.backend, network.channels
+        self.bytes_a_pixel = network.bytes_a_pixel
         self.busy_seconds = 0.0
         self._network = network
         self._turn = threading.Lock()

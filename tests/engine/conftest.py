@@ -30,6 +30,7 @@ class DiscNetwork:
 
     backend = "a test"
     channels = 1
+    bytes_a_pixel = 1500
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, ...]] = []
