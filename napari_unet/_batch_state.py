@@ -165,7 +165,7 @@ class Run:
     unlike : int
         Images that look unlike what the model has seen.
     images : int
-        Of so many that the output folder holds.
+        Of so many that have results.
     worst : tuple of Path
         Images to look at first.
     wrong : bool

@@ -67,7 +67,10 @@ def batch_of(viewer: Viewer) -> BatchDesk:
 
 def open_dock(viewer: Viewer, name: str) -> None:
     """Show one of our docks, ``LOOP`` or ``BATCH``, which may be open already."""
-    _bare(viewer).window.add_plugin_dock_widget(PLUGIN, name)
+    window = _bare(viewer).window
+    dock, _ = window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    dock.show()
+    dock.raise_()
 
 
 def _bare(viewer: Viewer) -> Viewer:

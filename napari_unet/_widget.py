@@ -18,6 +18,7 @@ from napari_unet._panels.status import StatusLine
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_unet._batch_state import BatchState
     from napari_unet._state import LoopState
 
 __all__ = ["LoopWidget", "session_of"]
@@ -38,6 +39,7 @@ class LoopWidget(QWidget):
         self.images, self.correct = ImagesPanel(), CorrectPanel()
         self.learn, self.advanced = LearnPanel(), AdvancedPanel()
         self.run_all = RunAllPanel()
+        self._batch_busy = False
         self.status = StatusLine()
         self._lay_out()
         images, correct, learn = self.images, self.correct, self.learn
@@ -68,7 +70,7 @@ class LoopWidget(QWidget):
         self._show(session.state)
 
     def _lay_out(self) -> None:
-        area = Column(
+        self.column = area = Column(
             (self.images, self.correct, self.learn, self.advanced, self.run_all)
         )
         layout = QVBoxLayout(self)
@@ -86,8 +88,15 @@ class LoopWidget(QWidget):
         box.report_requested.connect(desk.open_report)
         box.fix_requested.connect(desk.batch.fix)
         self.run_all.more_requested.connect(lambda: open_dock(viewer, BATCH))
-        desk.batch.changed.connect(self.run_all.show_batch)
+        desk.batch.changed.connect(self._show_batch)
         self.run_all.show_batch(desk.batch.state)
+
+    def _show_batch(self, batch: BatchState) -> None:
+        if batch.run.busy != self._batch_busy:
+            self._batch_busy = batch.run.busy
+            # It has more to say now, and stands where that may be out of sight.
+            self.column.follow(self.run_all)
+        self.run_all.show_batch(batch)
 
     def _show(self, state: LoopState) -> None:
         self.images.show(state)

@@ -35,6 +35,11 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setWidget(inside)
+        self._followed: QWidget | None = None
+
+    def follow(self, widget: QWidget) -> None:
+        """Scroll to this one when the column becomes longer the next time."""
+        self._followed = widget
 
     def minimumSizeHint(self) -> QSize:
         """Give the width of what it holds and of the scroll bar."""
@@ -43,7 +48,11 @@ class Column(QScrollArea):
         return QSize(width + bar, super().minimumSizeHint().height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """See what it holds become wider."""
+        """See what it holds become wider or longer."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
-        return bool(super().eventFilter(watched, event))
+        seen = bool(super().eventFilter(watched, event))
+        if event.type() == QEvent.Type.Resize and self._followed is not None:
+            self.ensureWidgetVisible(self._followed)
+            self._followed = None
+        return seen

@@ -136,9 +136,10 @@ class RunBox(QWidget):
         self.retry_button.setEnabled(run.failed > 0)
         self._triage.setVisible(ended and bool(run.worst))
         if run.worst:
-            some = "1 looks" if run.unlike == 1 else f"{run.unlike:,} look"
+            look = "looks" if run.unlike == 1 else "look"
             self.unlike.say(
-                f"{some} unlike what this model has seen, of {run.images:,} images."
+                f"{run.unlike:,} of {run.images:,} images {look} unlike what this "
+                "model has seen."
             )
             count = len(run.worst)
             worst = f"the {count} worst" if count > 1 else "it"

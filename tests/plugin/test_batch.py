@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDropEvent
 from qtpy.QtTest import QTest
 
@@ -19,6 +19,7 @@ from napari_unet._batch_memory import recall
 from napari_unet._batch_state import Wish
 from napari_unet._desk import BATCH, LOOP, PLUGIN, batch_of, session_of
 from napari_unet._engine import Engine
+from napari_unet._farewell import Farewell
 from napari_unet._panels.measurements import NucleiModel
 from napari_unet._results import ResultImage, Results, read_results
 from unetloop.files import read_labels
@@ -388,6 +389,7 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     session.change_reading({"diameter": 25.0})
     loop.run_all.box.start_button.click()
     docks.wait_for_end()
+    docks.wait(lambda: not loop.run_all.visibleRegion().isEmpty())
     assert loop.run_all.box.sentence.text().startswith("3 predicted, in ")
     out = folder / "unet-loop/results"
     assert (out / "labels/stack.tif").exists()  # all of the folder
@@ -396,7 +398,7 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     rows = read_results(out)
     assert len(rows.images) == 3
 
-    assert loop.run_all.box.unlike.text().startswith("3 look unlike")
+    assert loop.run_all.box.unlike.text().startswith("3 of 3 images look unlike")
     worst = docks.batch.state.run.worst
     assert len(worst) == 3
     loop.run_all.box.fix_button.click()
@@ -458,5 +460,6 @@ def test_closing_the_dock_does_not_end_a_batch_and_closing_the_window_does(
     batch.start()
     preview = batch.planner._folder
     docks.viewer.close()
-    docks.wait(lambda: not batch.engine.ready)
+    docks.wait(lambda: not QCoreApplication.instance().findChildren(Farewell))
+    assert not batch.engine.ready
     assert preview is None or not preview.exists()
