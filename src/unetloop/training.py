@@ -27,7 +27,7 @@ from unetloop.training_data import (
     load_planes,
     split_images,
 )
-from unetloop.training_loop import run_steps
+from unetloop.training_loop import progress, run_steps
 from unetloop.validation import cut_windows
 
 if TYPE_CHECKING:
