@@ -8,7 +8,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet._panels.button import Button
-from unetloop.catalog import ARCHITECTURES, LOSSES
+from unetloop.catalog import (
+    ARCHITECTURES,
+    CLASS_LOSSES,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+)
 from unetloop.config import ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -19,7 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AdvancedPanel"]
 
-_CHOICES = {"architecture": tuple(ARCHITECTURES), "loss": tuple(LOSSES)}
+_CHOICES = {
+    "architecture": tuple(ARCHITECTURES),
+    "loss": (*LOSSES, *CLASS_LOSSES),
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": tuple(SCHEDULES),
+}
 # They follow from the images and from the architecture.
 _NOT_OFFERED = ("channels", "options")
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from unetloop.config import TrainingConfig
+from unetloop.errors import EngineError
 from unetloop.schedule import Schedule
 
 
@@ -62,3 +63,24 @@ def test_a_trained_model_learns_on_at_a_lower_rate() -> None:
     cold, warm = Schedule(config), Schedule(config, warm=True)
     for step in (0, 29, 60, 99):
         assert warm.rate(step) == pytest.approx(0.1 * cold.rate(step))
+
+
+def test_courses_of_the_rate() -> None:
+    def rates(name: str, losses: list[float]) -> list[float]:
+        config = TrainingConfig(
+            epochs=10, steps_per_epoch=100, learning_rate=1.0, schedule=name
+        )
+        schedule = Schedule(config)
+        for loss in losses:
+            schedule.epoch_ended(loss)
+        return [schedule.rate(step) for step in (0, 100, 600, 900)]
+
+    assert rates("constant", []) == [1.0] * 4
+    assert rates("steps", [])[1:] == pytest.approx([1.0, 0.1, 0.01])
+    assert rates("plateau", [0.5])[1:] == pytest.approx([1.0] * 3)
+    assert rates("plateau", [0.5] * 6)[1:] == pytest.approx([0.1] * 3)
+
+
+def test_an_unknown_course_is_named() -> None:
+    with pytest.raises(EngineError, match="no schedule of this name"):
+        Schedule(TrainingConfig(epochs=1, schedule="nonesuch"))

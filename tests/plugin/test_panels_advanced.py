@@ -13,7 +13,13 @@ from qtpy.QtWidgets import QWidget
 from napari_unet._panels.advanced import AdvancedPanel
 from napari_unet._panels.form import Form
 from napari_unet._state import Learning, LoopState
-from unetloop.catalog import ARCHITECTURES, LOSSES
+from unetloop.catalog import (
+    ARCHITECTURES,
+    CLASS_LOSSES,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+)
 from unetloop.config import AugmentationConfig, NormalizationConfig, TrainingConfig
 from unetloop.errors import EngineError
 
@@ -114,7 +120,10 @@ def test_names_of_the_catalog_can_be_chosen(
         combo = form.fields[name].editor.native
         return [combo.itemText(at) for at in range(combo.count())]
 
-    assert offered(training, "loss") == list(LOSSES)
+    assert offered(training, "loss") == [*LOSSES, *CLASS_LOSSES]
+    assert offered(training, "optimizer") == list(OPTIMIZERS)
+    assert offered(training, "schedule") == list(SCHEDULES)
+    assert offered(training, "precision") == ["float32", "mixed"]
     part = training.parts["normalization"]
     assert offered(part, "nuclei") == ["bright", "dark", "either"]
     assert offered(panel.forms["model"], "architecture") == list(ARCHITECTURES)
