@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import EXPORTERS, SHIPPED
 from unetloop.config import PredictionConfig
+from unetloop.errors import EngineError
 from unetloop.events import PredictionDone, to_json
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         + "; may be given several times",
     )
     parser.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="of a model of classes: also write the probability of each class",
+    )
+    parser.add_argument(
         "--overwrite",
         action="store_true",
         help="predict everything again, and replace what is there",
@@ -92,10 +98,15 @@ def predict(options: argparse.Namespace) -> int:
 
     images = find_images(options.images, options.recursive)
     model = open_model(options.model)
+    if options.probabilities and not model.task.classes:
+        raise EngineError(
+            "This model numbers nuclei; --probabilities is for models of classes.",
+            model=options.model,
+        )
     config = PredictionConfig(flips=options.flips, diameter=options.diameter)
     chosen = BatchOptions(
         channel=options.channel,
-        exports=tuple(options.export),
+        exports=(*options.export, *["probabilities"] * options.probabilities),
         overwrite=options.overwrite,
         retry_failed=options.retry_failed,
         jobs=options.jobs,

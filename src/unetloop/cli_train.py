@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unetloop.checkpoint import Model
+    from unetloop.tasks import Task
     from unetloop.training_data import TrainingImage
 
 __all__ = ["add_options", "train"]
@@ -41,6 +42,7 @@ _SETTINGS = (
     "patience",
     "precision",
     "freeze_encoder",
+    "class_balance",
     "val_fraction",
     "seed",
 )
@@ -93,6 +95,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="leave the way down to the coarsest level as it is",
     )
+    add(
+        "--class-balance",
+        type=float,
+        help="how far rare classes count more, from 0 (not) to 1 (all the same)",
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="wall time (default: 10)")
     length.add_argument("--epochs", type=int, help="epochs (of 100 steps) instead")
@@ -106,7 +113,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def train(options: argparse.Namespace) -> int:
     """Run the command."""
     from unetloop.checkpoint import open_model
-    from unetloop.console import run_job
+    from unetloop.console import MEASURES, run_job
     from unetloop.events import TrainingDone
 
     began = time.monotonic()
@@ -123,7 +130,7 @@ def train(options: argparse.Namespace) -> int:
     anew = options.architecture or recipe
     chosen = options.start or ("scratch" if anew or task else SHIPPED)
     start = None if chosen == "scratch" else open_model(chosen)
-    model = _network(options, start)
+    model = _network(options, start, task)
     channels = model.channels if model else start.channels if start else 1
     images = class_images(_training_images(options, channels), options)
     validation = None
@@ -133,6 +140,7 @@ def train(options: argparse.Namespace) -> int:
         validation = _paired(
             options.val_images, options.val_masks, None, options.channel, channels
         )
+        validation = class_images(validation, options)
 
     def job(cancelled: Any) -> Iterator[Any]:
         from unetloop.network import start_keras
@@ -155,11 +163,9 @@ def train(options: argparse.Namespace) -> int:
     done = run_job(job)
     if not isinstance(done, TrainingDone):
         return 1
-    measure = "mean IoU" if task else "mean AP"
+    measure = MEASURES.get(done.measure, done.measure)
     score = (
-        ""
-        if done.score is None
-        else f", {measure} {done.score:.3f} on held-out images"
+        "" if done.score is None else f", {measure} {done.score:.3f} on held-out images"
     )
     sys.stderr.write(
         f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
@@ -181,20 +187,24 @@ def _settings(options: argparse.Namespace) -> TrainingConfig:
     return from_dict(TrainingConfig, {**settings, **given})
 
 
-def _network(options: argparse.Namespace, start: Model | None) -> ModelConfig | None:
+def _network(
+    options: argparse.Namespace, start: Model | None, task: Task | None
+) -> ModelConfig | None:
     """Say which network is made anew; None: that of the model to start from."""
     recipe = RECIPES[options.recipe] if options.recipe else None
     name = options.architecture or (recipe.architecture if recipe else None)
     wanted = len(options.channel.split(",")) if options.channel else None
-    if name is None:
-        if start is None:
-            return ModelConfig(channels=wanted or 1)
-        return None
+    usual = class_channels(options) if task else 1
     own = start.card.model if start else None
+    if start and own and task and len(start.card.classes) != len(task.maps):
+        # What a model of something else learned is taken over as far as it fits.
+        return ModelConfig(name, usual) if name else replace(own, channels=usual)
+    if name is None:
+        return ModelConfig(channels=wanted or usual) if start is None else None
     if own and own.architecture == name and wanted in (None, own.channels):
         # The same network, unless a recipe makes it learn other maps.
         return None if recipe is None else replace(own, channels=_seen(options))
-    return ModelConfig(name, _seen(options) if recipe else wanted or 1)
+    return ModelConfig(name, _seen(options) if recipe else wanted or usual)
 
 
 def _seen(options: argparse.Namespace) -> int:

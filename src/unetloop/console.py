@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["run_job"]
+__all__ = ["MEASURES", "run_job"]
+
+MEASURES = {"mean_ap": "mean AP", "mean_iou": "mean IoU"}
+"""How people call what a score is."""
 
 
 def run_job(
@@ -75,7 +78,8 @@ def _sentence(event: Event) -> str:
         case Notice(text=text):
             return text
         case EpochDone():
-            score = "" if event.score is None else f", mean AP {event.score:.3f}"
+            measure = MEASURES.get(event.measure, event.measure)
+            score = "" if event.score is None else f", {measure} {event.score:.3f}"
             best = " (best)" if event.best and event.score is not None else ""
             return f"epoch {event.epoch}: loss {event.loss:.3f}{score}{best}"
         case RolledBack(reason=reason, learning_rate=rate):

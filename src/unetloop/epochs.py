@@ -114,6 +114,7 @@ class Examiner:
             val_loss=val_loss,
             score=score,
             best=best,
+            measure=keeper.measure,
         )
         if best:
             yield keeper.save(

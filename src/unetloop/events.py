@@ -80,9 +80,9 @@ class EpochDone(Event):
     """An epoch of training ended.
 
     ``loss`` and ``val_loss`` are means over the epoch and over the validation
-    images, ``score`` the mean AP(0.5:0.95) on the validation images; the last
-    two are None where no image is held out. ``best`` says whether this epoch's
-    model is the best so far.
+    images, ``score`` is the ``measure`` on the validation images (``mean_ap``,
+    AP(0.5:0.95), of nuclei; ``mean_iou`` of classes); both are None where no image is
+    held out. ``best`` says whether this epoch's model is the best so far.
     """
 
     epoch: int
@@ -94,6 +94,7 @@ class EpochDone(Event):
     val_loss: float | None = None
     score: float | None = None
     best: bool = False
+    measure: str = "mean_ap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +127,8 @@ class TrainingDone(Event):
     """Training ended; ``path`` holds the best model.
 
     ``stopped`` says why: ``"finished"``, ``"early"`` (no more progress),
-    ``"minutes"`` (the time was up) or ``"cancelled"``. ``score`` is its mean
-    AP(0.5:0.95) on the images held out, ``start_score`` that of the model that it
+    ``"minutes"`` (the time was up) or ``"cancelled"``. ``score`` is its ``measure``
+    (see `EpochDone`) on the images held out, ``start_score`` that of the model that it
     started from on the same images; None where none is held out.
     """
 
@@ -138,6 +139,7 @@ class TrainingDone(Event):
     stopped: str
     score: float | None = None
     start_score: float | None = None
+    measure: str = "mean_ap"
 
 
 @dataclass(frozen=True, kw_only=True)

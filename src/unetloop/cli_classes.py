@@ -1,0 +1,177 @@
+"""What the command line says of tissue classes: which there are, how well they fit."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from unetloop.classes import name_classes, number_classes
+from unetloop.errors import EngineError
+from unetloop.tasks import TASKS, Classes
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from unetloop.training_data import TrainingImage
+
+__all__ = [
+    "add_class_options",
+    "class_channels",
+    "class_images",
+    "class_task",
+    "evaluate_classes",
+]
+
+
+def add_class_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options that say which classes there are."""
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        default="nuclei",
+        help="nuclei: number them; classes: tell tissue classes apart",
+    )
+    parser.add_argument(
+        "--classes",
+        metavar="NAMES",
+        help="names of the classes in the order of their numbers, with commas between "
+        "them (default: as many as the masks hold)",
+    )
+    parser.add_argument(
+        "--first-class",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help="number of the first class in the masks (default: 1; 0 is then what "
+        "nobody labelled)",
+    )
+
+
+def class_task(options: argparse.Namespace) -> Classes | None:
+    """Say which classes there are; None where nuclei are asked for.
+
+    Raises
+    ------
+    EngineError
+        If they are fewer than two, or were named where nuclei are asked for.
+    """
+    if options.task != "classes":
+        if options.classes or options.first_class != 1:
+            raise EngineError("--classes and --first-class need --task classes.")
+        return None
+    if options.classes:
+        return Classes(name_classes(options.classes.split(",")))
+    if options.masks is None:
+        raise EngineError(
+            "Which classes there are is not known.",
+            todo="Name them, with commas between them: --classes background,tumour",
+        )
+    from unetloop.files import pair_by_stem
+
+    pairs = pair_by_stem(options.images, options.masks, options.review)
+    highest = _highest([pair.mask for pair in pairs])
+    return Classes(number_classes(highest + 1 - options.first_class))
+
+
+def class_channels(options: argparse.Namespace) -> int:
+    """Say how many channels a new network sees: the colours of RGB, or one."""
+    if options.channel:
+        return len(options.channel.split(","))
+    if options.images is None:
+        return 1
+    from unetloop.files import pair_by_stem
+    from unetloop.images import open_image
+
+    for pair in pair_by_stem(options.images, options.masks, options.review):
+        with open_image(pair.image) as image:
+            if not image.info.rgb:
+                return 1
+    return 3
+
+
+def class_images(
+    images: Sequence[TrainingImage], options: argparse.Namespace
+) -> list[TrainingImage]:
+    """Tell images which number the first class has in their masks."""
+    first = options.first_class
+    return [replace(image, first_class=first) for image in images]
+
+
+def evaluate_classes(options: argparse.Namespace) -> int:
+    """Compare class maps with the truth; give the exit code.
+
+    ``options`` hold ``pred``, ``truth``, ``classes``, ``first_class`` and ``json``.
+    Predictions hold 1 to the number of classes; the truth begins with
+    ``first_class``, and what it says is not labelled does not count.
+    """
+    from unetloop.class_metrics import compare_classes, pool_classes
+    from unetloop.files import pair_by_stem, read_labels
+
+    pairs = pair_by_stem(options.pred, options.truth)
+    shift = 1 - options.first_class
+    if options.classes:
+        named = name_classes(options.classes.split(","))
+    else:
+        true = _highest([pair.mask for pair in pairs]) + shift
+        found = _highest([pair.image for pair in pairs])
+        named = number_classes(max(true, found, 2))
+    names = [tissue.name for tissue in named]
+    scores = []
+    for pair in pairs:
+        truth = read_labels(pair.mask) + shift
+        predicted = read_labels(pair.image)
+        if truth.shape != predicted.shape:
+            raise EngineError(
+                "Class map and truth must have the same size.",
+                predicted=f"{pair.image} {predicted.shape}",
+                truth=f"{pair.mask} {truth.shape}",
+            )
+        scores.append(compare_classes(truth - 1, predicted - 1, len(names), truth > 0))
+    pooled = pool_classes(scores)
+    if options.json:
+        content: dict[str, Any] = {
+            "images": {
+                pair.image.stem: score.figures(names)
+                for pair, score in zip(pairs, scores, strict=True)
+            },
+            "pooled": pooled.figures(names),
+        }
+        _print(json.dumps(_known(content), indent=2))
+        return 0
+    width = max(len("class"), *(len(name) for name in names))
+    lines = [f"{len(pairs)} images", f"{'class':{width}}    IoU   Dice"]
+    lines += [
+        f"{name:{width}}  {_figure(iou)}  {_figure(dice)}"
+        for name, iou, dice in zip(names, pooled.iou, pooled.dice, strict=True)
+    ]
+    lines += [
+        f"{'mean':{width}}  {_figure(pooled.mean_iou)}  {_figure(pooled.mean_dice)}",
+        f"pixel accuracy {_figure(pooled.pixel_accuracy).strip()}",
+    ]
+    _print("\n".join(lines))
+    return 0
+
+
+def _highest(paths: Sequence[Path]) -> int:
+    from unetloop.files import read_labels
+
+    return max((int(read_labels(path).max(initial=0)) for path in paths), default=0)
+
+
+def _known(value: Any) -> Any:
+    """Write null for what is not known: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {name: _known(item) for name, item in value.items()}
+    return None if value != value else value
+
+
+def _figure(value: float) -> str:
+    return "    –" if value != value else f"{value:.3f}"
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
