@@ -180,19 +180,6 @@ def test_what_is_not_a_model_is_not_replaced(
     assert (tmp_path / "thesis.txt").read_text() == "important"
 
 
-def test_a_start_brings_its_own_network(
-    model: Path, samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _edit(model := shutil.copytree(model, tmp_path / "m"), model={"architecture": "x"})
-    error = _error(
-        capsys,
-        *("train", "--images", samples / "train/images", "--start", model),
-        *("--masks", samples / "train/masks", "--out", tmp_path / "new"),
-        *("--architecture", "unet"),
-    )
-    assert "brings its own network" in error
-
-
 def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     assert "31,030,658" in capsys.readouterr().out
