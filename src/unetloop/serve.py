@@ -243,7 +243,8 @@ class Server:
 
             begin = open_model(start) if start else None
             project.refresh()
-            count = begin.channels if begin else (network or ModelConfig()).channels
+            own = begin.card.model if begin else ModelConfig()
+            count = (network or own).channels
             learned = [image.id for image in project.images if image.id not in locked]
             held_out = annotated_planes(project, channel, count, locked)
             training = Training(
