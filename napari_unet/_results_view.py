@@ -67,6 +67,7 @@ class ResultsView(QObject):
         self._turn = 0
         self._ours = False
         self._hidden: list[Any] = []
+        self._active: Any = None
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.mouse_drag_callbacks.append(self._on_click)
 
@@ -130,6 +131,8 @@ class ResultsView(QObject):
             if layer in self._viewer.layers:
                 layer.visible = True
         self._hidden = []
+        if self._active in self._viewer.layers:
+            self._viewer.layers.selection.active = self._active
         self.closed.emit()
 
     def let_go(self) -> None:
@@ -186,6 +189,9 @@ class ResultsView(QObject):
 
     def _hide_others(self) -> None:
         """Hide what would cover the results; `close` shows it again."""
+        active = self._viewer.layers.selection.active
+        if active not in (self.nuclei, self.selection) or active is None:
+            self._active = active
         for layer in self._viewer.layers:
             ours = layer in (self.nuclei, self.selection)
             ours = ours or self._backdrop.holds(layer)

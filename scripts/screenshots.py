@@ -22,7 +22,7 @@ import tifffile
 from PIL import Image
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_unet._widget import session_of
+from napari_unet._desk import BATCH, batch_of, open_dock, session_of
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 
 if TYPE_CHECKING:
@@ -76,6 +76,24 @@ def nuclei(session: Session) -> list[tuple[float, float]]:
     return result
 
 
+def segment(viewer: napari.Viewer, folder: Path, session: Session) -> None:
+    """Run a batch, open its results, and select a nucleus."""
+    open_dock(viewer, BATCH)
+    desk = batch_of(viewer)
+    desk.batch.open([folder])
+    need(lambda: desk.batch.state.preview.folder is not None, "A preview", session)
+    desk.batch.start()
+    need(lambda: desk.batch.state.run.report is not None, "A batch", session)
+    desk.batch.show_results()
+    need(lambda: desk.results.nuclei is not None, "Results", session)
+    columns = desk.results.results.columns
+    rows, across = desk.results.nuclei.data.shape
+    away = np.hypot(
+        columns["centroid_row"] - rows / 2, columns["centroid_column"] - across / 2
+    )
+    desk.results.select(int(np.where(columns["image"] == 0, away, np.inf).argmin()))
+
+
 def main() -> int:
     """Go through the loop, a picture a step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -114,6 +132,10 @@ def main() -> int:
         session.start_learning()
         need(lambda: len(session.state.learning.curve.steps) >= 2, "Learning", session)
         take("loop_learning.png")
+        session.stop_learning()
+        need(lambda: session.state.learning.phase == "idle", "The end", session)
+        segment(viewer, folder, session)
+        take("batch.png")
         session.close()
         wait(3)
         viewer.close()

@@ -12,6 +12,7 @@ from napari_unet._panels.look import colour
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qtpy.QtGui import QResizeEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_unet._batch_state import FileRow
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FilesTable"]
 
 _COLUMNS = ("File", "Size", "Axes", "Channel", "Result")
+_NAME_WIDTH, _RESULT_WIDTH = 60, 72
 _TINTS = {"done": "done", "failed": "wrong", "unreadable": "wrong"}
 
 
@@ -30,6 +32,7 @@ class FilesTable(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows = _Rows(self)
+        self._widest = 0
         self.setModel(self.rows)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -51,13 +54,25 @@ class FilesTable(QTableView):
         """List other files."""
         self.rows.set_rows(rows)
         self.resizeColumnsToContents()
-        widest = max(self.viewport().width() * 2 // 5, 80)
-        if self.columnWidth(0) > widest:
-            self.setColumnWidth(0, widest)
+        self._widest = self.columnWidth(0)
+        self._fit()
 
     def set_row(self, number: int, row: FileRow) -> None:
         """Show what became of a file."""
         self.rows.set_row(number, row)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave room for the results where there is less."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten names rather than results."""
+        others = sum(self.columnWidth(column) for column in (1, 2, 3))
+        room = self.viewport().width() - others - _RESULT_WIDTH
+        self.setColumnWidth(0, max(min(self._widest, room), _NAME_WIDTH))
+        # The last one takes what is left; reasons are cut, and whole in the tooltip.
+        self.setColumnWidth(len(_COLUMNS) - 1, _RESULT_WIDTH)
 
     def _on_double_click(self, index: QModelIndex) -> None:
         row = self.rows.at(index.row())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnPanel"]
 
-_PLOT_HEIGHT = 112
+_PLOT_HEIGHT = 96
 # Phase: text and pictogram of the button, whether it and "stop" can be pressed.
 _FACES = {
     "idle": ("Learn now", "play", True, False),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QImageReader, QPainter, QPixmap
+from qtpy.QtCore import QRectF, Signal
+from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet._panels.button import Button
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PreviewBox"]
 
-_HEIGHT = 170
+_HEIGHT = 190
+_LEAST_ZOOM = 0.8
 
 
 class PreviewBox(QWidget):
@@ -60,7 +61,7 @@ class PreviewBox(QWidget):
 
 
 class _Picture(QWidget):
-    """A picture, as large as there is room."""
+    """A picture; of a large one its middle, so that outlines can be told apart."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,26 +71,20 @@ class _Picture(QWidget):
 
     def show_file(self, path: Path | None) -> None:
         """Show a file's picture; None: nothing."""
-        self._pixels = QPixmap()
-        if path is not None:
-            reader = QImageReader(str(path))
-            size = reader.size()
-            # Twice as large as drawn, for screens with small pixels.
-            reader.setScaledSize(size.scaled(1200, 2 * _HEIGHT, _KEEP))
-            self._pixels = QPixmap.fromImage(reader.read())
+        self._pixels = QPixmap() if path is None else QPixmap(str(path))
         self.setVisible(path is not None)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw it."""
-        if self._pixels.isNull():
+        """Draw it, or its middle."""
+        wide, tall = self._pixels.width(), self._pixels.height()
+        if not wide or not tall:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        size = self._pixels.size().scaled(self.size(), _KEEP)
-        box = QRectF(0, 0, size.width(), size.height())
-        box.moveLeft((self.width() - size.width()) / 2)
-        painter.drawPixmap(box, self._pixels, QRectF(self._pixels.rect()))
-
-
-_KEEP = Qt.AspectRatioMode.KeepAspectRatio
+        zoom = max(min(self.width() / wide, self.height() / tall), _LEAST_ZOOM)
+        across, down = min(wide, self.width() / zoom), min(tall, self.height() / zoom)
+        seen = QRectF((wide - across) / 2, (tall - down) / 2, across, down)
+        box = QRectF(0, 0, across * zoom, down * zoom)
+        box.moveCenter(QRectF(self.rect()).center())
+        painter.drawPixmap(box, self._pixels, seen)
