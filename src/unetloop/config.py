@@ -104,7 +104,9 @@ class TrainingConfig:
     epochs: int | None = _option(None, "epochs to train")
     steps_per_epoch: int = _option(100, "optimiser steps in one epoch")
     batch_size: int = _option(8, "patches in one step")
-    patch_size: int = _option(128, "side of a patch, in pixels at the model's scale")
+    patch_size: int = _option(
+        128, "side of what a patch maps, in pixels at the model's scale"
+    )
     learning_rate: float = _option(
         1.5e-3, "highest learning rate (a tenth of it from a trained model)"
     )

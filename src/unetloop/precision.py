@@ -14,7 +14,8 @@ def half_precision() -> str | None:
 
     A GPU does; a CPU does not: with bfloat16, a step took 2.7 times as long
     (measured). bfloat16 has the range of float32, so that no gradient is lost
-    (Kalamkar 2019, arXiv:1905.12322), and GPUs with tensor cores know it.
+    (Kalamkar 2019, arXiv:1905.12322); NVIDIA's GPUs know it since Ampere (2020),
+    and older ones gain nothing.
 
     Returns
     -------

@@ -83,6 +83,8 @@ class Learner:
             self.model = build_network(model, len(task.maps))
         else:
             self.model = start
+        for layer in self.model.layers:  # part may have been frozen when it was saved
+            layer.trainable = True
         if config.freeze_encoder:
             freeze_encoder(self.model)
         self.averaged = keras.models.clone_model(self.model)

@@ -182,6 +182,16 @@ def test_a_frozen_encoder_stays_and_the_rest_learns() -> None:
         assert same == (name in frozen), name
 
 
+def test_what_was_frozen_once_is_not_frozen_for_ever(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    frozen = from_dict(TrainingConfig, {**QUICK, "freeze_encoder": True})
+    list(train(images, tmp_path / "m", frozen, model=SMALL))
+    start = load_weights(open_model(tmp_path / "m"))
+    learner = Learner(SMALL, from_dict(TrainingConfig, QUICK), start)
+    assert len(learner.model.trainable_weights) == len(learner.model.weights)
+
+
 def test_statistics_are_those_of_the_averaged_weights() -> None:
     model = ModelConfig("unet_small", options={"filters": [4, 8, 8], "dropout": []})
     learner = Learner(model, from_dict(TrainingConfig, QUICK))
