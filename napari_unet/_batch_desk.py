@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLE", "BatchDesk"]
 
+_WAITING = "Waits until learning is done, or stopped."
+
 TABLE = "Nuclei of the batch"
 """Name of the table's dock."""
 
@@ -57,6 +59,7 @@ class BatchDesk(QObject):
         self._own: Engine | None = None
         self._session: Session | None = None
         self._models: tuple[str, ...] = ()
+        self._learning = False
         if session is None:
             self._own = Engine(self)
             self._own.start()
@@ -121,7 +124,13 @@ class BatchDesk(QObject):
 
     def _on_loop_changed(self, state: LoopState) -> None:
         session = self._session
-        if session is None or state.models == self._models:
+        if session is None:
+            return
+        learning = state.learning.phase != "idle" and self._own is None
+        if learning != self._learning:
+            self._learning = learning
+            self.batch.set_waiting(_WAITING if learning else "")
+        if state.models == self._models:
             return
         self._models = state.models
         location = session.learner.models.location

@@ -78,6 +78,11 @@ class BatchSession(QObject):
             self._project_models = tuple(models)
             self._refresh()
 
+    def set_waiting(self, why: str) -> None:
+        """Say for what the engine lets a batch wait; empty: for nothing."""
+        self.planner.set_waiting(why)
+        self.runner.set_waiting(why)
+
     def look(self) -> None:
         """Look at the files that are wished."""
         self.planner.look(self._wish)

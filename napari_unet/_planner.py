@@ -49,6 +49,7 @@ class Planner(QObject):
         self._job = self._preview_job = ""
         self._first: FileRow | None = None
         self._folder: Path | None = None
+        self._waiting = ""
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -81,6 +82,12 @@ class Planner(QObject):
         if self._preview_job:
             self.preview = replace(self.preview, sentence="")
         self._job = self._preview_job = ""
+
+    def set_waiting(self, why: str) -> None:
+        """Say for what the engine lets a preview wait; empty: for nothing."""
+        self._waiting = why
+        if self._preview_job and self.preview.picture is None:
+            self._tell(self.plan, Preview(sentence=self._predicting()))
 
     def close(self) -> None:
         """Stop, and remove the preview's files."""
@@ -142,11 +149,15 @@ class Planner(QObject):
             "exports": ["overlay"],
             "overwrite": True,
         }
-        self.preview = Preview(sentence=f"Predicting {first.name}…")
+        self.preview = Preview(sentence=self._predicting())
         # What was shown before must not be taken for this image.
         shutil.rmtree(self._folder / "preview", ignore_errors=True)
         self._preview_job = self._engine.send("predict_folder", **values)
         self.changed.emit()
+
+    def _predicting(self) -> str:
+        name = self._first.name if self._first is not None else ""
+        return self._waiting or f"Predicting {name}…"
 
     def _on_preview_event(self, event: dict[str, Any]) -> None:
         kind, first = event["event"], self._first

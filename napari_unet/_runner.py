@@ -19,6 +19,7 @@ __all__ = ["Runner"]
 
 _MOST_FAILURES = 20
 _MOST_WORST = 3
+_READY = "The engine gets ready."
 
 
 class Runner(QObject):
@@ -45,6 +46,7 @@ class Runner(QObject):
         self._job = ""
         self._done: dict[str, Any] | None = None
         self._warnings: list[str] = []
+        self._waiting = ""
         engine.received.connect(self._on_event)
 
     def use_engine(self, engine: Engine) -> None:
@@ -66,7 +68,8 @@ class Runner(QObject):
         if self.run.busy or not wish.paths:
             return
         self.wish, self._done, self._warnings = wish, None, []
-        self.run = Run("starting", "The engine gets ready.", out=Path(wish.folder))
+        sentence = self._waiting or _READY
+        self.run = Run("starting", sentence, out=Path(wish.folder))
         self._job = self._engine.send(
             "predict_folder",
             **wish.command(),
@@ -74,6 +77,12 @@ class Runner(QObject):
             retry_failed=retry_failed,
         )
         self.changed.emit()
+
+    def set_waiting(self, why: str) -> None:
+        """Say for what the engine lets a batch wait; empty: for nothing."""
+        self._waiting = why
+        if self.run.phase == "starting":
+            self._show(sentence=why or _READY)
 
     def stop(self) -> None:
         """End it now; what is done is kept."""

@@ -452,10 +452,11 @@ def main() -> None:
     while True:
         steps = engine.training is not None and not engine.paused
         try:
+            batch = engine.batches and engine.training is None
             pause = options.epoch / STEPS if steps else None
-            line = lines.get(timeout=0.001 if engine.batches else pause)
+            line = lines.get(timeout=0.001 if batch else pause)
         except queue.Empty:
-            if engine.batches:
+            if batch:
                 engine.batch_step()
             else:
                 engine.train_step()

@@ -429,6 +429,26 @@ def test_the_worst_become_a_project_where_none_is_open(
     assert TABLE not in docks.viewer.window.dock_widgets
 
 
+def test_a_batch_says_that_it_waits_for_a_training(docks: Docks, folder: Path) -> None:
+    loop = docks.open(LOOP)
+    session = session_of(docks.viewer)
+    session.open([folder])
+    docks.wait(lambda: session.state.current)
+    session.set_automatic(False)
+    session.set_training({"epochs": 1000})
+    session.editor.accept_view()
+    session.start_learning()
+    docks.wait(lambda: session.state.learning.phase == "running")
+    session.pause_learning()
+    loop.run_all.box.start_button.click()
+    assert "Waits until learning is done" in loop.run_all.box.sentence.text()
+    session.resume_learning()
+    docks.wait(lambda: session.state.learning.phase == "running")
+    session.stop_learning()
+    docks.wait_for_end()
+    assert loop.run_all.box.sentence.text().startswith("3 predicted")
+
+
 def test_models_of_the_open_project_can_be_chosen(docks: Docks, folder: Path) -> None:
     widget = docks.open()
     docks.open(LOOP)
