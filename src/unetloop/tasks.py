@@ -206,7 +206,8 @@ class Foreground(Nuclei):
         if name == "default":
             name = "binary_crossentropy"
         found: Loss = catalog.find(catalog.CLASS_LOSSES, name, "loss of a foreground")
-        return found
+        # Of one output, the softmax is the sigmoid.
+        return replace(found, activation="sigmoid")
 
     def make_plane(
         self,

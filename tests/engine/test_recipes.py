@@ -150,6 +150,15 @@ def test_a_model_of_one_map_predicts_masks_and_goes_on(
     assert labels.shape == (256, 256)
 
 
+def test_the_loss_of_one_map_is_that_of_its_probabilities() -> None:
+    config = from_dict(TrainingConfig, {**QUICK, "loss": "categorical_crossentropy"})
+    learner = Learner(SMALL, config, task=FOREGROUND)
+    maps = np.full((1, 8, 8, 1), 0.8, np.float32)
+    truth = np.ones((1, 8, 8, 2), np.float32)
+    complete = np.stack([FOREGROUND.complete(maps[0])])
+    assert learner.loss(truth, complete) == pytest.approx(-np.log(0.8), rel=1e-4)
+
+
 def test_the_loss_says_which_maps_find_nuclei() -> None:
     assert nuclei_task("default") == NUCLEI
     assert nuclei_task("dice").maps == ("foreground",)
