@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from unetloop import __version__
 from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES
-from unetloop.cli_classes import add_class_options, evaluate_classes
+from unetloop.cli_classes import add_class_options, evaluate_classes, wants_classes
 from unetloop.cli_predict import add_options
 from unetloop.cli_predict import predict as predict_command
 from unetloop.cli_train import add_options as add_training_options
@@ -74,7 +74,7 @@ def _print(text: str) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    if options.task == "classes":
+    if wants_classes(options):
         return evaluate_classes(options)
     from unetloop.files import pair_by_stem, read_labels
     from unetloop.metrics import average, evaluate_pair, pool, to_table

@@ -24,6 +24,7 @@ __all__ = [
     "class_images",
     "class_task",
     "evaluate_classes",
+    "wants_classes",
 ]
 
 
@@ -51,6 +52,21 @@ def add_class_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def wants_classes(options: argparse.Namespace) -> bool:
+    """Say whether the task is classes.
+
+    Raises
+    ------
+    EngineError
+        If classes were described where nuclei are asked for.
+    """
+    if options.task == "classes":
+        return True
+    if options.classes or options.first_class != 1:
+        raise EngineError("--classes and --first-class need --task classes.")
+    return False
+
+
 def class_task(options: argparse.Namespace) -> Classes | None:
     """Say which classes there are; None where nuclei are asked for.
 
@@ -59,12 +75,16 @@ def class_task(options: argparse.Namespace) -> Classes | None:
     EngineError
         If they are fewer than two, or were named where nuclei are asked for.
     """
-    if options.task != "classes":
-        if options.classes or options.first_class != 1:
-            raise EngineError("--classes and --first-class need --task classes.")
+    if not wants_classes(options):
         return None
     if options.classes:
         return Classes(name_classes(options.classes.split(",")))
+    if getattr(options, "project", None) is not None:
+        from unetloop.project import open_project
+
+        with open_project(options.project) as project:
+            if project.classes:
+                return Classes(project.classes)
     if options.masks is None:
         raise EngineError(
             "Which classes there are is not known.",

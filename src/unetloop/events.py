@@ -200,7 +200,8 @@ class FieldPredicted(Event):
     ``labels`` is a ``.npy`` file of int32 (rows, columns), ``maps`` one of
     float16 (rows, columns, heads) for ``instances.label_nuclei``; both cover
     rows ``box[0]:box[2]`` and columns ``box[1]:box[3]`` of plane ``plane`` of
-    the project's image ``image``.
+    the project's image ``image``. Of a model of classes, ``labels`` holds their
+    numbers, ``maps`` the probability of each, and ``nuclei`` is None.
     """
 
     image: str
@@ -208,7 +209,7 @@ class FieldPredicted(Event):
     box: tuple[int, int, int, int]
     labels: Path
     maps: Path
-    nuclei: int
+    nuclei: int | None
     diameter: float
     model_step: int
     seconds: float

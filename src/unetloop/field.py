@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -68,6 +68,8 @@ def predict_field(
         `Progress`, then `FieldPredicted`.
     """
     began = time.monotonic()
+    if scale.task.classes:  # they know no diameter
+        config = replace(config, diameter=None)
     path = project.path_of(project.image(image))
     with open_image(path) as opened:
         channels = resolve_channels(opened.info, channel, network.channels)
@@ -99,7 +101,7 @@ def predict_field(
         box=area,
         labels=labels,
         maps=maps,
-        nuclei=int(result.labels.max(initial=0)),
+        nuclei=None if scale.task.classes else int(result.labels.max(initial=0)),
         diameter=round(float(diameter), 2),
         model_step=step,
         seconds=time.monotonic() - began,

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from unetloop.classes import check_classes, classes_from_json, classes_to_json
 from unetloop.errors import EngineError
 from unetloop.files import read_labels, replacing, write_labels
 from unetloop.images import open_image
@@ -37,10 +38,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.classes import TissueClass
+
 __all__ = ["FORMAT", "VERSION", "Project", "ProjectImage", "open_project"]
 
 FORMAT = "unetloop-project"
-VERSION = 1
+VERSION = 2
+"""The newest that is read: 1 is a project of nuclei, 2 one of tissue classes."""
+
+_NUCLEI_VERSION = 1
 
 MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From version n: a function that turns project.json into version n + 1."""
@@ -84,13 +90,20 @@ class Project:
         What ``project.json`` lists.
     lock : filelock.FileLock, optional
         Held until `close`. None: the project is open shared.
+    classes : tuple of TissueClass
+        What the numbers of its segmentations mean, from 1; none: nuclei.
     """
 
     def __init__(
-        self, folder: Path, images: tuple[ProjectImage, ...], lock: FileLock | None
+        self,
+        folder: Path,
+        images: tuple[ProjectImage, ...],
+        lock: FileLock | None,
+        classes: tuple[TissueClass, ...] = (),
     ) -> None:
         self.folder = folder
         self.images = images
+        self.classes = classes
         self._lock = lock
 
     @property
@@ -131,7 +144,7 @@ class Project:
         raise EngineError("The project has no such image.", image=identifier)
 
     def refresh(self) -> None:
-        """Where it is shared: read again which images there are.
+        """Where it is shared: read again which images and classes there are.
 
         Raises
         ------
@@ -139,7 +152,22 @@ class Project:
             If ``project.json`` is damaged or gone.
         """
         if self.shared:
-            self.images = _read_images(self.folder / "project.json")
+            self.images, self.classes = _read_list(self.folder / "project.json")
+
+    def set_classes(self, classes: Sequence[TissueClass]) -> None:
+        """Say what the numbers of the segmentations mean, from 1; none: nuclei.
+
+        Numbers that are in segmentations stay what they are, so that new classes
+        belong behind the others.
+
+        Raises
+        ------
+        EngineError
+            If two have the same name, there is only one, or it can't be written.
+        """
+        if classes:
+            check_classes(classes)
+        self._store(self.images, tuple(classes))
 
     def path_of(self, image: ProjectImage) -> Path:
         """Say where an image's file is.
@@ -281,19 +309,28 @@ class Project:
                 path=str(self.folder),
             )
 
-    def _store(self, images: tuple[ProjectImage, ...]) -> None:
+    def _store(
+        self,
+        images: tuple[ProjectImage, ...],
+        classes: tuple[TissueClass, ...] | None = None,
+    ) -> None:
         self._check_own()
-        content = {
+        classes = self.classes if classes is None else classes
+        content: dict[str, Any] = {
             "format": FORMAT,
-            "version": VERSION,
+            # Programs that know no classes must not take their numbers for nuclei.
+            "version": VERSION if classes else _NUCLEI_VERSION,
             "images": [asdict(image) for image in images],
         }
+        if classes:
+            content["task"] = "classes"
+            content["classes"] = classes_to_json(classes)
         try:
             with replacing(self.folder / "project.json") as fresh:
                 fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         except OSError as error:
             raise _unwritable(self.folder, error) from error
-        self.images = images
+        self.images, self.classes = images, classes
 
 
 def open_project(folder: Path, create: bool = False, shared: bool = False) -> Project:
@@ -320,7 +357,8 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     if not file.exists() and (shared or not create):
         raise EngineError("There is no project in this folder.", path=str(folder))
     if shared:
-        return Project(folder, _read_images(file), None)
+        images, classes = _read_list(file)
+        return Project(folder, images, None, classes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "lock", thread_local=False)
@@ -334,8 +372,8 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
-        images = _read_images(file) if file.exists() else ()
-        project = Project(folder, images, lock)
+        images, classes = _read_list(file) if file.exists() else ((), ())
+        project = Project(folder, images, lock, classes)
         if not file.exists():
             project._store(())
     except BaseException:
@@ -344,7 +382,9 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     return project
 
 
-def _read_images(file: Path) -> tuple[ProjectImage, ...]:
+def _read_list(
+    file: Path,
+) -> tuple[tuple[ProjectImage, ...], tuple[TissueClass, ...]]:
     damaged = EngineError(
         "The project.json of this project is damaged.",
         todo="Put back a copy of it; the annotations beside it are not touched.",
@@ -361,10 +401,11 @@ def _read_images(file: Path) -> tuple[ProjectImage, ...]:
                 todo="Update with: pip install -U napari-unet-loop",
                 version=version,
             )
-        while version < VERSION:
+        while version < _NUCLEI_VERSION:
             content = MIGRATIONS[version](content)
             version += 1
-        return tuple(ProjectImage(**image) for image in content["images"])
+        images = tuple(ProjectImage(**image) for image in content["images"])
+        return images, classes_from_json(content.get("classes", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged from error
 

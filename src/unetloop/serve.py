@@ -45,6 +45,7 @@ from unetloop.model_cache import ModelCache
 from unetloop.planning import describe_image, plan_images
 from unetloop.prediction import Scale
 from unetloop.project import Project, open_project
+from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -244,15 +245,20 @@ class Server:
             begin = open_model(start) if start else None
             project.refresh()
             own = begin.card.model if begin else ModelConfig()
-            count = (network or own).channels
+            task, made = task_of(project.classes), network
+            if begin and task.classes and len(begin.card.classes) != len(task.maps):
+                made = network or own  # it lends its weights where they fit
+            count = (made or own).channels
             learned = [image.id for image in project.images if image.id not in locked]
             held_out = annotated_planes(project, channel, count, locked)
             training = Training(
                 annotated_planes(project, channel, count, learned),
                 project.models_folder / out,
                 config,
-                model=network,
+                model=made,
                 start=begin,
+                # Nuclei are found in the way that model and loss know.
+                task=task if task.classes else None,
                 validation=held_out or None,
                 cancelled=cancelled,
             )

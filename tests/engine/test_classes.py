@@ -12,6 +12,7 @@ from unetloop.batch import BatchOptions, predict_images
 from unetloop.checkpoint import Model, open_model
 from unetloop.class_patches import balance_planes, make_class_plane
 from unetloop.classes import classes_from_json, classes_to_json, name_classes
+from unetloop.cli import main
 from unetloop.config import (
     AugmentationConfig,
     ModelConfig,
@@ -19,10 +20,19 @@ from unetloop.config import (
     TrainingConfig,
 )
 from unetloop.errors import EngineError
-from unetloop.events import EpochDone, ImagePredicted, TrainingDone
+from unetloop.events import (
+    EpochDone,
+    FieldPredicted,
+    ImagePredicted,
+    TrainingDone,
+)
+from unetloop.field import predict_field
 from unetloop.files import find_images, read_labels
 from unetloop.images import open_image
 from unetloop.patches import sample_patches
+from unetloop.prediction import Scale
+from unetloop.project import open_project
+from unetloop.project_training import annotated_planes
 from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
 from unetloop.training import train
 from unetloop.training_data import TrainingImage, load_annotated
@@ -294,3 +304,100 @@ def test_nuclei_formats_and_a_diameter_are_refused(
     with pytest.raises(EngineError, match="no nucleus diameter"):
         _predict(model, tmp_path / "images", tmp_path / "out", diameter=20.0)
     assert not (tmp_path / "out").exists()
+
+
+def _project(folder: Path, classes: bool = True) -> Any:
+    """A project of one image with a few strokes of each class."""
+    image, truth = _levels(3)
+    tifffile.imwrite(folder / "a.tif", image)
+    project = open_project(folder / "project", create=True)
+    (added,) = project.add_images([folder / "a.tif"])
+    strokes = np.zeros(truth.shape, np.uint8)
+    strokes[10::24] = strokes[:, 10::24] = 1
+    project.write_segmentation(added, 0, truth.astype(np.int32))
+    project.write_review(added, 0, strokes)
+    if classes:
+        project.set_classes(THREE.classes)
+    return project
+
+
+def test_a_project_keeps_its_classes_and_older_programs_refuse_it(
+    tmp_path: Path,
+) -> None:
+    with _project(tmp_path, classes=False) as project:
+        content = json.loads((project.folder / "project.json").read_text())
+        assert content["version"] == 1
+        assert "classes" not in content
+        project.set_classes(THREE.classes)
+        with pytest.raises(EngineError, match="same name"):
+            project.set_classes(THREE.classes[:1] * 2)
+        with open_project(project.folder, shared=True) as shared:
+            assert shared.classes == THREE.classes
+    content = json.loads((tmp_path / "project/project.json").read_text())
+    assert (content["version"], content["task"]) == (2, "classes")
+    with open_project(tmp_path / "project") as again:
+        assert again.classes == THREE.classes
+        again.set_classes(())
+    content = json.loads((tmp_path / "project/project.json").read_text())
+    assert content["version"] == 1
+
+
+def test_strokes_of_a_project_train_it_and_a_field_shows_classes(
+    model: Model, tmp_path: Path
+) -> None:
+    with _project(tmp_path) as project:
+        planes = annotated_planes(project, None, 1)
+        task = Classes(project.classes)
+        events = list(
+            train(planes, tmp_path / "m", _config(epochs=1), model=SMALL, task=task)
+        )
+        assert isinstance(events[-1], TrainingDone)
+        *_, field = predict_field(
+            project,
+            project.images[0].id,
+            0,
+            (0, 0, 48, 96),
+            model.network(1e4),
+            Scale.of(model),
+            PredictionConfig(diameter=20.0),
+            None,
+            0,
+        )
+        assert isinstance(field, FieldPredicted)
+        labels, maps = np.load(field.labels), np.load(field.maps)
+        assert field.nuclei is None
+        assert maps.shape == (48, 96, 3)
+        assert (labels == _levels(3)[1][:48]).mean() > 0.8
+    assert open_model(tmp_path / "m").card.training["images"][0]["plane"] == 0
+
+
+def test_the_command_line_trains_predicts_and_scores_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for item in _folder(tmp_path / "in", 2):
+        tifffile.imwrite(item.mask, tifffile.imread(item.mask) - 1)
+    monkeypatch.chdir(tmp_path)
+    common = ["--task", "classes", "--first-class", "0"]
+    code = main(
+        [
+            *("train", "--images", "in/images", "--masks", "in/masks", "--out", "m"),
+            *("--epochs", "1", "--batch-size", "1", "--patch-size", "32", *common),
+        ]
+    )
+    assert code == 0
+    assert [tissue.name for tissue in open_model("m").card.classes][2] == "class 3"
+    predict = ["predict", "in/images", "--model", "m", "--out", "out"]
+    assert main([*predict, "--probabilities"]) == 0
+    assert len(list((tmp_path / "out/probabilities").iterdir())) == 2
+    capsys.readouterr()
+    evaluate = ["evaluate", "--pred", "out/labels", "--truth", "in/masks", *common]
+    assert main([*evaluate, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["pooled"]
+    assert 0 < figures["mean_iou"] <= 1
+    assert set(figures) >= {"pixel_accuracy", "iou@class 1", "dice@class 3"}
+    assert main([*evaluate, "--classes", "x,y,z"]) == 0
+    assert "pixel accuracy" in capsys.readouterr().out
+    assert main(["predict", "in/images", "--out", "no", "--probabilities"]) == 1
+    assert "models of classes" in capsys.readouterr().err
+    assert main([*evaluate[:5], "--classes", "x,y"]) == 1
+    assert "need --task classes" in capsys.readouterr().err
