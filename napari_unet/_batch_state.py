@@ -112,7 +112,7 @@ class Plan:
     sentence : str
         What was found, and what it takes; or what is wrong and what to do.
     channels : tuple of str
-        Channels to choose from.
+        Names to choose from, each once.
     readable : int
         Images that can be predicted.
     """

@@ -129,9 +129,8 @@ class Planner(QObject):
         readable = [row for row in rows if row.status == "waits"]
         small = (row for row in readable if _pixels(files[row.path]) <= _PREVIEW_PIXELS)
         self._first = next(small, None)
-        channels: tuple[str, ...] = ()
-        if readable:
-            channels = tuple(files[readable[0].path]["channel_names"])
+        names = (name for row in readable for name in files[row.path]["channel_names"])
+        channels = tuple(dict.fromkeys(map(str, names)))
         plan = Plan("known", _sentence(found), channels, len(readable))
         said = "" if self._first or not readable else _TOO_LARGE
         self._tell(plan, Preview(sentence=said))
@@ -192,7 +191,7 @@ def _row(file: dict[str, Any]) -> FileRow:
         return FileRow(path, name, status="unreadable", said=str(file["error"]))
     size = f"{file['width']:,} × {file['height']:,}"
     if int(file["planes"]) > 1:
-        size += f" × {file['planes']:,} planes"
+        size += f" × {file['planes']:,}"
     channel = ", ".join(_spoken(str(item)) for item in file["reads"])
     return FileRow(path, name, size, str(file["axes"]), channel)
 

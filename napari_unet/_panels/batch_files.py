@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["FilesTable"]
 
 _COLUMNS = ("File", "Size", "Axes", "Channel", "Result")
+# Of columns that may hold long words.
+_MOST_WIDTHS = {1: 110, 2: 48, 3: 70}
 _NAME_WIDTH, _RESULT_WIDTH = 60, 72
 _TINTS = {"done": "done", "failed": "wrong", "unreadable": "wrong"}
 
@@ -55,6 +57,8 @@ class FilesTable(QTableView):
         self.rows.set_rows(rows)
         self.resizeColumnsToContents()
         self._widest = self.columnWidth(0)
+        for column, most in _MOST_WIDTHS.items():
+            self.setColumnWidth(column, min(self.columnWidth(column), most))
         self._fit()
 
     def set_row(self, number: int, row: FileRow) -> None:
@@ -127,7 +131,8 @@ class _Rows(QAbstractTableModel):
             return cells[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
             more = "\nDouble-click to see it" if row.status == "done" else ""
-            return "\n".join(filter(None, (row.path, row.said))) + more
+            how = " · ".join(filter(None, (row.size, row.axes, row.channel)))
+            return "\n".join(filter(None, (row.path, how, row.said))) + more
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == 4:
             return colour(self._view, _TINTS.get(row.status, "text"))
         return None

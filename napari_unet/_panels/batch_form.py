@@ -122,9 +122,7 @@ class BatchForm(QWidget):
         self._showing = True
         try:
             _choose(self.model, state.models, wish.model)
-            names = [
-                (_spoken(name), name) for name in dict.fromkeys(state.plan.channels)
-            ]
+            names = [(_spoken(name), name) for name in state.plan.channels]
             if wish.channel and wish.channel not in (value for _, value in names):
                 names.append((wish.channel, wish.channel))
             _choose(self.channel, [(_AUTO, ""), *names], wish.channel)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PreviewBox"]
 
-_HEIGHT = 190
-_LEAST_ZOOM = 0.8
+_HEIGHT = 200
+_LEAST_ZOOM = 0.5
 
 
 class PreviewBox(QWidget):
