@@ -41,7 +41,7 @@ _SETTINGS = (
     "patch_size",
     "patience",
     "precision",
-    "freeze_encoder",
+    "trainable",
     "class_balance",
     "val_fraction",
     "seed",
@@ -90,10 +90,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="mixed: half the bits, on a GPU",
     )
     add(
-        "--freeze-encoder",
-        action="store_true",
-        default=None,
-        help="leave the way down to the coarsest level as it is",
+        "--trainable",
+        choices=["auto", "all", "decoder", "biases"],
+        help="weights that learn: all, all but those on the way down to the coarsest "
+        "level (decoder), or biases (default: biases if a trained model learns from "
+        "few nuclei, else all)",
     )
     add(
         "--class-balance",

@@ -24,6 +24,9 @@ __all__ = [
     "to_dict",
 ]
 
+Trainable = Literal["auto", "all", "decoder", "biases"]
+"""Which weights of a network learn."""
+
 
 def _option(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
@@ -108,7 +111,7 @@ class TrainingConfig:
         128, "side of what a patch maps, in pixels at the model's scale"
     )
     learning_rate: float = _option(
-        1.5e-3, "highest learning rate (a tenth of it from a trained model)"
+        1.5e-3, "highest learning rate (a part of it from a trained model)"
     )
     loss: str = _option("default", "name of the loss")
     optimizer: str = _option("adamw", "name of the optimiser")
@@ -116,8 +119,9 @@ class TrainingConfig:
     precision: Literal["float32", "mixed"] = _option(
         "float32", "mixed: half the bits, faster on a GPU and slower on a CPU"
     )
-    freeze_encoder: bool = _option(
-        False, "leave the way down to the coarsest level as it is"
+    trainable: Trainable = _option(
+        "auto",
+        "weights that learn; auto: biases if a trained model learns from few nuclei",
     )
     class_balance: float = _option(
         0.5, "how far rare classes count more, from 0: not to 1: all the same"

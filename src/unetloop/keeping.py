@@ -123,6 +123,7 @@ class Keeper:
                 "steps": learner.step,
                 "seconds": round(seconds, 1),
                 "share": learner.share,
+                "trainable": learner.trainable,
                 "images": [image.describe() for image in images],
             },
             scores={} if score is None else {self._task.score_name: float(score)},

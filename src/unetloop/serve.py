@@ -296,6 +296,12 @@ class Server:
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             network, scale, step = self._network(model)
+            if len(scale.task.classes) != len(project.classes):
+                raise EngineError(
+                    "This model is for something else than this project.",
+                    todo="Choose another model.",
+                    its_maps=", ".join(scale.task.maps),
+                )
             yield from predict_field(
                 project, image, plane, box, network, scale, config, channel, step
             )

@@ -17,7 +17,7 @@ from unetloop.keeping import Keeper
 from unetloop.prediction import Scale
 from unetloop.reference import look_back
 from unetloop.schedule import Schedule
-from unetloop.selection import usual_share
+from unetloop.selection import independent_nuclei, usual_share, usual_trainable
 from unetloop.starting import begin, check_start
 from unetloop.tasks import NUCLEI, nuclei_task
 from unetloop.training_data import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.checkpoint import Model
+    from unetloop.config import Trainable
     from unetloop.network import Network
     from unetloop.patches import TrainingPlane
     from unetloop.tasks import Task
@@ -228,9 +229,11 @@ class Training:
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
         yield Notice(text="Starting the network.")
-        self._made = yield from begin(
-            self.model, config, self.task, self.start, self._share(planes)
-        )
+        trainable, share = self._how_to_go_on(planes)
+        if trainable == "biases":
+            self._schedule.only_biases_learn()
+        begun = replace(config, trainable=trainable)
+        self._made = yield from begin(self.model, begun, self.task, self.start, share)
         examiner = Examiner(
             self._made, self._keeper, self._schedule, config, windows, train_images
         )
@@ -250,14 +253,21 @@ class Training:
         )
         yield from self._finish(windows, train_images, stopped)
 
-    def _share(self, planes: Sequence[TrainingPlane]) -> float | None:
-        """How far to follow what is learned; None: there is nothing to go on from."""
-        if self._onwards is None:
-            return None
-        if self.task.classes:
-            return 1.0
-        area = np.pi / 4 * self.diameter**2  # of a nucleus at the model's scale
-        return usual_share([max(plane.inside / area, 1.0) for plane in planes])
+    def _how_to_go_on(
+        self, planes: Sequence[TrainingPlane]
+    ) -> tuple[Trainable, float | None]:
+        """Which weights learn, and how far to follow; None: from nothing."""
+        usual: Trainable = "all"
+        share = None
+        if self._onwards is not None and self.task.classes:
+            share = 1.0
+        elif self._onwards is not None:
+            area = np.pi / 4 * self.diameter**2  # of a nucleus at the model's scale
+            counts = [max(plane.inside / area, 1.0) for plane in planes]
+            independent = independent_nuclei(counts)
+            usual, share = usual_trainable(independent), usual_share(independent)
+        chosen = self.config.trainable
+        return usual if chosen == "auto" else chosen, share
 
     def _resume(self, identity: str) -> Iterator[Event]:
         if self._keeper.resume(self._learner, self._schedule, identity):

@@ -10,9 +10,9 @@ import numpy as np
 
 from unetloop import catalog
 from unetloop.checkpoint import build_network, load_weights, open_model
-from unetloop.models.encoder import freeze_encoder
 from unetloop.models.geometry import geometry_of
 from unetloop.models.supervision import supervised
+from unetloop.models.trainable import freeze
 from unetloop.network import KerasNetwork
 from unetloop.precision import half_precision, lower_precision
 from unetloop.tasks import NUCLEI
@@ -85,13 +85,15 @@ class Learner:
             self.model = start
         for layer in self.model.layers:  # part may have been frozen when it was saved
             layer.trainable = True
-        if config.freeze_encoder:
-            freeze_encoder(self.model)
+        freeze(self.model, config.trainable)
         self.averaged = keras.models.clone_model(self.model)
         self.averaged.set_weights(self.model.get_weights())
         self.share = 1.0 if start is None else share
+        self.trainable = config.trainable
         self._start = _copies(self.model.variables)
         self._mean = _copies(self.model.variables)
+        # Frozen weights are not averaged; a copy of a network forgets which they are.
+        self._learns = [variable.trainable for variable in self.model.variables]
         policy = half_precision() if config.precision == "mixed" else None
         if policy:
             lower_precision(self.model, policy)
@@ -206,14 +208,9 @@ class Learner:
         updates = self.step // _AVERAGE_STEPS
         decay = min(_AVERAGE_DECAY, updates / (updates + 10))
         self._mean = [
-            (decay * mean + (1 - decay) * weight).astype(mean.dtype)
-            if variable.trainable
-            else mean
-            for variable, mean, weight in zip(
-                self.averaged.variables,
-                self._mean,
-                _copies(self.model.variables),
-                strict=True,
+            (decay * mean + (1 - decay) * weight).astype(mean.dtype) if learns else mean
+            for learns, mean, weight in zip(
+                self._learns, self._mean, _copies(self.model.variables), strict=True
             )
         ]
         self._show()
@@ -221,9 +218,9 @@ class Learner:
             self._recent.append(patches)
             self._learn_statistics([patches], decay)
             self._mean = [
-                mean if variable.trainable else array
-                for variable, mean, array in zip(
-                    self.averaged.variables,
+                mean if learns else array
+                for learns, mean, array in zip(
+                    self._learns,
                     self._mean,
                     _copies(self.averaged.variables),
                     strict=True,
@@ -232,10 +229,10 @@ class Learner:
 
     def _show(self) -> None:
         """Put the average, or what lies on the way to it, into ``averaged``."""
-        for variable, start, mean in zip(
-            self.averaged.variables, self._start, self._mean, strict=True
+        for variable, learns, start, mean in zip(
+            self.averaged.variables, self._learns, self._start, self._mean, strict=True
         ):
-            whole = self.share == 1 or not variable.trainable
+            whole = self.share == 1 or not learns
             variable.assign(mean if whole else start + self.share * (mean - start))
 
     def _learn_statistics(

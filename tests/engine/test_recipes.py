@@ -20,9 +20,9 @@ from unetloop.errors import EngineError
 from unetloop.events import Notice, TrainingDone
 from unetloop.files import read_labels
 from unetloop.metrics import evaluate_pair
-from unetloop.models.encoder import encoder_layers
 from unetloop.models.geometry import geometry_of
 from unetloop.models.memory import bytes_a_pixel
+from unetloop.models.trainable import encoder_layers
 from unetloop.precision import lower_precision
 from unetloop.schedule import Schedule
 from unetloop.tasks import FOREGROUND, NUCLEI, Classes, nuclei_task
@@ -48,12 +48,13 @@ def images(samples: Path) -> list[TrainingImage]:
 
 
 def _small(name: str) -> ModelConfig:
-    """Give the recipe's network with fewer filters, where it has such an option."""
-    architecture = RECIPES[name].architecture
-    options = {} if architecture == "unet_xception" else dict(TINY)
-    if "dropout" in ARCHITECTURES[architecture].options:
+    """Give a network with few filters."""
+    options: dict[str, object] = {**TINY}
+    if name == "dense_unet":
+        options = {"blocks": [2, 1, 2], "growth": 4, "first": 8}
+    if "dropout" in ARCHITECTURES[name].options:
         options["dropout"] = [0.1, 0.1, 0.1]
-    return ModelConfig(architecture, options=options)
+    return ModelConfig(name, options=options)
 
 
 @pytest.mark.parametrize("name", [n for n, r in RECIPES.items() if not r.classes])
@@ -62,7 +63,9 @@ def test_a_recipe_learns_and_its_model_finds_nuclei(
 ) -> None:
     settings = {**RECIPES[name].settings, **QUICK}
     config = from_dict(TrainingConfig, settings)
-    events = list(train(images, tmp_path / "m", config, model=_small(name)))
+    events = list(
+        train(images, tmp_path / "m", config, model=_small(RECIPES[name].architecture))
+    )
     assert isinstance(events[-1], TrainingDone)
     model = open_model(tmp_path / "m")
     assert model.card.maps == ("foreground",)
@@ -171,16 +174,16 @@ def test_the_loss_says_which_maps_find_nuclei() -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_each_encoder_is_known_by_its_names(name: str) -> None:
-    model = build_network(ModelConfig(name))
+    model = build_network(_small(name))
     encoder = {layer.name for layer in encoder_layers(model)}
     others = {layer.name for layer in model.layers if layer.weights} - encoder
-    assert len(encoder) >= 6
+    assert len(encoder) >= 5
     assert all(other.startswith(("up", "head", "logits", "x")) for other in others)
     assert not any(layer.startswith(("up", "head", "logits")) for layer in encoder)
 
 
 def test_a_frozen_encoder_stays_and_the_rest_learns() -> None:
-    config = from_dict(TrainingConfig, {**QUICK, "freeze_encoder": True})
+    config = from_dict(TrainingConfig, {**QUICK, "trainable": "decoder"})
     model = ModelConfig("unet_small", options={"filters": [4, 8, 8], "dropout": []})
     learner = Learner(model, config)
     frozen = {layer.name for layer in encoder_layers(learner.model)}
@@ -191,10 +194,25 @@ def test_a_frozen_encoder_stays_and_the_rest_learns() -> None:
         assert same == (name in frozen), name
 
 
+@pytest.mark.parametrize("name", ["unet", "unet_dsb2018", "unet_xception"])
+def test_biases_alone_can_learn(name: str) -> None:
+    config = from_dict(TrainingConfig, {**QUICK, "trainable": "biases"})
+    learner = Learner(ModelConfig(name), config)
+    before = [variable.numpy() for variable in learner.model.variables]
+    _learn(learner, 3)
+    moved = [
+        len(variable.shape)
+        for variable, value in zip(learner.model.variables, before, strict=True)
+        if not np.array_equal(variable.numpy(), value)
+    ]
+    assert moved
+    assert set(moved) == {1}
+
+
 def test_what_was_frozen_once_is_not_frozen_for_ever(
     images: list[TrainingImage], tmp_path: Path
 ) -> None:
-    frozen = from_dict(TrainingConfig, {**QUICK, "freeze_encoder": True})
+    frozen = from_dict(TrainingConfig, {**QUICK, "trainable": "decoder"})
     list(train(images, tmp_path / "m", frozen, model=SMALL))
     start = load_weights(open_model(tmp_path / "m"))
     learner = Learner(SMALL, from_dict(TrainingConfig, QUICK), start)
@@ -204,7 +222,7 @@ def test_what_was_frozen_once_is_not_frozen_for_ever(
 def test_statistics_are_those_of_the_averaged_weights() -> None:
     model = ModelConfig("unet_small", options={"filters": [4, 8, 8], "dropout": []})
     learner = Learner(model, from_dict(TrainingConfig, QUICK))
-    patches = _learn(learner, 40)
+    patches = _learn(learner, 30)
     norm = learner.averaged.get_layer("down0_conv1_norm")
     part = keras.Model(learner.averaged.input, norm.input)
     seen = np.asarray(part(patches))

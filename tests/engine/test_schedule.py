@@ -58,6 +58,13 @@ def test_time_to_go() -> None:
     assert schedule.seconds_left(25) == pytest.approx(90, rel=0.05)
 
 
+def test_biases_learn_at_a_higher_rate_than_all_weights() -> None:
+    config = TrainingConfig(epochs=1)
+    everything, biases = Schedule(config, warm=True), Schedule(config, warm=True)
+    biases.only_biases_learn()
+    assert everything.rate(60) < biases.rate(60) < Schedule(config).rate(60)
+
+
 def test_a_trained_model_learns_on_at_a_lower_rate() -> None:
     config = TrainingConfig(epochs=1)
     cold, warm = Schedule(config), Schedule(config, warm=True)

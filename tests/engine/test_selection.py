@@ -8,7 +8,12 @@ import pytest
 from unetloop.annotations import make_targets
 from unetloop.config import InstanceConfig
 from unetloop.samples import SMALL, draw_nuclei
-from unetloop.selection import choose_share, usual_share
+from unetloop.selection import (
+    choose_share,
+    independent_nuclei,
+    usual_share,
+    usual_trainable,
+)
 from unetloop.validation import Window
 
 if TYPE_CHECKING:
@@ -73,11 +78,17 @@ def test_where_nothing_is_better_the_usual_share_stays(windows: list[Window]) ->
 
 
 def test_more_nuclei_are_followed_further() -> None:
-    shares = [usual_share([count]) for count in (0, 0.5, 3, 10, 100)]
+    shares = [usual_share(count) for count in (0, 0.5, 3, 10, 100)]
     assert shares == sorted(set(shares))
     assert shares[0] == 0
-    assert usual_share([40] * 400) > 0.99
+    assert usual_share(independent_nuclei([40] * 400)) > 0.99
 
 
 def test_nuclei_of_several_images_teach_more_than_of_one() -> None:
-    assert usual_share([10] * 6) > usual_share([60])
+    assert independent_nuclei([10] * 6) > independent_nuclei([60])
+    assert independent_nuclei([1] * 6) == 6
+
+
+def test_all_weights_learn_from_many_nuclei_only() -> None:
+    assert usual_trainable(independent_nuclei([40])) == "biases"
+    assert usual_trainable(independent_nuclei([44] * 400)) == "all"
