@@ -119,7 +119,7 @@ class TrainingConfig:
     precision: Literal["float32", "mixed"] = _option(
         "float32", "mixed: half the bits, faster on a GPU and slower on a CPU"
     )
-    trainable: Trainable = _option(
+    trainable: Literal["auto", "all", "decoder", "biases"] = _option(
         "auto",
         "weights that learn; auto: biases if a trained model learns from few nuclei",
     )
