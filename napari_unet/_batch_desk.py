@@ -71,6 +71,7 @@ class BatchDesk(QObject):
         self.batch.changed.connect(self._activity.show_batch)
         self.batch.results_wanted.connect(self.results.open)
         self.batch.fix_wanted.connect(self._on_fix_wanted)
+        self.batch.runner.ended.connect(self._on_ended)
         self.results.opened.connect(self._on_opened)
         self.results.problem.connect(self._on_problem)
         if session is not None:
@@ -141,6 +142,14 @@ class BatchDesk(QObject):
         self.results.close()
         self._forget_table()
         self.fix_wanted.emit(paths, known)
+
+    def _on_ended(self) -> None:
+        """Show again what is on the screen of a folder that was written anew."""
+        results, place = self.results.results, self.results.image
+        if results is None or results.folder != self.batch.runner.run.out:
+            return
+        path = str(results.images[place].path) if place >= 0 else ""
+        self.results.open(results.folder, path)
 
     def _on_problem(self, text: str) -> None:
         self.said.emit(text, "warning")

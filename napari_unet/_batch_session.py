@@ -105,8 +105,9 @@ class BatchSession(QObject):
             self.change(paths=tuple(str(path) for path in paths), out="")
 
     def start(self) -> None:
-        """Run what is wished."""
+        """Run what is wished; what is broken off then goes on, not from the start."""
         self.run(self._wish)
+        self.change(overwrite=False)
 
     def run(self, wish: Wish, retry_failed: bool = False) -> None:
         """Run what somebody else wishes."""

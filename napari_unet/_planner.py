@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._batch_state import FileRow, Plan, Preview
-from napari_unet._words import in_words
+from napari_unet._words import found_in_words, in_words
 
 if TYPE_CHECKING:
     from napari_unet._batch_state import Wish
@@ -162,8 +162,9 @@ class Planner(QObject):
         kind, first = event["event"], self._first
         if kind == "ImagePredicted" and first is not None and self._folder is not None:
             picture = next((self._folder / "preview").rglob("*.png"), None)
-            said = f"{first.name}: {event['nuclei']:,} nuclei, "
-            said += f"{float(event['diameter']):.0f} px across"
+            said = f"{first.name}: {found_in_words(event)}"
+            if event.get("diameter") is not None:
+                said += f", {float(event['diameter']):.0f} px across"
             self._tell(self.plan, Preview(picture, None, said))
         elif kind == "ImageFailed":
             self._tell(self.plan, Preview(sentence=str(event["reason"])))

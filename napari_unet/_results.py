@@ -182,6 +182,8 @@ def _read_columns(
     numbers = table["image"].map(places).fillna(-1).to_numpy(np.int64)
     columns: dict[str, NDArray[Any]] = {"image": numbers}
     for name in table.columns[1:]:
+        if name == "class":  # of tissue: its number is the label
+            continue
         columns[str(name)] = pd.to_numeric(table[name]).to_numpy()
     known = numbers >= 0
     return {name: column[known] for name, column in columns.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._batch_state import Run
-from napari_unet._words import in_words
+from napari_unet._words import found_in_words, in_words
 
 if TYPE_CHECKING:
     from napari_unet._batch_state import Wish
@@ -97,9 +97,7 @@ class Runner(QObject):
         if kind == "Progress":
             self._on_progress(event)
         elif kind == "ImagePredicted":
-            nuclei = int(event["nuclei"])
-            said = f"{nuclei:,} nucle" + ("us" if nuclei == 1 else "i")
-            self.told.emit(str(event["image"]), "done", said)
+            self.told.emit(str(event["image"]), "done", found_in_words(event))
         elif kind == "ImageFailed":
             self._on_failed_image(event)
         elif kind == "Notice" and event.get("level") == "warning":

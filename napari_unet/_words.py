@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-__all__ = ["in_words"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["found_in_words", "in_words"]
+
+
+def found_in_words(event: Mapping[str, Any]) -> str:
+    """Say what an `ImagePredicted` of the engine found: nuclei, or shares of classes.
+
+    Examples
+    --------
+    >>> found_in_words({"nuclei": 1})
+    '1 nucleus'
+    >>> found_in_words({"nuclei": None, "shares": {"stroma": 0.25, "fat": 0.75}})
+    'stroma 25 %, fat 75 %'
+    """
+    shares = event.get("shares")
+    if shares is not None:
+        return ", ".join(
+            f"{name} {share * 100:.0f} %" for name, share in shares.items()
+        )
+    nuclei = int(event["nuclei"])
+    return f"{nuclei:,} nucle" + ("us" if nuclei == 1 else "i")
 
 
 def in_words(seconds: float) -> str:

@@ -212,6 +212,12 @@ def open_workspace(
         old.close()
     project = open_project(folder, create=True)
     try:
+        if project.classes:
+            raise EngineError(
+                "This project is of tissue classes, and the dock numbers nuclei.",
+                todo="Train on it with: unetloop train --task classes --project FOLDER",
+                folder=str(folder),
+            )
         known = {(project.folder / image.path).resolve() for image in project.images}
         new = [path for path in found if path.resolve() not in known]
         said += _add(project, new)

@@ -68,6 +68,8 @@ class BatchForm(QWidget):
             text="Overwrite",
             tooltip="Predict everything again, and replace what is there",
         )
+        for line in (self.paths, self.out):
+            line.native.setAcceptDrops(False)  # files are dropped onto the dock
         self.choose_button = Button("Choose…", tip="Choose images")
         self.menu = QMenu(self)
         self.menu.addAction("Files…", self._choose_files)

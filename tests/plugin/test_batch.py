@@ -187,12 +187,16 @@ def test_a_batch_runs_and_what_failed_is_retried(
     widget.box.report_button.click()
     assert shown == [str(out / "report.html")]
 
+    table = docks.open_results(out)
+    assert len(docks.results.results.images) == 3
     before = (out / "labels/a.tif").stat().st_mtime_ns
     (broken / "broken.tif").write_bytes((broken / "a.tif").read_bytes())
     widget.box.retry_button.click()
     docks.wait_for_end()
     assert widget.box.sentence.text().startswith("1 predicted, 3 left as they were, in")
     assert (out / "labels/a.tif").stat().st_mtime_ns == before
+    docks.wait(lambda: len(docks.results.results.images) == 4)
+    assert "in 4 images" in table.said.text()
     assert not widget.box.retry_button.isEnabled()
 
 
@@ -243,6 +247,9 @@ def test_tables_of_somebody_else_are_not_replaced_unasked(
     widget.form.overwrite.value = True
     docks.run()
     assert widget.box.sentence.text().startswith("3 predicted")
+    assert widget.form.overwrite.value is False  # to be said anew each time
+    docks.run()
+    assert widget.box.sentence.text().startswith("0 predicted, 3 left as they were")
 
 
 def test_the_last_settings_come_back_but_for_overwrite(
