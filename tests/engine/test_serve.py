@@ -14,6 +14,7 @@ import pytest
 import tifffile
 
 from unetloop.checkpoint import ModelCard, build_network, save_model
+from unetloop.classes import name_classes
 from unetloop.config import ModelConfig
 from unetloop.files import read_labels
 from unetloop.project import open_project
@@ -141,6 +142,29 @@ def test_fields_are_predicted_while_it_trains_and_rests(
     client.send("quit")
     assert client.process.wait(60) == 0
     open_project(project).close()  # it let go of the lock
+
+
+def test_a_project_of_classes_is_trained_and_predicted_as_such(
+    client: Client, project: Path
+) -> None:
+    with open_project(project) as opened:
+        for entry in opened.images:
+            labels = read_labels(opened.annotation_path("segmentation", entry, 0))
+            opened.write_segmentation(entry, 0, 1 + (labels > 0).astype(np.int32))
+        opened.set_classes(name_classes(["background", "nucleus"]))
+    client.send("open_project", job="o", folder=str(project))
+    image = client.wait("JobDone", job="o")["result"]["images"][0]
+    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
+    model = {"options": {"filters": [4, 8, 8]}}
+    client.send("train", job="t", out="mine", settings=settings, model=model)
+    done = client.wait("TrainingDone", job="t")
+    assert done["measure"] == "mean_iou"
+    client.send("predict_field", job="f", image=image, model=done["path"])
+    field = client.wait("FieldPredicted", job="f")
+    assert field["nuclei"] is None
+    assert set(np.unique(np.load(field["labels"]))) <= {1, 2}
+    client.send("predict_field", job="g", image=image, model="nuclei")
+    assert "something else" in client.wait("Failed", job="g")["message"]
 
 
 def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(

@@ -22,8 +22,10 @@ from napari_unet._engine import Engine
 from napari_unet._farewell import Farewell
 from napari_unet._panels.measurements import NucleiModel
 from napari_unet._results import ResultImage, Results, read_results
+from napari_unet._words import found_in_words
 from unetloop.files import read_labels
 from unetloop.images import open_image
+from unetloop.run_record import write_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -357,6 +359,23 @@ def test_a_dropped_folder_of_results_is_opened(docks: Docks, folder: Path) -> No
     docks.open_results(Path(f"{folder}-nuclei"))
     docks.wait(lambda: said)
     assert "a.tif is not where it was" in said[0]
+
+
+def test_results_of_classes_are_read_and_said(tmp_path: Path) -> None:
+    image = tmp_path / "a.tif"
+    write_run(tmp_path, {"inputs": [{"image": "a.tif", "path": str(image)}]})
+    (tmp_path / "records").mkdir()
+    (tmp_path / "summary.csv").write_text(
+        "image,status,labels\na.tif,done,labels/a.tif\n"
+    )
+    (tmp_path / "measurements.csv").write_text(
+        "image,plane,label,class,area_px\na.tif,0,1,tumour,30\na.tif,0,2,stroma,70\n"
+    )
+    results = read_results(tmp_path)
+    assert results.columns["area_px"].tolist() == [30, 70]
+    said = found_in_words({"nuclei": None, "shares": {"tumour": 0.3, "stroma": 0.7}})
+    assert said == "tumour 30 %, stroma 70 %"
+    assert found_in_words({"nuclei": 1234}) == "1,234 nuclei"
 
 
 def test_a_hundred_thousand_nuclei_are_sorted_by_any_column() -> None:
