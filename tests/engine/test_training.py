@@ -24,6 +24,8 @@ from unetloop.events import (
     RolledBack,
     TrainingDone,
 )
+from unetloop.keeping import Keeper
+from unetloop.schedule import Schedule
 from unetloop.training import Training, train
 from unetloop.training_data import TrainingImage, split_images
 from unetloop.training_step import Learner
@@ -333,5 +335,35 @@ def test_a_killed_run_goes_on_to_the_same_end(
     assert any("stopped after step 6" in text for text in texts)
     for one, other in zip(
         _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(
+    tmp_path: Path,
+) -> None:
+    model = ModelConfig("unet_small", options={"filters": [4, 8, 8], "dropout": []})
+    config = _config(schedule="plateau")
+    rng = np.random.default_rng(0)
+
+    def begun() -> tuple[Learner, Schedule, bool]:
+        learner, schedule = Learner(model, config), Schedule(config)
+        keeper = Keeper(tmp_path / "m", config, model, None, 32.0)
+        went_on = keeper.resume(learner, schedule, "this run")
+        if not went_on:
+            for _ in range(10):  # until the weights are averaged
+                patches = rng.random((2, 64, 64, 1), np.float32)
+                truth = rng.random((2, 64, 64, 4), np.float32)
+                learner.train_step(patches, truth)
+            schedule.epoch_ended(0.5)
+            keeper.note(learner, schedule)
+        return learner, schedule, went_on
+
+    learner, schedule, went_on = begun()
+    again, same, goes_on = begun()
+    assert (went_on, goes_on) == (False, True)
+    assert same.losses == schedule.losses == [0.5]
+    for one, other in zip(
+        learner.averaged.get_weights(), again.averaged.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
