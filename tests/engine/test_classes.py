@@ -15,7 +15,9 @@ from unetloop.classes import classes_from_json, classes_to_json, name_classes
 from unetloop.cli import main
 from unetloop.config import (
     AugmentationConfig,
+    InstanceConfig,
     ModelConfig,
+    NormalizationConfig,
     PredictionConfig,
     TrainingConfig,
 )
@@ -30,12 +32,22 @@ from unetloop.field import predict_field
 from unetloop.files import find_images, read_labels
 from unetloop.images import open_image
 from unetloop.patches import sample_patches
-from unetloop.prediction import Scale
+from unetloop.prediction import (
+    PlaneView,
+    Scale,
+    estimate_diameter,
+    predict_region,
+)
 from unetloop.project import open_project
 from unetloop.project_training import annotated_planes
 from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
 from unetloop.training import train
-from unetloop.training_data import TrainingImage, load_annotated
+from unetloop.training_data import (
+    TrainingImage,
+    class_pixel_size,
+    load_annotated,
+    load_planes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -401,3 +413,70 @@ def test_the_command_line_trains_predicts_and_scores_classes(
     assert "models of classes" in capsys.readouterr().err
     assert main([*evaluate[:5], "--classes", "x,y"]) == 1
     assert "need --task classes" in capsys.readouterr().err
+
+
+class _Brightness:
+    """A stand-in for a network of two classes: bright or not."""
+
+    backend, channels, bytes_a_pixel = "a test", 1, 1000
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        self.shapes.append(batch.shape)
+        return np.concatenate([1 - batch, batch], -1)
+
+
+@pytest.mark.parametrize(("image_um", "side"), [(1.0, 128), (0.51, 64), (None, 64)])
+def test_an_image_is_brought_to_the_pixel_size_of_the_model(
+    tmp_path: Path, image_um: float | None, side: int
+) -> None:
+    size = {} if image_um is None else {"resolution": (1 / image_um, 1 / image_um)}
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[:, 32:] = 200
+    about = {"axes": "YX"} if image_um is None else {"axes": "YX", "unit": "um"}
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, imagej=True, metadata=about, **size)
+    task = Classes(name_classes(["dark", "bright"]))
+    bright = NormalizationConfig(nuclei="bright")
+    scale = Scale(1.0, bright, InstanceConfig(), task, pixel_size=0.5)
+    network, config = _Brightness(), PredictionConfig()
+    with open_image(path) as image:
+        view = PlaneView.of(image, 0, (0,), scale.normalization)
+        diameter = estimate_diameter(network, view, scale, config)
+        assert diameter is not None
+        work = predict_region(network, view, (0, 0, 64, 64), diameter, scale, config)
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                labels = stop.value.labels
+                break
+    assert network.shapes == [(1, side, side, 1)]
+    assert labels.shape == (64, 64)
+    assert set(np.unique(labels[:, :28])) == {1}
+    assert set(np.unique(labels[:, 36:])) == {2}
+
+
+def test_images_of_other_pixel_sizes_are_resized_to_be_learned_from(
+    tmp_path: Path,
+) -> None:
+    images = _folder(tmp_path, 3)
+    for item, um in zip(images, (0.5, 0.5, 1.0), strict=True):
+        about = {"unit": "um", "axes": "YX"}
+        pixels = tifffile.imread(item.image)
+        res = (1 / um, 1 / um)
+        tifffile.imwrite(
+            item.image, pixels, imagej=True, metadata=about, resolution=res
+        )
+    size = class_pixel_size(images)
+    assert size == pytest.approx(0.5)
+    planes: list[Any] = []
+    for _ in load_planes(images, SMALL, 1.0, _config(), planes.append, THREE, size):
+        pass
+    assert [plane.image.shape for plane in planes] == [(1, 96, 96)] * 2 + [
+        (1, 192, 192)
+    ]
+    tifffile.imwrite(images[0].image, tifffile.imread(images[0].image))
+    assert class_pixel_size(images) is None
