@@ -333,10 +333,12 @@ class _Work:
         if not self.job.exports:
             return []
         tables = [plane.columns for plane in found]
+        classes = self.job.scale.task.classes
         about = replace(
             ExportedImage.of(image, self.job.name, channels, tables),
             probabilities=maps,
-            class_names=self.job.scale.task.maps if maps is not None else (),
+            class_names=tuple(tissue.name for tissue in classes),
+            class_colors=tuple(tissue.color for tissue in classes),
         )
         paths = []
         for name in self.job.exports:

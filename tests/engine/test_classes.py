@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image as PillowImage
 
 from unetloop.batch import BatchOptions, predict_images
 from unetloop.checkpoint import Model, open_model
@@ -28,6 +29,8 @@ from unetloop.events import (
     ImagePredicted,
     TrainingDone,
 )
+from unetloop.export.image import ExportedImage
+from unetloop.export.overlay import write as write_overlay
 from unetloop.field import predict_field
 from unetloop.files import find_images, read_labels
 from unetloop.images import open_image
@@ -305,6 +308,15 @@ def test_planes_and_parts_of_large_ones_are_classified_alike(
         assert first.shape == second.shape
         assert (np.abs(first - second.astype(float)) < 1e-3).mean() > 0.99
     assert len(_rows(parts / "measurements.csv")) == 6
+
+
+def test_an_overlay_has_the_colours_of_the_classes(tmp_path: Path) -> None:
+    planes = np.repeat([[[1, 1, 2, 2, 3, 3]]], 6, axis=1).astype(np.int32)
+    about = ExportedImage("a", class_colors=("#ff0000", "#00ff00", "#0000ff"))
+    write_overlay(tmp_path / "a.png", planes, about)
+    with PillowImage.open(tmp_path / "a.png") as picture:
+        drawn = {color for _, color in picture.getcolors() or ()}
+    assert drawn >= {(255, 0, 0), (0, 255, 0), (0, 0, 255)}
 
 
 def test_nuclei_formats_and_a_diameter_are_refused(

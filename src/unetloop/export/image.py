@@ -60,8 +60,8 @@ class ExportedImage:
         Of each plane, from `measurements.measure_plane`.
     probabilities : array of float32, optional
         (planes, classes, rows, columns), of a model of classes.
-    class_names : tuple of str
-        Its classes.
+    class_names, class_colors : tuple of str
+        Its classes, from number 1, and their colours as ``#rrggbb``; empty: nuclei.
     between : callable
         Called between two nuclei or strips of pixels. What it raises breaks the
         writing off, and leaves the file as it was.
@@ -78,6 +78,7 @@ class ExportedImage:
     measurements: Sequence[Mapping[str, NDArray[Any]]] | None = None
     probabilities: NDArray[np.float32] | None = None
     class_names: tuple[str, ...] = ()
+    class_colors: tuple[str, ...] = ()
     between: Callable[[], None] = _go_on
 
     @classmethod

@@ -84,8 +84,16 @@ def _draw(
     nuclei = nuclei.repeat(factor, axis=0).repeat(factor, axis=1)
     edge = _find_edges(nuclei, 2 if factor > 2 else 1)
     colours = np.array(_ON_COLOURS if about.rgb else _ON_GREY, np.uint8)
+    if about.class_colors:  # in its place is the colour of a number's class
+        listed = [_rgb(color) for color in about.class_colors]
+        colours = np.array([listed[-1], *listed[:-1]], np.uint8)
     picture[edge] = colours[nuclei[edge] % len(colours)]
     return picture
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    return red, green, blue
 
 
 def _shrink(
