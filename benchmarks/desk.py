@@ -68,6 +68,7 @@ class Desk:
         self._learner = Learner(self._engine, self._background)
         self._learner.open(self.journal, self.models, learned=0, automatic=False)
         self._learner.set_training(_in_steps({**self._learner.settings, **settings}))
+        self._learner.first = start
         self._engine.start()
         self._ask("open_project", folder=str(project.folder), shared=True)
 

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._models import Models
 from napari_unet._state import Curve, Learning
+from unetloop.catalog import SHIPPED
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ class Learner(QObject):
         self.settings: dict[str, Any] = dict(_SETTINGS)
         self.network: dict[str, Any] = {}
         self.learned = 0
+        self.first = SHIPPED  # what all learning begins with
         self._corrections = 0
         self._model = ""
         self._job = ""
         self._command: dict[str, Any] = {}
         self._done: dict[str, Any] | None = None
+        self._harm = False
         self._resume = False
         self._channel: str | None = None
         self._locked: tuple[str, ...] = ()
@@ -155,6 +158,12 @@ class Learner(QObject):
             self._command["model"] = dict(self.network)
         else:
             self._command["start"] = self.models.location(self._model)
+            # Does what was learned help on the images that were corrected since?
+            rounds = [name for name in self.models.names() if name != SHIPPED]
+            if rounds:
+                newest = rounds[0] if self._model == self.first else self._model
+                self._command["root"] = self.models.location(self.first)
+                self._command["newest"] = self.models.location(newest)
         if self._locked:
             self._command["locked"] = list(self._locked)
         if self._channel:
@@ -180,13 +189,14 @@ class Learner(QObject):
         if name in self.models.names() and not self.models.is_unfinished(name):
             return
         self._command = dict(command)
-        if "start" in command:  # the project may lie elsewhere now
-            start = re.split(r"[/\\]", str(command["start"]))[-1]
-            self._command["start"] = self.models.location(start)
+        for which in {"start", "root", "newest"} & set(command):
+            # The project may lie elsewhere now.
+            model = re.split(r"[/\\]", str(command[which]))[-1]
+            self._command[which] = self.models.location(model)
         self._begin(f"Going on with the training of {name}.")
 
     def _begin(self, sentence: str) -> None:
-        self._done = None
+        self._done, self._harm = None, False
         self.learned = self._corrections
         self._show(
             phase="starting",
@@ -254,6 +264,7 @@ class Learner(QObject):
             "EpochDone": self._on_epoch_done,
             "BatchHalved": self._on_batch_halved,
             "RolledBack": self._on_rolled_back,
+            "Examined": self._on_examined,
             "TrainingDone": self._on_training_done,
             "JobDone": self._on_job_done,
             "Failed": self._on_job_failed,
@@ -297,6 +308,9 @@ class Learner(QObject):
     def _on_rolled_back(self, event: dict[str, Any]) -> None:
         self._show(sentence="A step went astray and was taken back; going on slower.")
 
+    def _on_examined(self, event: dict[str, Any]) -> None:
+        self._harm = bool(event["harm"])
+
     def _on_training_done(self, event: dict[str, Any]) -> None:
         self._done = event
 
@@ -320,6 +334,14 @@ class Learner(QObject):
             self._end(
                 f"{name} scored {score:.2f}, {self._model} {before:.2f} on images it "
                 f"did not learn from: {self._model} stays."
+            )
+            return
+        if self._harm:
+            self._end(
+                f"On the images that you corrected since, {self.first} did better than "
+                f"what was learned before: {self.first} predicts until {name} does "
+                "better on the next ones.",
+                self.first,
             )
             return
         how = "" if score is None else f" It scored {score:.2f} on images held out."

@@ -17,6 +17,7 @@ __all__ = [
     "DeviceFound",
     "EpochDone",
     "Event",
+    "Examined",
     "Failed",
     "FieldPredicted",
     "ImageFailed",
@@ -120,6 +121,20 @@ class ModelSaved(Event):
     path: Path
     step: int
     score: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined(Event):
+    """A model was compared with the first one on images that neither learned from.
+
+    ``gain`` is the mean difference of AP(0.5:0.95) over ``images`` images so far;
+    with ``harm`` it is so far below zero that the first one should predict.
+    """
+
+    model: str
+    gain: float
+    images: int
+    harm: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,11 @@ class Project:
         return self.folder / "models"
 
     @property
+    def exams_path(self) -> Path:
+        """What new corrections said of the models that had not learned from them."""
+        return self.models_folder / "exams.json"
+
+    @property
     def cache_folder(self) -> Path:
         """Where things are kept that can be computed again."""
         return self.folder / "cache"

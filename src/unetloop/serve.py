@@ -232,6 +232,8 @@ class Server:
         channel: str | None = None,
         locked: Sequence[str] = (),
         model: dict[str, Any] | None = None,
+        root: str | None = None,
+        newest: str | None = None,
     ) -> None:
         config = from_dict(TrainingConfig, settings or {})
         network = from_dict(ModelConfig, model) if model else None
@@ -239,6 +241,7 @@ class Server:
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             self._models.import_keras()
+            from unetloop.exams import choose_start, examine
             from unetloop.project_training import annotated_planes
             from unetloop.training import Training
 
@@ -250,9 +253,14 @@ class Server:
                 made = network or own  # it lends its weights where they fit
             count = (made or own).channels
             learned = [image.id for image in project.images if image.id not in locked]
+            images = annotated_planes(project, channel, count, learned)
+            if begin and root and newest and not (made or task.classes):
+                first, last = open_model(root), open_model(newest)
+                gain = yield from examine(last, first, images, project.exams_path)
+                begin = choose_start(begin, last, first, gain)
             held_out = annotated_planes(project, channel, count, locked)
             training = Training(
-                annotated_planes(project, channel, count, learned),
+                images,
                 project.models_folder / out,
                 config,
                 model=made,

@@ -18,7 +18,8 @@ What ``fake`` can ``do``
 events), ``half`` (a ``Notice`` with ``text``, cut within its first character
 beyond ASCII; not answered, but stderr says so), ``rest`` (what ``half`` left
 out), ``burst`` (``count`` notices in one chunk), ``complain`` (``lines`` to
-stderr), ``start_score`` (what the model that trainings start from has: ``score``).
+stderr), ``start_score`` (what the model that trainings start from has: ``score``),
+``gain`` (of what was learned, on images corrected since)
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class FakeEngine:
         self.options = options
         self.project: Any = None
         self.start_score: float | None = None
+        self.gain: float | None = None
         self.training: dict[str, Any] | None = None
         self.paused = False
         self.batches: list[dict[str, Any]] = []
@@ -191,6 +193,8 @@ class FakeEngine:
         channel: str | None = None,
         locked: list[str] | None = None,
         model: dict[str, Any] | None = None,
+        root: str | None = None,
+        newest: str | None = None,
     ) -> None:
         if self.training is not None:
             raise ValueError("The stand-in trains one model at a time.")
@@ -199,6 +203,9 @@ class FakeEngine:
         epochs = (settings or {}).get("epochs") or 5
         self.training = {"job": job, "out": folder, "step": 0, "epochs": epochs}
         self.paused = False
+        if root and newest and self.gain is not None:
+            harm, name = self.gain < 0, Path(newest).name
+            self.emit("Examined", job, model=name, gain=self.gain, images=1, harm=harm)
         self.emit("Notice", job, text="Starting the network.", level="info")
 
     def do_pause(self, job: str) -> dict[str, Any]:
@@ -403,6 +410,9 @@ class FakeEngine:
 
     def fake_start_score(self, score: float) -> None:
         self.start_score = score
+
+    def fake_gain(self, gain: float) -> None:
+        self.gain = gain
 
     def fake_rest(self) -> None:
         self.write(self.rest)

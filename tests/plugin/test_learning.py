@@ -114,6 +114,28 @@ def test_ten_reviewed_nuclei_are_enough_and_ten_more_for_the_next_round(
     assert _commands(log, "train")[1]["start"].endswith("round-1")
 
 
+def test_while_learning_does_harm_the_first_model_predicts(
+    loop: Any, log: Path
+) -> None:
+    loop.press("Enter")
+    _until_learned(loop, "round-1")
+    loop.engine.send("fake", do="gain", gain=-0.1)
+    loop.show("b")
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    loop.wait(lambda: "did better" in loop.session.state.learning.sentence)
+    assert loop.session.state.model == "nuclei"
+    assert loop.session.state.models == ("round-2", "round-1", "nuclei")
+    command = _commands(log, "train")[1]
+    assert (command["root"], command["newest"][-7:]) == ("nuclei", "round-1")
+    loop.engine.send("fake", do="gain", gain=0.1)
+    loop.session.start_learning()
+    _until_learned(loop, "round-3")
+    assert loop.session.state.model == "round-3"
+    command = _commands(log, "train")[2]
+    assert (command["start"], command["newest"][-7:]) == ("nuclei", "round-2")
+
+
 def test_it_does_not_start_by_itself_where_that_is_not_wanted(
     loop: Any, log: Path
 ) -> None:
@@ -199,6 +221,7 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     loop.session.close()
     moved = folder.rename(folder.with_name("elsewhere"))
     models = moved / "unet-loop/models"
+    models.mkdir(exist_ok=True)
     (models / ".round-1.resume.npz").touch()  # as the real engine leaves it
 
     again = start("--log", folder.with_name("log"))
