@@ -16,12 +16,15 @@ from unetloop.files import replacing
 
 __all__ = ["recall", "remember"]
 
+# One replaces what is there, to be said anew each time; the other is the loop's.
+_NEVER_KEPT = ("overwrite", "instances")
+
 
 def remember(wish: Wish) -> None:
     """Keep a wish; not being able to is no reason to bother anybody."""
     values = asdict(wish)
-    # It replaces what is there: to be said anew each time.
-    values.pop("overwrite")
+    for name in _NEVER_KEPT:
+        values.pop(name)
     with suppress(OSError), replacing(_path()) as fresh:
         fresh.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
@@ -43,7 +46,8 @@ def recall() -> Wish:
         elif item.name == "diameter" and isinstance(value, int | float) and value > 0:
             known[item.name] = float(value)
         elif (
-            type(value) is type(getattr(start, item.name)) and item.name != "overwrite"
+            type(value) is type(getattr(start, item.name))
+            and item.name not in _NEVER_KEPT
         ):
             known[item.name] = value
     if "exports" in known:

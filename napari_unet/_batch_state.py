@@ -6,9 +6,12 @@ import glob
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import SHIPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["BatchState", "FileRow", "Plan", "Preview", "Run", "Wish", "read_paths"]
 
@@ -37,6 +40,9 @@ class Wish:
         Look into the folders below, too.
     overwrite : bool
         Predict everything again, and replace what is there.
+    instances : mapping
+        Fields of `unetloop.config.InstanceConfig` that are not to be as the model
+        says.
     """
 
     paths: tuple[str, ...] = ()
@@ -47,6 +53,7 @@ class Wish:
     exports: tuple[str, ...] = ()
     recursive: bool = True
     overwrite: bool = False
+    instances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -73,6 +80,7 @@ class Wish:
             "diameter": self.diameter,
             "exports": list(self.exports),
             "recursive": self.recursive,
+            "instances": dict(self.instances),
         }
 
 

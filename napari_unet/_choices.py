@@ -119,15 +119,21 @@ class Choices(QObject):
             self.show_instances()
             self._opener.note()
 
+    def instances(self) -> dict[str, float]:
+        """Give what the user changed of how maps become nuclei; wrong values: none."""
+        workspace = self._opener.workspace
+        changed = dict(workspace.view.instances) if workspace is not None else {}
+        try:
+            replace(self._learner.models.instances(self._board.state.model), **changed)
+        except (EngineError, TypeError):
+            return {}
+        return changed
+
     def show_instances(self) -> None:
         """Make nuclei as the model says, but for what the user changed."""
-        workspace, state = self._opener.workspace, self._board.state
-        changed = workspace.view.instances if workspace is not None else {}
+        state, changed = self._board.state, self.instances()
         instances = self._learner.models.instances(state.model)
-        try:
-            instances = replace(instances, **changed)
-        except (EngineError, TypeError):
-            changed = {}
+        instances = replace(instances, **changed)
         shown = replace(
             state.shown, threshold=instances.threshold, min_size=instances.min_size
         )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from napari_unet._batch_state import Wish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_unet._workspace import Workspace
 
 __all__ = ["everything"]
@@ -15,7 +17,11 @@ _RESULTS = "results"
 
 
 def everything(
-    workspace: Workspace, model: str, channel: str | None, diameter: float | None
+    workspace: Workspace,
+    model: str,
+    channel: str | None,
+    diameter: float | None,
+    instances: Mapping[str, float],
 ) -> Wish:
     """Wish for all images of the folders that a project's images come from.
 
@@ -32,6 +38,8 @@ def everything(
         Number or name of the channel with the nuclei.
     diameter : float or None
         Of a nucleus, in pixels; None: estimated image by image.
+    instances : mapping
+        What the user set of how maps become nuclei: results are as what is seen.
     """
     project = workspace.project
     folders = {project.path_of(image).absolute().parent for image in project.images}
@@ -42,4 +50,5 @@ def everything(
         channel=channel or "",
         diameter=diameter,
         recursive=False,
+        instances={} if project.classes else dict(instances),
     )

@@ -152,7 +152,8 @@ class Session(QObject):
         if workspace is None:
             return None
         model = self.learner.models.location(self.state.model)
-        return everything(workspace, model, *self.choices.how())
+        how, chosen = self.choices.how(), self.choices.instances()
+        return everything(workspace, model, *how, chosen)
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari."""

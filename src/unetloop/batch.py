@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from unetloop import quality
@@ -32,7 +32,7 @@ from unetloop.summary import doubt, most_doubtful, most_unlike
 from unetloop.workers import SharedNetwork, run_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from unetloop.checkpoint import Model
@@ -68,6 +68,9 @@ class BatchOptions:
         Processes on this machine; 0: threads of this one.
     scheduler : str, optional
         Address of a Dask scheduler.
+    instances : mapping
+        Fields of `config.InstanceConfig`, by which maps become nuclei, that are not
+        to be as the model says.
     """
 
     channel: str | None = None
@@ -76,6 +79,7 @@ class BatchOptions:
     retry_failed: bool = False
     jobs: int = 0
     scheduler: str | None = None
+    instances: Mapping[str, float] = field(default_factory=dict)
 
 
 def predict_images(
@@ -115,8 +119,9 @@ def predict_images(
     Raises
     ------
     EngineError
-        Before any work, if two images would write the same file, ``out`` can't be
-        written, holds tables of something else, or is another run's just now.
+        Before any work, if an option is wrong, two images would write the same file,
+        ``out`` can't be written, holds tables of something else, or is another run's
+        just now.
     """
     options = options or BatchOptions()
     out = out.absolute()
@@ -153,7 +158,7 @@ class _Run:
         self.out, self.model, self.config, self.options = out, model, config, options
         self.records = Records(out)
         self.began, self.started = time.monotonic(), now()
-        scale = Scale.of(model)
+        self.scale = scale = Scale.of(model).with_instances(options.instances)
         settings = settings_hash(
             {
                 "weights": model.weights_hash,
@@ -364,6 +369,7 @@ class _Run:
             self.config,
             self.options.channel,
             self.jobs[0].exports if self.jobs else (),
+            self.scale.instances,
             started=self.started,
             ended=ended,
             stopped=self.stopped if ended else "",

@@ -73,12 +73,16 @@ class PlaneResult:
         region: PredictedPlane,
         certainty: NDArray[np.float64],
         diameter: float,
+        scale: Scale,
     ) -> None:
         """Take the statistics of a region, and its picture if it is the worst."""
+        labels = region.labels
+        if scale.own is not None:
+            # The training images, with which it is compared, were labelled so.
+            labels = scale.task.label(region.maps, scale.own, diameter)
+            certainty = nucleus_certainty(labels, region.maps)
         self.statistics.append(
-            quality.region_statistics(
-                pixels, region.maps, region.labels, certainty, diameter
-            )
+            quality.region_statistics(pixels, region.maps, labels, certainty, diameter)
         )
         self.weights.append(float(region.labels.size))
         self._look_for_doubt(pixels, region.labels, region.maps, diameter)
@@ -188,7 +192,7 @@ class _Predictor:
         region = self._end(predict_region(network, view, box, diameter, scale, config))
         output[:] = region.labels
         result = PlaneResult(nucleus_certainty(region.labels, region.maps), diameter)
-        result.look(view.read(box), region, result.certainty, diameter)
+        result.look(view.read(box), region, result.certainty, diameter, scale)
         return result
 
     def classify(
@@ -226,14 +230,16 @@ class _Predictor:
 
     def _look_at_nothing(self, view: PlaneView) -> PlaneResult:
         """No nucleus at any size: say what the network makes of the middle."""
-        diameter = self.scale.diameter
+        scale, diameter = self.scale, self.scale.diameter
         result = PlaneResult(np.zeros(1), diameter)
         box = _middle(view.shape)
         region = self._end(
-            predict_region(self.network, view, box, diameter, self.scale, self.config)
+            predict_region(self.network, view, box, diameter, scale, self.config)
         )
         region.labels[:] = 0
-        result.look(view.read(box), region, result.certainty, diameter)
+        # No nucleus here means none by whichever threshold.
+        scale = replace(scale, own=None)
+        result.look(view.read(box), region, result.certainty, diameter, scale)
         return result
 
     def _predict_blocks(
@@ -247,7 +253,7 @@ class _Predictor:
         ) -> None:
             sure = nucleus_certainty(region.labels, region.maps)
             certainty.append(sure[numbers > 0])
-            result.look(view.read(block.box), region, sure, diameter)
+            result.look(view.read(block.box), region, sure, diameter, self.scale)
 
         self._end(
             predict_blocks(

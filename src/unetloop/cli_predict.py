@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import EXPORTERS, SHIPPED
-from unetloop.config import PredictionConfig
+from unetloop.config import InstanceConfig, PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.events import PredictionDone, to_json
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from unetloop.events import Event
 
 __all__ = ["add_options", "predict"]
+
+_INSTANCES = {
+    item.name: item.metadata["help"]
+    for item in fields(InstanceConfig)
+    if item.name in ("threshold", "min_size", "min_certainty")
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +52,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flips", action="store_true", help="average four mirror images (slower)"
     )
+    for name, what in _INSTANCES.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float,
+            metavar="X",
+            help=f"{what} (default: as the model says)",
+        )
     parser.add_argument("--recursive", action="store_true", help="look into subfolders")
     parser.add_argument(
         "--export",
@@ -111,6 +125,11 @@ def predict(options: argparse.Namespace) -> int:
         retry_failed=options.retry_failed,
         jobs=options.jobs,
         scheduler=options.scheduler,
+        instances={
+            name: getattr(options, name)
+            for name in _INSTANCES
+            if getattr(options, name) is not None
+        },
     )
 
     def job(cancelled: Callable[[], bool]) -> Iterator[Event]:

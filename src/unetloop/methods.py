@@ -31,6 +31,14 @@ _NEIGHBOURS = (
     "2022, PMLR 162:20827-20840."
 )
 
+_IN_WORDS = {
+    "threshold": "probability of the foreground",
+    "seed_threshold": "distance of the cores",
+    "prominence": "prominence",
+    "min_size": "smallest area, as a share of a typical nucleus",
+    "min_certainty": "smallest certainty",
+}
+
 
 def list_references(run: Mapping[str, Any]) -> list[str]:
     """List the works that `describe_methods` cites, in order."""
@@ -56,7 +64,7 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         Plain sentences, with numbers of `list_references` in brackets.
     """
     model, settings = run["model"], run["settings"]
-    versions, instances = run["versions"], model["instances"]
+    versions, instances = run["versions"], settings["instances"]
     normal = model["normalization"]
     given = settings["diameter"]
     size = (
@@ -98,11 +106,24 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         f"{instances['seed_threshold']:.3g} and a prominence of at least "
         f"{instances['prominence']:.3g}. Nuclei with a mean certainty below "
         f"{instances['min_certainty']:.3g} or an area below "
-        f"{100 * instances['min_size']:.3g} % of a typical nucleus were left out. In "
-        f"{images} images {nuclei} nuclei were found. Areas, axes, eccentricity, "
-        f"solidity, perimeters and intensities are defined as in scikit-image [3]. "
-        f"Focus was rated by the slope of the power spectrum [4].{unlike}"
+        f"{100 * instances['min_size']:.3g} % of a typical nucleus were left out."
+        f"{_chosen(instances, model['instances'])} In {images} images "
+        f"{nuclei} nuclei were found. Areas, axes, eccentricity, solidity, perimeters "
+        f"and intensities are defined as in scikit-image [3]. Focus was rated by "
+        f"the slope of the power spectrum [4].{unlike}"
     )
+
+
+def _chosen(instances: Mapping[str, float], own: Mapping[str, float]) -> str:
+    """Say which of these numbers are not the model's own."""
+    by_hand = [
+        f"{_IN_WORDS[name]} ({own[name]:.3g})"
+        for name, value in instances.items()
+        if value != own[name]
+    ]
+    if not by_hand:
+        return ""
+    return f" Set by hand (in brackets the model's own value): {', '.join(by_hand)}."
 
 
 def describe_class_methods(run: Mapping[str, Any], images: int) -> str:

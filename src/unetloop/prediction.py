@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.config import to_dict
+from unetloop.config import InstanceConfig, from_dict, to_dict
 from unetloop.errors import EngineError
 from unetloop.preprocessing import (
     intensity_limits,
@@ -20,12 +20,12 @@ from unetloop.tasks import NUCLEI, class_zoom
 from unetloop.tiles import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
     from unetloop.checkpoint import Model
-    from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
+    from unetloop.config import NormalizationConfig, PredictionConfig
     from unetloop.images import Image
     from unetloop.network import Network
     from unetloop.tasks import Task
@@ -67,6 +67,9 @@ class Scale:
         nothing, and `estimate_diameter` gives what resizes by the pixel size.
     pixel_size : float or None
         Side of a pixel at the scale of a model of classes, in µm.
+    own : InstanceConfig or None
+        How the model itself makes nuclei, where ``instances`` is what somebody
+        chose instead; see `with_instances`.
     """
 
     diameter: float
@@ -74,6 +77,7 @@ class Scale:
     instances: InstanceConfig
     task: Task = NUCLEI
     pixel_size: float | None = None
+    own: InstanceConfig | None = None
 
     @classmethod
     def of(cls, model: Model) -> Scale:
@@ -91,7 +95,44 @@ class Scale:
         known = to_dict(self)
         if not self.task.classes:  # as before there were classes
             del known["task"], known["pixel_size"]
+        if self.own is None:  # as before they could be chosen
+            del known["own"]
         return known
+
+    def with_instances(self, changes: Mapping[str, Any]) -> Scale:
+        """Make nuclei in another way than the model's.
+
+        Parameters
+        ----------
+        changes : mapping
+            Fields of `InstanceConfig` and their values; those that are missing
+            stay.
+
+        Returns
+        -------
+        Scale
+            This one, where nothing differs.
+
+        Raises
+        ------
+        EngineError
+            If a name is unknown, a value out of range, or the model is of classes.
+        """
+        if not changes:
+            return self
+        if self.task.classes:
+            raise EngineError(
+                "A model of classes finds no nuclei: it has no such settings.",
+                todo="Leave them out.",
+                settings=", ".join(sorted(changes)),
+            )
+        own = self.own or self.instances
+        chosen = from_dict(InstanceConfig, {**to_dict(own), **changes})
+        return replace(self, instances=chosen, own=None if chosen == own else own)
+
+    def as_learned(self) -> Scale:
+        """Make nuclei as the model says, whatever was chosen."""
+        return replace(self, instances=self.own or self.instances, own=None)
 
     def class_diameter(self, pixel_size: tuple[float, float] | None) -> float:
         """Say for a model of classes which diameter resizes an image rightly.
@@ -289,6 +330,8 @@ def estimate_diameter(
     if scale.task.classes:
         return scale.class_diameter(view.image.info.pixel_size)
     plain = _without_flips(config)
+    # The size of the nuclei does not depend on how many of them are wanted.
+    scale = scale.as_learned()
     found: float | None = None
     for first in _FIRST_ZOOMS:
         zoom = first

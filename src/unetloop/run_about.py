@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from unetloop.checkpoint import Model
-    from unetloop.config import PredictionConfig
+    from unetloop.config import InstanceConfig, PredictionConfig
 
 __all__ = ["describe_run"]
 
@@ -27,6 +27,7 @@ def describe_run(
     config: PredictionConfig,
     channel: str | None,
     exports: Iterable[str],
+    instances: InstanceConfig,
     *,
     started: str,
     ended: str,
@@ -46,6 +47,8 @@ def describe_run(
         What was looked at.
     exports : iterable of str
         Names of `catalog.EXPORTERS`.
+    instances : InstanceConfig
+        How maps became nuclei: as the model says, or as was chosen.
     started, ended, stopped : str
         When, and why it ended; empty while it runs.
     runtime : mapping
@@ -76,6 +79,7 @@ def describe_run(
             **to_dict(config),
             "channel": channel,
             "exports": list(exports),
+            "instances": None if card.classes else to_dict(instances),
         },
         "runtime": {**runtime, "platform": platform.platform()},
         "versions": {

@@ -371,6 +371,7 @@ class Server:
         retry_failed: bool = False,
         recursive: bool = True,
         settings: dict[str, Any] | None = None,
+        instances: dict[str, float] | None = None,
     ) -> None:
         config = from_dict(PredictionConfig, settings or {})
         options = BatchOptions(
@@ -378,6 +379,7 @@ class Server:
             exports=tuple(exports),
             overwrite=overwrite,
             retry_failed=retry_failed,
+            instances=instances or {},
         )
         config = replace(config, diameter=diameter or config.diameter)
         self._predict_many(job, paths, out, model, config, options, recursive)
@@ -414,6 +416,7 @@ class Server:
         diameter: float | None = None,
         exports: Sequence[str] = (),
         recursive: bool = True,
+        instances: dict[str, float] | None = None,
     ) -> None:
         def run(
             cancelled: Callable[[], bool],
@@ -424,7 +427,7 @@ class Server:
                     find_images(paths, recursive),
                     Path(out) if out else None,
                     network,
-                    Scale.of(opened),
+                    Scale.of(opened).with_instances(instances or {}),
                     channel=channel,
                     diameter=diameter,
                     exports=exports,

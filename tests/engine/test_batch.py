@@ -20,6 +20,7 @@ from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.files import find_images, read_labels
+from unetloop.quality import STATISTICS, Reference
 from unetloop.run_record import Records
 
 if TYPE_CHECKING:
@@ -141,6 +142,68 @@ def test_what_changed_is_done_again_and_nothing_else(
     (out / "geojson/a.geojson").unlink()
     again = run(deep, out, other, config, exports=("geojson",))
     assert of_kind(again, "PredictionDone")[0].predicted == 1
+
+
+def test_what_was_chosen_of_nuclei_holds_and_is_written_down(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+
+    def predicted(**instances: float) -> int:
+        events = run(deep, out, model, instances=instances)
+        return int(of_kind(events, "PredictionDone")[0].predicted)
+
+    def areas() -> list[float]:
+        return [float(row["area_px"]) for row in read_table(out / "measurements.csv")]
+
+    assert predicted() == 3
+    usual = areas()
+    # What is as the model says changes nothing.
+    assert predicted(threshold=model.instances.threshold) == 0
+    assert "Set by hand" not in (out / "report.html").read_text("utf-8")
+    assert predicted(threshold=0.9, min_certainty=0) == 3
+    assert len(areas()) == len(usual) == 8
+    assert max(areas()) < min(usual)
+    written = json.loads((out / "run.json").read_text("utf-8"))
+    assert written["settings"]["instances"]["threshold"] == 0.9
+    assert written["model"]["instances"]["threshold"] == 0.55
+    report = (out / "report.html").read_text("utf-8")
+    assert "with a probability above 0.9 were foreground" in report
+    assert "probability of the foreground (0.55), smallest certainty (0.85)" in report
+    assert predicted(threshold=0.9, min_certainty=0) == 0
+    assert predicted(min_size=3) == 3
+    assert areas() == []
+    assert predicted() == 3
+    assert areas() == usual
+
+
+@pytest.mark.parametrize(
+    ("instances", "said"),
+    [({"threshold": 2}, "between 0 and 1"), ({"size": 1}, "no setting of this name")],
+)
+def test_settings_that_are_none_stop_a_batch_before_it_begins(
+    deep: Path, tmp_path: Path, model: Model, instances: dict[str, float], said: str
+) -> None:
+    with pytest.raises(EngineError, match=said):
+        run(deep, tmp_path / "out", model, instances=instances)
+    assert not (tmp_path / "out").exists()
+
+
+def test_sizes_and_unlikeness_do_not_depend_on_what_was_chosen(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    rows = np.random.default_rng(0).random((9, len(STATISTICS)))
+    card = replace(model.card, reference=Reference(rows).to_json())
+    model, config = replace(model, card=card), replace(CONFIG, diameter=None)
+    tables = []
+    for name, instances in (("plain", {}), ("chosen", {"min_size": 3.0})):
+        run(deep, tmp_path / name, model, config, instances=instances)
+        tables.append(read_table(tmp_path / name / "summary.csv"))
+    for plain, chosen in zip(*tables, strict=True):
+        assert plain["diameter_px"] == chosen["diameter_px"]
+        assert plain["unlikeness"] == chosen["unlikeness"] != ""
+    assert [row["nuclei"] for row in tables[0]] == ["3", "5", "0"]
+    assert [row["nuclei"] for row in tables[1]] == ["0", "0", "0"]
 
 
 def test_what_is_not_ours_is_left_alone(

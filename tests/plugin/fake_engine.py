@@ -234,6 +234,7 @@ class FakeEngine:
         out: str | None = None,
         model: str = "nuclei",
         recursive: bool = True,
+        instances: dict[str, float] | None = None,
         **wanted: Any,
     ) -> dict[str, Any]:
         from unetloop.files import find_images
@@ -243,7 +244,7 @@ class FakeEngine:
             find_images(paths, recursive),
             Path(out) if out else None,
             ThresholdNetwork(),
-            threshold_scale(),
+            threshold_scale().with_instances(instances or {}),
             **wanted,
         )
         while True:
@@ -265,6 +266,7 @@ class FakeEngine:
         overwrite: bool = False,
         retry_failed: bool = False,
         recursive: bool = True,
+        instances: dict[str, float] | None = None,
     ) -> None:
         from unetloop.batch import BatchOptions, predict_images
         from unetloop.config import PredictionConfig
@@ -281,6 +283,7 @@ class FakeEngine:
                 exports=tuple(exports),
                 overwrite=overwrite,
                 retry_failed=retry_failed,
+                instances=instances or {},
             ),
             cancelled=lambda: batch["cancelled"],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -413,6 +414,8 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     session.open([folder / "a.tif"])
     docks.wait(lambda: session.state.current == "a")
     session.change_reading({"diameter": 25.0})
+    session.set_threshold(0.7)
+    session.set_min_size(0.2)
     loop.run_all.box.start_button.click()
     docks.wait_for_end()
     docks.wait(lambda: not loop.run_all.visibleRegion().isEmpty())
@@ -423,6 +426,10 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
         assert image.info.planes == 3
     rows = read_results(out)
     assert len(rows.images) == 3
+    written = json.loads((out / "run.json").read_text("utf-8"))
+    chosen = written["settings"]["instances"]
+    assert (chosen["threshold"], chosen["min_size"]) == (0.7, 0.2)  # as on the screen
+    assert chosen["prominence"] == written["model"]["instances"]["prominence"]
 
     assert loop.run_all.box.unlike.text().startswith("3 of 3 images look unlike")
     worst = docks.batch.state.run.worst
