@@ -127,8 +127,8 @@ class ModelSaved(Event):
 class Examined(Event):
     """A model was compared with the first one on images that neither learned from.
 
-    ``gain`` is the mean difference of AP(0.5:0.95) over ``images`` images so far;
-    with ``harm`` it is so far below zero that the first one should predict.
+    ``gain`` is the mean difference of AP(0.5:0.95) over the last ``images`` images;
+    ``harm``: it is surely below zero, and the first one should predict.
     """
 
     model: str

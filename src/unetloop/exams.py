@@ -13,10 +13,11 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unetloop.config import TrainingConfig
 from unetloop.events import Event, Examined
 from unetloop.files import replacing
-from unetloop.selection import independent_nuclei
 from unetloop.validation import cut_windows, predict_windows, window_scores
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
     from unetloop.training_data import TrainingImage
     from unetloop.validation import Window
 
-__all__ = ["choose_start", "examine"]
+__all__ = ["examine"]
 
-_HARM = -0.005
+# So many are enough to judge, and so many count: models of long ago were others.
+_FEWEST, _MOST = 4, 8
+_FEWEST_NUCLEI = 5
 
 
 def examine(
     model: Model, root: Model, images: Sequence[TrainingImage], path: Path
-) -> Generator[Event, None, float | None]:
+) -> Generator[Event, None, bool]:
     """Compare two models on the images that neither learned from.
 
     Parameters
@@ -55,12 +58,13 @@ def examine(
 
     Returns
     -------
-    float or None
-        Mean gain over the root in AP(0.5:0.95), of all exams with this root; an
-        image counts as its number of independent nuclei. None: there was none.
+    bool
+        Whether learning did harm: the mean gain over the root in AP(0.5:0.95), in the
+        last exams, is below zero by more than its standard error. Fewer than four
+        can't tell.
     """
     if model.diameter != root.diameter or model.channels != root.channels:
-        return None  # another network: they do not see the same
+        return False  # another network: they do not see the same
     exams = _read(path)
     taken: dict[str, Any] = exams.setdefault(root.weights_hash, {})
     known = _learned(model) | _learned(root) | set(taken)
@@ -71,53 +75,34 @@ def examine(
         yield from cut_windows(
             [image], root.card.model, root.diameter, config, windows.append
         )
-        if not windows:
+        if not windows or _nuclei(windows[0]) < _FEWEST_NUCLEI:
             continue
-        (window,) = windows
-        nuclei = len(set(window.labels[window.reviewed].tolist()) - {0})
-        if not nuclei:
-            continue
-        scores = [
+        after, before = (
             window_scores(
                 windows,
-                predict_windows(each.network(window.labels.size), windows),
+                predict_windows(each.network(windows[0].labels.size), windows),
                 each.instances,
             )[0]
             for each in (model, root)
-        ]
-        taken[_key(image.describe())] = {
-            "model": model.path.name,
-            "gain": scores[0] - scores[1],
-            "weight": independent_nuclei([nuclei]),
-        }
+        )
+        exam = {"model": model.path.name, "gain": after - before}
+        taken[_key(image.describe())] = exam
     if not taken:
-        return None
+        return False
     if fresh:
         with suppress(OSError), replacing(path) as temporary:
             temporary.write_text(json.dumps(exams, indent=1), encoding="utf-8")
-    weight = sum(exam["weight"] for exam in taken.values())
-    gain = sum(exam["gain"] * exam["weight"] for exam in taken.values()) / weight
-    yield Examined(
-        model=model.path.name, gain=gain, images=len(taken), harm=gain < _HARM
-    )
-    return float(gain)
+    gains = [float(exam["gain"]) for exam in taken.values()][-_MOST:]
+    mean, harm = float(np.mean(gains)), False
+    if len(gains) >= _FEWEST:
+        harm = bool(mean + np.std(gains, ddof=1) / np.sqrt(len(gains)) < 0)
+    name = model.path.name
+    yield Examined(model=name, gain=mean, images=len(gains), harm=harm)
+    return harm
 
 
-def choose_start(
-    in_use: Model, newest: Model, root: Model, gain: float | None
-) -> Model:
-    """Say with which model to go on: the root where learning did harm.
-
-    Parameters
-    ----------
-    in_use, newest, root : Model
-        The model that predicts now, the newest, and the first.
-    gain : float or None
-        From `examine`.
-    """
-    if gain is None:
-        return in_use
-    return root if gain < _HARM else newest
+def _nuclei(window: Window) -> int:
+    return len(set(window.labels[window.reviewed].tolist()) - {0})
 
 
 def _learned(model: Model) -> set[str]:

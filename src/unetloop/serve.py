@@ -241,7 +241,7 @@ class Server:
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             self._models.import_keras()
-            from unetloop.exams import choose_start, examine
+            from unetloop.exams import examine
             from unetloop.project_training import annotated_planes
             from unetloop.training import Training
 
@@ -256,8 +256,8 @@ class Server:
             images = annotated_planes(project, channel, count, learned)
             if begin and root and newest and not (made or task.classes):
                 first, last = open_model(root), open_model(newest)
-                gain = yield from examine(last, first, images, project.exams_path)
-                begin = choose_start(begin, last, first, gain)
+                if (yield from examine(last, first, images, project.exams_path)):
+                    begin = first
             held_out = annotated_planes(project, channel, count, locked)
             training = Training(
                 images,
@@ -431,6 +431,7 @@ class Server:
                     channel=channel,
                     diameter=diameter,
                     exports=exports,
+                    start_seconds=self._models.start_seconds,
                 )
             )
 
