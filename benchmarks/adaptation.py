@@ -19,9 +19,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
+from curves import Line, draw
 from forest import fit_forest, predict_forest
 from learning import scatter
 
@@ -118,6 +120,52 @@ def gray(path: Path) -> np.ndarray:
         return 255 - image.read_plane(0, (-1,))[..., 0]
 
 
+def plot(rows: list[dict[str, Any]]) -> str:
+    """Draw mean AP over seconds of training: of what is new, and of what was known."""
+    start = rows[0]
+    seconds = sorted({row["seconds"] for row in rows if row["from"] == "start"})
+
+    def mean(kind: str, **which: object) -> float:
+        chosen = [
+            row[kind]["mean_ap"]
+            for row in rows
+            if all(row[name] == value for name, value in which.items())
+        ]
+        return float(np.mean(chosen))
+
+    counts = sorted({row["nuclei"] for row in rows if row["from"] == "start"})
+    panels = []
+    for title, kind in (
+        ("histology, new to it", "histology"),
+        ("fluorescence, that it knew", "fluorescence"),
+    ):
+        lines = [
+            Line(
+                f"{nuclei} nuclei",
+                [(0, start[kind]["mean_ap"])]
+                + [
+                    (time, mean(kind, nuclei=nuclei, seconds=time, **{"from": "start"}))
+                    for time in seconds
+                ],
+            )
+            for nuclei in counts
+        ]
+        scratch = [row for row in rows if row["from"] == "scratch"]
+        if kind == "histology":
+            most = max(counts)
+            if scratch:
+                points = [
+                    (time, mean(kind, nuclei=most, seconds=time, **{"from": "scratch"}))
+                    for time in sorted({row["seconds"] for row in scratch})
+                ]
+                lines.append(Line(f"from nothing, {most}", points, dashed=True))
+            forest = mean(kind, nuclei=most, **{"from": "forest"})
+            level = [(0, forest), (max(seconds), forest)]
+            lines.append(Line(f"forest, {most}", level, dashed=True))
+        panels.append((f"{title}: mean AP", "seconds of training", lines))
+    return draw(panels)
+
+
 def main() -> None:
     """Print a table, one row a run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -128,10 +176,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--from", dest="methods", nargs="+", default=["start"])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--svg", type=Path, help="curves")
     options = parser.parse_args()
     print("| from | seed | nuclei | seconds | histology AP | @.5 | fluorescence AP |")
     print("|---" * 7 + "|", flush=True)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
 
     def show(method: str, seed: object, nuclei: object, seconds: object) -> None:
         row = {"from": method, "seed": seed, "nuclei": nuclei, "seconds": seconds}
@@ -175,6 +224,8 @@ def main() -> None:
                         show(method, seed, nuclei, seconds)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2))
+    if options.svg:
+        options.svg.write_text(plot(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
