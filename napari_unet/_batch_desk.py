@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLE", "BatchDesk"]
 
 _WAITING = "Waits until learning is done, or stopped."
+_LEARNING_WAITS = "Waits until the batch is done, or stopped."
 
 TABLE = "Nuclei of the batch"
 """Name of the table's dock."""
@@ -69,6 +70,7 @@ class BatchDesk(QObject):
         self.results = ResultsView(viewer, self._background, self)
         self._activity = Activity(self)
         self.batch.changed.connect(self._activity.show_batch)
+        self.batch.changed.connect(self._tell_learner)
         self.batch.results_wanted.connect(self.results.open)
         self.batch.fix_wanted.connect(self._on_fix_wanted)
         self.batch.runner.ended.connect(self._on_ended)
@@ -121,7 +123,14 @@ class BatchDesk(QObject):
         self._own = None
         own.close()
         own.deleteLater()
+        # What is learned there is in the way of the next batch from now on.
+        self._on_loop_changed(session.state)
         self.batch.look()
+
+    def _tell_learner(self) -> None:
+        if self._session is not None:
+            busy = self._own is None and self.batch.runner.run.busy
+            self._session.learner.set_waiting(_LEARNING_WAITS if busy else "")
 
     def _on_loop_changed(self, state: LoopState) -> None:
         session = self._session

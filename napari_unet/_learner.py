@@ -72,6 +72,7 @@ class Learner(QObject):
         self._done: dict[str, Any] | None = None
         self._harm = False
         self._resume = False
+        self._waiting = self._ready = ""
         self._channel: str | None = None
         self._locked: tuple[str, ...] = ()
         self._idle = QTimer(self)
@@ -117,6 +118,16 @@ class Learner(QObject):
     ) -> None:
         """Start from this model, look at this channel, and score on locked images."""
         self._model, self._channel, self._locked = model, channel, locked
+
+    def set_waiting(self, why: str) -> None:
+        """Say for what the engine would let a training wait; empty: for nothing.
+
+        One that is under way came first, and does not wait.
+        """
+        waits = bool(self._waiting) and self.state.sentence == self._waiting
+        self._waiting = why
+        if self.state.phase == "starting" and waits:
+            self._show(sentence=why or self._ready)
 
     def set_training(self, settings: dict[str, Any]) -> None:
         """Train with these settings; none: as is usual here."""
@@ -198,9 +209,10 @@ class Learner(QObject):
     def _begin(self, sentence: str) -> None:
         self._done, self._harm = None, False
         self.learned = self._corrections
+        self._ready = sentence
         self._show(
             phase="starting",
-            sentence=sentence,
+            sentence=self._waiting or sentence,
             fraction=0.0,
             seconds_left=None,
             curve=Curve(),
@@ -243,6 +255,8 @@ class Learner(QObject):
         def send(_: None) -> None:
             if journal is self._journal and self._command:
                 self._job = self._engine.send("train", **self._command)
+                if self._waiting and self.state.phase == "starting":
+                    self._show(sentence=self._waiting)
 
         self._background.run(journal.flush, send, self._on_failed)
 

@@ -79,9 +79,13 @@ class Runner(QObject):
         self.changed.emit()
 
     def set_waiting(self, why: str) -> None:
-        """Say for what the engine lets a batch wait; empty: for nothing."""
+        """Say for what the engine would let a batch wait; empty: for nothing.
+
+        One that is under way came first, and does not wait.
+        """
+        waits = bool(self._waiting) and self.run.sentence == self._waiting
         self._waiting = why
-        if self.run.phase == "starting":
+        if self.run.phase == "starting" and waits:
             self._show(sentence=why or _READY)
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ first field is predicted by ONNX Runtime, and Keras is imported after it.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from unetloop.network import Network
 
 __all__ = ["ModelCache"]
+
+# It can't be measured before it is done: 3 s where nothing else runs, and up to 20 s
+# where much does, on the machines that were tried.
+_IMPORT_SECONDS = 6.0
 
 
 class ModelCache:
@@ -35,9 +40,25 @@ class ModelCache:
         self._importing: threading.Thread | None = None
         self._imported = threading.Event()
         self._kept: tuple[Model, bool, Network] | None = None
+        self._seconds = 0.0
+        self._began: float | None = None
+
+    @property
+    def start_seconds(self) -> float:
+        """How long a batch waits for its network; it always opens one of its own.
+
+        As long as the last one took to be opened here; and while Keras is not
+        imported, for that, too: it needs it, or shares the cores with it.
+        """
+        if self._imported.is_set():
+            return self._seconds
+        began = self._began
+        gone = 0.0 if began is None else time.monotonic() - began
+        return self._seconds + max(_IMPORT_SECONDS - gone, 0.0)
 
     def import_keras(self) -> None:
         """Import Keras now."""
+        self._began = self._began or time.monotonic()
         start_keras()
         if not self._imported.is_set():
             self._imported.set()
@@ -60,7 +81,9 @@ class ModelCache:
         model = open_model(name)  # it may have been trained again since
         quick = not self._imported.is_set()
         if self._kept is None or self._kept[:2] != (model, quick):
+            began = time.perf_counter()
             self._kept = (model, quick, _load(model, quick))
+            self._seconds = time.perf_counter() - began
         return model, self._kept[2]
 
 

@@ -310,19 +310,34 @@ def test_a_folder_is_planned_and_predicted(
     good = [item for item in plan["files"] if "error" not in item]
     assert {(item["axes"], tuple(item["reads"])) for item in good} == {("YX", ("0",))}
     assert plan["pixels"] == 2 * 256 * 256
-    assert plan["seconds"] > 0
+    assert plan["seconds"] > 1  # the network must be loaded, however small they are
     assert plan["bytes"] > 0
     assert plan["done"] == 0
     assert not out.exists()  # a plan changes nothing
     values = {"paths": [str(folder)], "out": str(out), "exports": ["rois"]}
-    client.send("predict_folder", job="p", diameter=38, **values)
+    for command in ("plan_folder", "predict_folder"):
+        client.send(command, job="w", instances={"threshold": 2}, **values)
+        said = client.wait("Failed", job="w")["message"]
+        assert "threshold must be between 0 and 1" in said
+    assert not out.exists()
+    chosen = {"threshold": 0.7, "min_size": 0.3}
+    client.send("predict_folder", job="p", diameter=38, instances=chosen, **values)
     done = client.wait("PredictionDone", job="p")
     assert (done["predicted"], done["failed"]) == (2, 1)
     assert done["unlike"] is not None
     assert Path(done["report"]).exists()
     assert client.wait("JobDone", job="p")["cancelled"] is False
     assert len(list((out / "rois").rglob("*.zip"))) == 2
-    client.send("predict_folder", job="r", diameter=38, retry_failed=True, **values)
+    written = json.loads((out / "run.json").read_text("utf-8"))["settings"]["instances"]
+    assert chosen.items() <= written.items()
+    client.send(
+        "predict_folder",
+        job="r",
+        diameter=38,
+        instances=chosen,
+        retry_failed=True,
+        **values,
+    )
     done = client.wait("PredictionDone", job="r")
     assert (done["predicted"], done["failed"], done["skipped"]) == (0, 1, 2)
 

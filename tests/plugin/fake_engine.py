@@ -92,6 +92,7 @@ class FakeEngine:
         self.training: dict[str, Any] | None = None
         self.paused = False
         self.batches: list[dict[str, Any]] = []
+        self.queued: dict[str, Any] | None = None
         self.rest = b""
 
     def emit(self, event: str, job: str | None, **values: Any) -> None:
@@ -198,6 +199,9 @@ class FakeEngine:
     ) -> None:
         if self.training is not None:
             raise ValueError("The stand-in trains one model at a time.")
+        if self.batches:
+            self.queued = {"job": job, "out": out, "settings": settings}
+            return
         self.opened().refresh()
         folder = self.opened().models_folder / out
         epochs = (settings or {}).get("epochs") or 5
@@ -223,6 +227,9 @@ class FakeEngine:
     def do_cancel(self, job: str, target: str | None = None) -> dict[str, Any]:
         if self.training is not None and target in (None, self.training["job"]):
             self.finish("cancelled")
+        if self.queued is not None and target in (None, self.queued["job"]):
+            self.emit("JobDone", self.queued["job"], result={}, cancelled=True)
+            self.queued = None
         for batch in self.batches:
             batch["cancelled"] |= target in (None, batch["job"])
         return {"cancelled": target or "all"}
@@ -303,6 +310,9 @@ class FakeEngine:
             self.emit("Failed", job, message=str(error), detail="")
         else:
             self.tell(event, job)
+        if self.queued is not None and not self.batches:
+            queued, self.queued = self.queued, None
+            self.do_train(**queued)
 
     def tell(self, event: Any, job: str) -> None:
         from unetloop.events import to_json

@@ -482,6 +482,29 @@ def test_a_batch_says_that_it_waits_for_a_training(docks: Docks, folder: Path) -
     assert loop.run_all.box.sentence.text().startswith("3 predicted")
 
 
+def test_a_training_says_that_it_waits_for_a_batch(docks: Docks, folder: Path) -> None:
+    loop = docks.open(LOOP)
+    session = session_of(docks.viewer)
+    session.open([folder])
+    docks.wait(lambda: session.state.current)
+    session.set_automatic(False)
+    session.set_training({"epochs": 1000})
+    session.editor.accept_view()
+    loop.run_all.box.start_button.click()
+    session.start_learning()
+    assert session.state.learning.sentence == (
+        "Waits until the batch is done, or stopped."
+    )
+    # The batch came first: it does not wait in turn.
+    assert "Waits" not in loop.run_all.box.sentence.text()
+    docks.wait_for_end()
+    assert loop.run_all.box.sentence.text().startswith("3 predicted")
+    docks.wait(lambda: session.state.learning.phase == "running")
+    assert "Waits" not in session.state.learning.sentence
+    session.stop_learning()
+    docks.wait(lambda: session.state.learning.phase == "idle")
+
+
 def test_models_of_the_open_project_can_be_chosen(docks: Docks, folder: Path) -> None:
     widget = docks.open()
     docks.open(LOOP)
