@@ -20,6 +20,8 @@ from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.files import find_images, read_labels
+from unetloop.planning import plan_images
+from unetloop.prediction import Scale
 from unetloop.quality import STATISTICS, Reference
 from unetloop.run_record import Records
 
@@ -204,6 +206,24 @@ def test_sizes_and_unlikeness_do_not_depend_on_what_was_chosen(
         assert plain["unlikeness"] == chosen["unlikeness"] != ""
     assert [row["nuclei"] for row in tables[0]] == ["3", "5", "0"]
     assert [row["nuclei"] for row in tables[1]] == ["0", "0", "0"]
+
+
+def test_a_plan_counts_the_start_of_the_network(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    def planned(folder: Path, start: float) -> float:
+        found, scale = find_images([folder], True), Scale.of(model)
+        work = plan_images(found, None, model.network(), scale, start_seconds=start)
+        while True:
+            try:
+                next(work)
+            except StopIteration as stop:
+                return float(stop.value["seconds"])
+
+    assert planned(deep, 1000.0) > 1000 > planned(deep, 0.0)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/a.tif").write_text("this is no image")
+    assert planned(tmp_path / "bad", 1000.0) == 0  # nothing to start it for
 
 
 def test_what_is_not_ours_is_left_alone(

@@ -251,6 +251,16 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_model_of_classes_has_no_settings_of_nuclei(
+    model: Model, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", _levels(9)[0])
+    options = BatchOptions(instances={"threshold": 0.6})
+    found, out = find_images([str(tmp_path / "a.tif")]), tmp_path / "out"
+    with pytest.raises(EngineError, match="finds no nuclei"):
+        list(predict_images(found, out, model, PredictionConfig(), options))
+
+
 def test_a_batch_gives_class_maps_probabilities_and_areas(
     model: Model, tmp_path: Path
 ) -> None:
