@@ -64,13 +64,10 @@ def test_tiled_equals_untiled(
     disc_network: DiscNetwork, shape: tuple[int, int]
 ) -> None:
     image, _ = _discs(shape, 20)
-    # A map that has no memory of the tile but in its blur: what tiling may change.
+    # Its maps have no memory of the tile but in their blur: what tiling may change.
     image = image * 0.4
 
-    def blur(batch: np.ndarray) -> np.ndarray:
-        return disc_network(batch)
-
-    shares, tiled = _end(predict_maps(blur, image, CONFIG))  # type: ignore[arg-type]
+    shares, tiled = _end(predict_maps(disc_network, image, CONFIG))
     whole = disc_network(image[None])[0]
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -79,14 +76,20 @@ def test_tiled_equals_untiled(
     np.testing.assert_allclose(tiled[inside], whole[inside], atol=1e-4)
 
 
-def test_flips_average_the_mirror_images() -> None:
-    def ramp(batch: np.ndarray) -> np.ndarray:
+class _Ramp:
+    """A network that finds more the further down one looks."""
+
+    backend, channels, bytes_a_pixel = "a test", 1, 1500
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
         rows = np.linspace(0, 1, batch.shape[1])[None, :, None, None]
         return np.broadcast_to(rows, (*batch.shape[:3], 2)).astype(np.float32)
 
+
+def test_flips_average_the_mirror_images() -> None:
     image = np.zeros((64, 64, 1), np.float32)
     config = PredictionConfig(tile=64, overlap=0, flips=True)
-    _, maps = _end(predict_maps(ramp, image, config))  # type: ignore[arg-type]
+    _, maps = _end(predict_maps(_Ramp(), image, config))
     np.testing.assert_allclose(maps, 0.5, atol=1e-6)
 
 
