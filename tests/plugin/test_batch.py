@@ -180,7 +180,9 @@ def test_a_batch_runs_and_what_failed_is_retried(
     widget.box.start_button.click()
     docks.wait_for_end()
     out = Path(f"{broken}-nuclei")
-    assert widget.box.sentence.text().startswith("3 predicted, 1 failed, in ")
+    docks.wait(
+        lambda: widget.box.sentence.text().startswith("3 predicted, 1 failed, in ")
+    )
     said = {row[0]: row[-1] for row in cells(widget)}
     count = int(read_labels(out / "labels/a.tif").max())
     assert said["a.tif"] == f"{count} nuclei"
@@ -196,7 +198,11 @@ def test_a_batch_runs_and_what_failed_is_retried(
     (broken / "broken.tif").write_bytes((broken / "a.tif").read_bytes())
     widget.box.retry_button.click()
     docks.wait_for_end()
-    assert widget.box.sentence.text().startswith("1 predicted, 3 left as they were, in")
+    docks.wait(
+        lambda: widget.box.sentence.text().startswith(
+            "1 predicted, 3 left as they were, in"
+        )
+    )
     assert (out / "labels/a.tif").stat().st_mtime_ns == before
     docks.wait(lambda: len(docks.results.results.images) == 4)
     assert "in 4 images" in table.said.text()
@@ -215,7 +221,7 @@ def test_a_batch_is_cancelled_and_goes_on(docks: Docks, tmp_path: Path) -> None:
         widget.box.start_button.click()
     widget.box.stop_button.click()
     docks.wait_for_end()
-    assert widget.box.sentence.text().startswith("Cancelled: ")
+    docks.wait(lambda: widget.box.sentence.text().startswith("Cancelled: "))
     done = len(list(Path(f"{folder}-nuclei/labels").glob("*.tif")))
     assert 0 < done < 40
     docks.run()
@@ -249,10 +255,14 @@ def test_tables_of_somebody_else_are_not_replaced_unasked(
     assert (out / "summary.csv").read_text() == "mine"
     widget.form.overwrite.value = True
     docks.run()
-    assert widget.box.sentence.text().startswith("3 predicted")
+    docks.wait(lambda: widget.box.sentence.text().startswith("3 predicted"))
     assert widget.form.overwrite.value is False  # to be said anew each time
     docks.run()
-    assert widget.box.sentence.text().startswith("0 predicted, 3 left as they were")
+    docks.wait(
+        lambda: widget.box.sentence.text().startswith(
+            "0 predicted, 3 left as they were"
+        )
+    )
 
 
 def test_the_last_settings_come_back_but_for_overwrite(
