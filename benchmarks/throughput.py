@@ -32,9 +32,10 @@ from unetloop.config import (
 )
 from unetloop.instances import label_nuclei
 from unetloop.network import KerasNetwork
-from unetloop.patches import iterate_batches, make_plane
+from unetloop.patches import iterate_batches
 from unetloop.prediction import predict_maps
 from unetloop.samples import LARGE, SMALL, draw_nuclei
+from unetloop.training_plane import make_plane
 from unetloop.training_step import Learner
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from scipy import ndimage
 from unetloop import catalog
 from unetloop.annotations import MAPS, make_targets
 from unetloop.class_metrics import compare_classes, pool_classes
-from unetloop.class_patches import balance_planes, make_class_plane
+from unetloop.class_plane import balance_planes, make_class_plane
 from unetloop.classes import TissueClass, check_classes
 from unetloop.depth import add_distance
 from unetloop.instances import label_nuclei
 from unetloop.metrics import evaluate_pair
-from unetloop.patches import make_plane
 from unetloop.pixel_weights import border_weights
+from unetloop.training_plane import make_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from unetloop.catalog import Loss
     from unetloop.config import InstanceConfig
-    from unetloop.patches import TrainingPlane
+    from unetloop.training_plane import TrainingPlane
 
     Scored = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from unetloop.checkpoint import Model
     from unetloop.config import Trainable
     from unetloop.network import Network
-    from unetloop.patches import TrainingPlane
     from unetloop.tasks import Task
+    from unetloop.training_plane import TrainingPlane
     from unetloop.training_step import Learner
     from unetloop.validation import Window
 

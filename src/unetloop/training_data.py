@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.config import ModelConfig, TrainingConfig
-    from unetloop.patches import TrainingPlane
     from unetloop.tasks import Task
+    from unetloop.training_plane import TrainingPlane
 
 __all__ = [
     "AnnotatedPlane",

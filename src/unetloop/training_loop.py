@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from unetloop.config import TrainingConfig
-    from unetloop.patches import TrainingPlane
     from unetloop.schedule import Schedule
+    from unetloop.training_plane import TrainingPlane
     from unetloop.training_step import Learner
 
 __all__ = ["progress", "run_steps"]

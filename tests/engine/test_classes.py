@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 
 from unetloop.batch import BatchOptions, predict_images
 from unetloop.checkpoint import Model, open_model
-from unetloop.class_patches import balance_planes, make_class_plane
+from unetloop.class_plane import balance_planes, make_class_plane
 from unetloop.classes import classes_from_json, classes_to_json, name_classes
 from unetloop.cli import main
 from unetloop.config import (

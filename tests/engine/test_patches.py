@@ -8,13 +8,9 @@ from scipy import ndimage
 
 from unetloop.annotations import make_targets
 from unetloop.config import AugmentationConfig
-from unetloop.patches import (
-    _look_up,
-    iterate_batches,
-    make_plane,
-    sample_patches,
-)
+from unetloop.patches import _look_up, iterate_batches, sample_patches
 from unetloop.samples import SMALL, draw_nuclei
+from unetloop.training_plane import make_plane
 
 STILL = AugmentationConfig(intensity=0, noise=0, blur=0)
 

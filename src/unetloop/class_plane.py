@@ -9,7 +9,7 @@ import numpy as np
 
 from unetloop.annotations import REVIEWED
 from unetloop.errors import EngineError
-from unetloop.patches import WEIGHT_STEPS, TrainingPlane, find_centers
+from unetloop.training_plane import WEIGHT_STEPS, TrainingPlane, find_centers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
