@@ -164,8 +164,9 @@ def _image(folder: Path, row: dict[str, str], paths: dict[str, Path]) -> ResultI
         record = Records(folder).read(stem)
         path = Path(record.image) if record is not None else None
     # Moved to another place together with its results?
-    near = (folder.parent / folder.name.removesuffix("-nuclei") / name,)
-    found = (place for place in (path, *near) if place is not None and place.exists())
+    images = folder.parent / folder.name.removesuffix("-nuclei")
+    near = (path, images / name, folder.parent / name)
+    found = (place for place in near if place is not None and place.exists())
     return ResultImage(name, next(found, None), folder / labels)
 
 

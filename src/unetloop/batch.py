@@ -24,6 +24,7 @@ from unetloop.events import (
     Progress,
 )
 from unetloop.image_job import DiskFull, ImageJob
+from unetloop.naming import name_images
 from unetloop.prediction import Scale
 from unetloop.run_about import describe_run
 from unetloop.run_record import ImageRecord, Records, now, settings_hash, write_run
@@ -119,9 +120,8 @@ def predict_images(
     Raises
     ------
     EngineError
-        Before any work, if an option is wrong, two images would write the same file,
-        ``out`` can't be written, holds tables of something else, or is another run's
-        just now.
+        Before any work, if an option is wrong, or ``out`` can't be written, holds
+        tables of something else, or is another run's just now.
     """
     options = options or BatchOptions()
     out = out.absolute()
@@ -173,8 +173,8 @@ class _Run:
         self.jobs = [
             ImageJob(
                 image=image.path.absolute(),
-                name=image.relative.as_posix(),
-                stem=image.stem.as_posix(),
+                name=image.name,
+                stem=image.stem,
                 out=out,
                 scale=scale,
                 config=config,
@@ -185,9 +185,8 @@ class _Run:
                 run=run,
                 reference=reference,
             )
-            for image in images
+            for image in name_images(images, self.records)
         ]
-        _refuse_clashes(self.jobs)
         self.left_alone: dict[str, str] = {}
         self.predicted = self.failed = self.skipped = 0
         self.stopped = "finished"
@@ -428,20 +427,6 @@ class _Clock:
 
 def _round(diameter: float | None) -> float | None:
     return None if diameter is None else round(diameter, 2)
-
-
-def _refuse_clashes(jobs: Sequence[ImageJob]) -> None:
-    seen: dict[str, ImageJob] = {}
-    clashes = []
-    for job in jobs:
-        if job.stem in seen:
-            clashes.append(f"{seen[job.stem].image} and {job.image}")
-        seen[job.stem] = job
-    if clashes:
-        raise EngineError(
-            f"These images would write the same masks: {'; '.join(clashes)}.",
-            todo="Rename them or predict them into different folders.",
-        )
 
 
 def _pixels(todo: Sequence[ImageJob]) -> float | None:

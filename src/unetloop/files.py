@@ -79,29 +79,38 @@ def find_images(
     recursive : bool
         Look into the folders below, too.
 
+    Returns
+    -------
+    list of FoundImage
+        Each once. Their relative paths begin at the folder that was given, or at the
+        one that all folders and files that were given lie in: it follows from
+        ``paths`` alone, not from what is found there.
+
     Raises
     ------
     EngineError
         If a path is missing, or nothing is found at all.
     """
-    found: dict[Path, FoundImage] = {}
+    found: dict[Path, tuple[Path, Path]] = {}  # each with the folder it was given by
+    bases: list[Path] = []
     for given, base in _expand(paths):
         if base is not None:
-            item = FoundImage(given, given.relative_to(base))
-            found.setdefault(given.resolve(), item)
+            bases.append(base)
+            found.setdefault(given.resolve(), (given, base))
             continue
         if is_sequence(given):
-            name = given.name.replace("{", "").replace("}", "")
-            found.setdefault(given.absolute(), FoundImage(given, Path(name)))
+            bases.append(given.parent)
+            found.setdefault(given.absolute(), (given, given.parent))
             continue
         if not given.exists():
             raise EngineError("There is no such file or folder.", path=str(given))
         if not given.is_dir() or given.suffix == ".zarr":
-            found.setdefault(given.resolve(), FoundImage(given, Path(given.name)))
+            bases.append(given.parent)
+            found.setdefault(given.resolve(), (given, given.parent))
             continue
+        bases.append(given)
         for path in _list(given, recursive):
-            item = FoundImage(path, path.relative_to(given))
-            found.setdefault(path.resolve(), item)
+            found.setdefault(path.resolve(), (path, given))
     if not found:
         raise EngineError(
             "There is no image here.",
@@ -109,7 +118,26 @@ def find_images(
             + ("." if recursive else ", or add --recursive."),
             path=", ".join(map(str, paths)),
         )
-    return list(found.values())
+    shared = _shared_folder(bases)
+    return [
+        FoundImage(path, _below(path, shared or base)) for path, base in found.values()
+    ]
+
+
+def _shared_folder(bases: Sequence[Path]) -> Path | None:
+    """Give the folder that all lie in; None where there is none, as on two drives."""
+    try:
+        return Path(os.path.commonpath([os.path.abspath(base) for base in bases]))
+    except ValueError:
+        return None
+
+
+def _below(path: Path, folder: Path) -> Path:
+    relative = Path(os.path.relpath(os.path.abspath(path), os.path.abspath(folder)))
+    if is_sequence(path):
+        name = relative.name.replace("{", "").replace("}", "")
+        return relative.with_name(name)
+    return relative
 
 
 def _expand(

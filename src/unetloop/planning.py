@@ -10,6 +10,8 @@ import numpy as np
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
 from unetloop.images import open_image, resolve_channels
+from unetloop.naming import name_images
+from unetloop.run_record import Records
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -83,8 +85,9 @@ def plan_images(
     """
     files, problems = [], []
     pixels = done = 0
-    for index, found in enumerate(images):
-        described = {"name": found.relative.as_posix(), **describe_image(found.path)}
+    records = None if out is None else Records(out)
+    for index, found in enumerate(name_images(images, records)):
+        described = {"name": found.name, **describe_image(found.path)}
         if "error" not in described:
             try:
                 described["reads"] = _channels(found.path, channel, network.channels)
@@ -96,8 +99,8 @@ def plan_images(
             planes = described["planes"]
             pixels += planes * described["height"] * described["width"]
         files.append(described)
-        if out is not None:
-            done += (out / "records" / f"{found.stem.as_posix()}.json").exists()
+        if records is not None:
+            done += records.path(found.stem).exists()
         yield Progress(
             done=index + 1, total=len(images), unit="images", what=found.path.name
         )
