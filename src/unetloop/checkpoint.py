@@ -6,46 +6,39 @@ the same network for a quick start. docs/formats.md describes the fields.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
-from dataclasses import dataclass, field
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from unetloop import __version__, catalog
+from unetloop import catalog
 from unetloop.annotations import MAPS
-from unetloop.classes import TissueClass, classes_from_json
 from unetloop.config import (
     InstanceConfig,
     ModelConfig,
     NormalizationConfig,
     from_dict,
-    to_dict,
 )
 from unetloop.errors import EngineError
+from unetloop.model_card import card_to_json, read_card
 from unetloop.network import (
-    BYTES_A_PIXEL,
     KerasNetwork,
     OnnxNetwork,
     start_keras,
 )
-from unetloop.tasks import TASKS, task_of
+from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
+    from unetloop.model_card import ModelCard
     from unetloop.network import Network
     from unetloop.tasks import Task
 
 __all__ = [
-    "FORMAT",
-    "VERSION",
     "Model",
-    "ModelCard",
     "build_network",
     "file_hash",
     "load_weights",
@@ -54,68 +47,9 @@ __all__ = [
     "shipped_models",
 ]
 
-FORMAT = "unetloop-model"
-VERSION = 2
-"""The newest that is read: 1 is a model of nuclei, 2 one of classes."""
-
-
 _PRETRAINED = Path(__file__).parent / "pretrained"
 _QUICK_START_PIXELS = 100e6
 _QUICK_START_PIXELS_GPU = 10e6
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What ``model.json`` says of a model.
-
-    Parameters
-    ----------
-    model : ModelConfig
-        Architecture, its options, and the number of image channels.
-    diameter : float
-        Nucleus diameter in pixels that images are resized to.
-    normalization : NormalizationConfig
-        How intensities are normalised.
-    instances : InstanceConfig
-        How maps become nuclei.
-    maps : tuple of str
-        What the network predicts, in order.
-    task : str
-        ``nuclei`` or ``classes``, see `unetloop.tasks`.
-    classes : tuple of TissueClass
-        In the order of the maps; empty where nuclei are numbered.
-    activation : str
-        What makes probabilities of the logits: ``sigmoid``, or ``softmax`` where
-        they add up to 1.
-    pixel_size : float or None
-        Side of a pixel in µm that images are resized to by a model of classes;
-        None: they are not resized.
-    training : dict
-        Settings, steps, seconds, seed, and the images with their hashes.
-    scores : dict
-        What was measured on the images held out.
-    started_from : str or None
-        Hash of the weights it started from; None: from scratch.
-    reference : dict
-        Statistics of the images that it learned from, of `quality.Reference`.
-    bytes_a_pixel : int
-        Memory that the network takes for each pixel of a tile.
-    """
-
-    model: ModelConfig
-    diameter: float
-    normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
-    instances: InstanceConfig = field(default_factory=InstanceConfig)
-    maps: tuple[str, ...] = MAPS
-    task: Literal["nuclei", "classes"] = "nuclei"
-    classes: tuple[TissueClass, ...] = ()
-    activation: Literal["sigmoid", "softmax"] = "sigmoid"
-    pixel_size: float | None = None
-    training: dict[str, Any] = field(default_factory=dict)
-    scores: dict[str, float] = field(default_factory=dict)
-    started_from: str | None = None
-    reference: dict[str, Any] = field(default_factory=dict)
-    bytes_a_pixel: int = BYTES_A_PIXEL
 
 
 @dataclass(frozen=True)
@@ -242,7 +176,7 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
                 KerasNetwork(network, card.activation).export(fresh / "model.onnx")
             except Exception:  # noqa: BLE001 - an exporter may be missing; Keras predicts
                 (fresh / "model.onnx").unlink(missing_ok=True)
-        text = json.dumps(_card_to_json(card, weights), indent=2)
+        text = json.dumps(card_to_json(card, weights), indent=2)
         (fresh / "model.json").write_text(text + "\n", encoding="utf-8")
         for path in (*fresh.iterdir(), fresh):
             _sync(path)
@@ -292,24 +226,7 @@ def open_model(name_or_path: str | Path) -> Model:
             todo="Give the folder that 'unetloop train' wrote.",
             path=str(path),
         ) from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise EngineError(
-            "This model.json was not written by unetloop.", path=str(path)
-        )
-    if not isinstance(values.get("version"), int) or values["version"] > VERSION:
-        raise EngineError(
-            "This model was written by a newer version.",
-            todo="Update with: pip install -U napari-unet-loop",
-            version=values.get("version"),
-            path=str(path),
-        )
-    try:
-        card = _card_from_json(values)
-        expected = values["weights_sha256"]
-    except (KeyError, TypeError, ValueError, EngineError) as error:
-        raise EngineError(
-            f"The model.json of this model is damaged ({error}).", path=str(path)
-        ) from error
+    card, expected = read_card(values, path)
     weights = path / "model.keras"
     if not weights.is_file() or file_hash(weights) != expected:
         raise EngineError(
@@ -351,39 +268,6 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _card_to_json(card: ModelCard, weights: str) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        # Programs that know no classes must not take the maps for nuclei.
-        "version": 2 if card.classes else 1,
-        **to_dict(card),
-        "weights_sha256": weights,
-        "versions": {
-            "unetloop": __version__,
-            "python": platform.python_version(),
-            "keras": metadata.version("keras"),
-            "numpy": metadata.version("numpy"),
-        },
-    }
-
-
-def _card_from_json(values: dict[str, Any]) -> ModelCard:
-    names = {item.name for item in dataclasses.fields(ModelCard)}
-    known = {name: value for name, value in values.items() if name in names}
-    known["model"] = from_dict(ModelConfig, known["model"])
-    known["normalization"] = from_dict(NormalizationConfig, known["normalization"])
-    known["instances"] = from_dict(InstanceConfig, known["instances"])
-    known["maps"] = tuple(known["maps"])
-    known["diameter"] = float(known["diameter"])
-    known["classes"] = classes_from_json(known.get("classes", ()))
-    card = ModelCard(**known)
-    if card.task not in TASKS or (card.task == "classes") != bool(card.classes):
-        raise EngineError(
-            "The card names no task, or no classes of its task.", task=card.task
-        )
-    return card
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unetloop.checkpoint import ModelCard, save_model
+from unetloop.checkpoint import save_model
 from unetloop.config import InstanceConfig, to_dict
 from unetloop.events import ModelSaved
+from unetloop.model_card import ModelCard
 from unetloop.tasks import NUCLEI
 from unetloop.training_state import read_state, remove_state, write_state
 

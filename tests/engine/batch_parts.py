@@ -10,9 +10,10 @@ import numpy as np
 import tifffile
 
 from unetloop.batch import BatchOptions, predict_images
-from unetloop.checkpoint import Model, ModelCard
+from unetloop.checkpoint import Model
 from unetloop.config import ModelConfig, PredictionConfig
 from unetloop.files import find_images
+from unetloop.model_card import ModelCard
 
 if TYPE_CHECKING:
     from pathlib import Path
