@@ -293,6 +293,12 @@ class Journal:
         )
         return dict(Counter(str(row[0]) for row in rows))
 
+    def actions(self) -> set[str]:
+        """List the actions of all steps; undone ones count, too."""
+        return {
+            str(row[0]) for row in self._query("SELECT DISTINCT action FROM edits", ())
+        }
+
     def close(self) -> None:
         """Store everything and close."""
         try:

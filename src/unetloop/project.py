@@ -22,7 +22,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -110,6 +110,11 @@ class Project:
     def shared(self) -> bool:
         """Whether another program holds the lock, and may change the project."""
         return self._lock is None
+
+    @property
+    def task(self) -> Literal["nuclei", "classes"]:
+        """What its segmentations hold: numbered nuclei, or classes."""
+        return "classes" if self.classes else "nuclei"
 
     @property
     def models_folder(self) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["place_proposals", "where_most_is_left"]
+__all__ = ["place_classes", "place_proposals", "where_most_is_left"]
 
 _MOST_NUMBERS = 1 << 22
 _LOOKED_AT = 1024
@@ -64,6 +64,35 @@ def place_proposals(
     kept[new] = np.arange(first + 1, first + 1 + int(new.sum()), dtype=np.int32)
     written = kept[labels]
     return np.where(free & (written > 0), written, result).astype(np.int32)
+
+
+def place_classes(
+    segmentation: NDArray[np.int32],
+    review: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    core: tuple[int, int, int, int],
+) -> NDArray[np.int32]:
+    """Put the classes of a predicted field where nobody has looked.
+
+    Parameters
+    ----------
+    segmentation, review
+        As for `place_proposals`.
+    labels : array of int32
+        The same size: predicted class numbers.
+    core : tuple of int
+        First row, first column, and the row and column behind the last, within
+        the arrays: the margin round it is left to the fields beside it.
+
+    Returns
+    -------
+    array of int32
+        (rows, columns): what the field becomes.
+    """
+    result = segmentation.copy()
+    inside = slice(core[0], core[2]), slice(core[1], core[3])
+    np.copyto(result[inside], labels[inside], where=review[inside] == 0)
+    return result
 
 
 def where_most_is_left(

@@ -43,8 +43,8 @@ from unetloop.jobs import JobQueue, unforeseen
 from unetloop.machine import find_device
 from unetloop.model_cache import ModelCache
 from unetloop.planning import describe_image, plan_images
-from unetloop.prediction import Scale
 from unetloop.project import Project, open_project
+from unetloop.scale import Scale
 from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ class Server:
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             network, scale, step = self._network(model)
-            if len(scale.task.classes) != len(project.classes):
+            if scale.task.name != project.task:
                 raise EngineError(
                     "This model is for something else than this project.",
                     todo="Choose another model.",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unetloop.proposals import place_proposals
+from unetloop.proposals import place_classes, place_proposals
 
 CORE = (0, 0, 20, 20)
 
@@ -65,3 +65,13 @@ def test_a_field_without_background_is_no_problem() -> None:
     labels = np.ones((20, 30), np.int32)
     result = place_proposals(before, _nobody(), labels, (0, 0, 20, 30), 5)
     assert np.all(result == 6)
+
+
+def test_classes_are_placed_in_the_core_where_nobody_has_looked() -> None:
+    before, review = _plane((1, slice(0, 20), slice(0, 30))), _nobody()
+    review[3:5, 3:5] = 1
+    review[8:10, 3:5] = 2
+    result = place_classes(before, review, np.full((20, 30), 3, np.int32), CORE)
+    assert (result[:, 20:] == 1).all()
+    np.testing.assert_array_equal(result[:, :20] == 1, review[:, :20] > 0)
+    assert (before == 1).all()
