@@ -17,8 +17,8 @@ from pathlib import Path
 from unetloop.checkpoint import file_hash, open_model
 from unetloop.files import find_images, replacing
 from unetloop.network import OnnxNetwork
-from unetloop.prediction import Scale
 from unetloop.reference import LearnedPlane, learn_reference
+from unetloop.scale import Scale
 
 
 def main() -> int:

@@ -25,10 +25,10 @@ from unetloop.events import (
 )
 from unetloop.image_job import DiskFull, ImageJob
 from unetloop.naming import name_images
-from unetloop.prediction import Scale
 from unetloop.run_about import describe_run
 from unetloop.run_record import ImageRecord, Records, now, settings_hash, write_run
 from unetloop.run_tables import check_tables, write_tables
+from unetloop.scale import Scale
 from unetloop.summary import doubt, most_doubtful, most_unlike
 from unetloop.workers import SharedNetwork, run_in_threads
 

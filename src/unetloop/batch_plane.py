@@ -14,7 +14,8 @@ from unetloop.images import Image
 from unetloop.instances import nucleus_certainty
 from unetloop.large import is_large, plan_blocks, predict_blocks
 from unetloop.measurements import measure_plane
-from unetloop.prediction import PlaneView, estimate_diameter, predict_region
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_region
 from unetloop.thumbnails import doubtful_window, draw_outlines
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from unetloop.config import PredictionConfig
     from unetloop.large import Block, BlockRunner
     from unetloop.network import Network
-    from unetloop.prediction import PredictedPlane, Scale
+    from unetloop.prediction import PredictedPlane
+    from unetloop.scale import Scale
 
 __all__ = ["PlaneResult", "work_on_plane"]
 

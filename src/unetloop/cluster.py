@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from unetloop.image_job import ImageJob
     from unetloop.large import Block
     from unetloop.network import Network
-    from unetloop.prediction import PlaneView, PredictedPlane
+    from unetloop.plane_view import PlaneView
+    from unetloop.prediction import PredictedPlane
     from unetloop.workers import Update
 
 __all__ = ["predict_on_worker", "run_on_cluster"]

@@ -15,7 +15,8 @@ from unetloop.errors import EngineError
 from unetloop.events import Event, FieldPredicted, Progress
 from unetloop.files import replacing
 from unetloop.images import open_image, resolve_channels
-from unetloop.prediction import PlaneView, estimate_diameter, predict_region
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from unetloop.config import NormalizationConfig, PredictionConfig
     from unetloop.network import Network
-    from unetloop.prediction import Scale
     from unetloop.project import Project
+    from unetloop.scale import Scale
 
 __all__ = ["predict_field"]
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.config import PredictionConfig
-    from unetloop.prediction import Scale
     from unetloop.quality import Reference
+    from unetloop.scale import Scale
 
 __all__ = ["DiskFull", "ImageJob", "PixelGate", "Stopped"]
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from unetloop.config import PredictionConfig
     from unetloop.network import Network
-    from unetloop.prediction import PlaneView, PredictedPlane, Scale
+    from unetloop.plane_view import PlaneView
+    from unetloop.prediction import PredictedPlane
+    from unetloop.scale import Scale
 
 __all__ = [
     "Block",

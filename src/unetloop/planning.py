@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unetloop.files import FoundImage
     from unetloop.network import Network
-    from unetloop.prediction import Scale
+    from unetloop.scale import Scale
 
 __all__ = ["describe_image", "plan_images"]
 

@@ -11,7 +11,8 @@ from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
 from unetloop.images import open_image
 from unetloop.instances import nucleus_certainty
-from unetloop.prediction import PlaneView, estimate_diameter, predict_region
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_region
 from unetloop.quality import Reference, region_statistics
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.network import Network
-    from unetloop.prediction import Scale
+    from unetloop.scale import Scale
     from unetloop.training_data import TrainingImage
 
 __all__ = ["LearnedPlane", "learn_reference", "look_back"]

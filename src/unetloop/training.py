@@ -14,8 +14,8 @@ from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
-from unetloop.prediction import Scale
 from unetloop.reference import look_back
+from unetloop.scale import Scale
 from unetloop.schedule import Schedule
 from unetloop.selection import independent_nuclei, usual_share, usual_trainable
 from unetloop.starting import begin, check_start

@@ -21,9 +21,9 @@ from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.files import find_images, read_labels
 from unetloop.planning import plan_images
-from unetloop.prediction import Scale
 from unetloop.quality import STATISTICS, Reference
 from unetloop.run_record import Records
+from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,14 +35,11 @@ from unetloop.field import predict_field
 from unetloop.files import find_images, read_labels
 from unetloop.images import open_image
 from unetloop.patches import sample_patches
-from unetloop.prediction import (
-    PlaneView,
-    Scale,
-    estimate_diameter,
-    predict_region,
-)
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_region
 from unetloop.project import open_project
 from unetloop.project_training import annotated_planes
+from unetloop.scale import Scale
 from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
 from unetloop.training import train
 from unetloop.training_data import (

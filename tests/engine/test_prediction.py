@@ -10,14 +10,10 @@ from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfi
 from unetloop.images import Image, ImageInfo
 from unetloop.large import predict_blocks, scratch_labels
 from unetloop.metrics import evaluate_pair
-from unetloop.prediction import (
-    PlaneView,
-    Scale,
-    estimate_diameter,
-    predict_maps,
-    predict_region,
-)
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_maps, predict_region
 from unetloop.preprocessing import median_diameter, resize_labels, resize_pixels
+from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from conftest import DiscNetwork

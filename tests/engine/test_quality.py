@@ -12,10 +12,10 @@ from scipy import ndimage
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.network import OnnxNetwork
-from unetloop.prediction import Scale
 from unetloop.quality import STATISTICS, Reference, focus
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.samples import LARGE, SMALL, draw_nuclei
+from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,15 +14,11 @@ from unetloop.config import PredictionConfig
 from unetloop.images import open_image
 from unetloop.metrics import evaluate_pair
 from unetloop.network import OnnxNetwork
-from unetloop.prediction import (
-    PlaneView,
-    Scale,
-    estimate_diameter,
-    predict_maps,
-    predict_region,
-)
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import estimate_diameter, predict_maps, predict_region
 from unetloop.preprocessing import resize_labels, resize_pixels
 from unetloop.samples import LARGE, SMALL, draw_nuclei
+from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path

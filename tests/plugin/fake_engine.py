@@ -62,7 +62,7 @@ class ThresholdNetwork:
 
 def threshold_scale() -> Any:
     from unetloop.config import InstanceConfig, NormalizationConfig
-    from unetloop.prediction import Scale
+    from unetloop.scale import Scale
 
     return Scale(32.0, NormalizationConfig(), InstanceConfig())
 
