@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 __all__ = [
+    "CERTAINTY_DIGITS",
     "COLUMNS",
     "INTENSITIES",
     "MeasurementsWriter",
@@ -37,7 +38,8 @@ __all__ = [
     "write_measurements",
 ]
 
-_CERTAINTY_DIGITS = 4
+CERTAINTY_DIGITS = 4
+"""Decimals of certainties; runtimes differ by some 1e-8 in the same job."""
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("label", "", "the nucleus's number in the mask"),
@@ -191,8 +193,7 @@ def _measure_window(
     else:
         values = np.asarray(certainty[place]).ravel()[pixel].astype(np.float64)
         means = np.add.reduceat(values, starts) / area
-        # Runtimes differ by some 1e-8: the same job gives the same table on each.
-        table["certainty_mean"] = np.round(means, _CERTAINTY_DIGITS)
+        table["certainty_mean"] = np.round(means, CERTAINTY_DIGITS)
     for name, channel in intensities.items():
         values = np.asarray(channel[place]).ravel()[pixel]
         for kind, column in _intensity(values, area, starts).items():
