@@ -16,7 +16,8 @@ from napari_unet._background import Background
 from napari_unet._engine import Engine
 from napari_unet._learner import Learner
 from napari_unet._models import Models
-from unetloop.journal import Edit, Journal
+from unetloop.edit_log import Edit
+from unetloop.journal import Journal
 from unetloop.pieces import box_window, grown
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ class Desk:
         )
         field = next(event for event in told if event["event"] == "FieldPredicted")
         corner = rows.start, columns.start
-        self.journal.write_prediction(image, 0, corner, np.load(field["labels"]))
+        labels = np.load(field["labels"])
+        # Above all that exist: nuclei that reach out of the window stay.
+        first = self.journal.state(image, 0, "segmentation").max(initial=0)
+        self.journal.propose(image, 0, corner, np.where(labels, labels + first, 0))
 
     def predict(self, images: Sequence[Path], model: str, out: Path) -> list[Path]:
         """Predict images, as the plugin's last step does; give the masks' files."""

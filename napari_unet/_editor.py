@@ -11,8 +11,8 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from unetloop import corrections
+from unetloop.edit_log import Edit
 from unetloop.errors import EngineError
-from unetloop.journal import Edit
 from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:

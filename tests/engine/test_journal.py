@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import tifffile
 
+from unetloop.edit_log import Edit, EditLog
 from unetloop.errors import EngineError
-from unetloop.journal import Edit, Journal
+from unetloop.journal import Journal
 from unetloop.project import Project, open_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from unetloop.edit_log import PlaneKey
 
 SIZE = 32
 
@@ -76,6 +79,39 @@ def test_an_undo_after_the_snapshot_survives_a_crash(project: Project) -> None:
     assert _now(Journal(project), project) == 0
 
 
+def test_what_was_undone_stays_undone_after_new_work_and_a_crash(
+    project: Project,
+) -> None:
+    journal = Journal(project)
+    _paint(journal, project, 1)
+    journal.flush()
+    journal.undo()
+    _paint(journal, project, 5, row=12)
+    # No close: the snapshot still holds the edit, which can't be redone any more.
+    journal = Journal(project)
+    assert _now(journal, project) == 0
+    assert not journal.can_redo
+    assert journal.ledger() == {"paint": 1}
+    journal.close()
+    assert _now(Journal(project), project) == 0
+
+
+def test_a_plane_is_never_read_without_its_edits(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _paint(Journal(project), project, 1)
+    journal = Journal(project)
+    with monkeypatch.context() as broken:
+        broken.setattr(EditLog, "since_stored", _fail)
+        with pytest.raises(EngineError, match="could not be read"):
+            _now(journal, project)
+    assert _now(journal, project) == 1
+
+
+def _fail(log: EditLog, key: PlaneKey) -> list[tuple[Edit, bool]]:
+    raise EngineError("The journal could not be read.")
+
+
 def test_new_work_ends_redo(project: Project) -> None:
     journal = Journal(project)
     _paint(journal, project, 1)
@@ -91,8 +127,8 @@ def test_a_prediction_spares_what_is_reviewed(project: Project) -> None:
     image = project.images[0]
     _paint(journal, project, 7)
     _paint(journal, project, 1, array="review")
-    labels = np.ones((SIZE, SIZE), np.int32)
-    journal.write_prediction(image, 0, (0, 0), labels)
+    labels = np.full((SIZE, SIZE), 8, np.int32)
+    journal.propose(image, 0, (0, 0), labels)
     state = journal.state(image, 0, "segmentation")
     assert (state[2:5, 4:9] == 7).all()
     assert set(np.unique(state)) == {7, 8}
@@ -101,11 +137,16 @@ def test_a_prediction_spares_what_is_reviewed(project: Project) -> None:
 def test_a_later_prediction_outlives_an_older_edit(project: Project) -> None:
     journal = Journal(project)
     _paint(journal, project, 7)  # not reviewed
-    journal.write_prediction(
-        project.images[0], 0, (0, 0), np.zeros((SIZE, SIZE), np.int32)
-    )
+    journal.propose(project.images[0], 0, (0, 0), np.zeros((SIZE, SIZE), np.int32))
     journal.close()
     assert _now(Journal(project), project) == 0
+
+
+def test_a_prediction_beyond_the_image_is_refused(project: Project) -> None:
+    journal = Journal(project)
+    labels = np.ones((5, 5), np.int32)
+    with pytest.raises(EngineError, match="beyond the image"):
+        journal.propose(project.images[0], 0, (SIZE - 2, 0), labels)
 
 
 def test_an_edit_outside_the_image_is_refused(project: Project) -> None:
@@ -125,7 +166,8 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 from unetloop.project import open_project
-from unetloop.journal import Edit, Journal
+from unetloop.edit_log import Edit
+from unetloop.journal import Journal
 project = open_project(Path(sys.argv[1])); journal = Journal(project)
 first = int(journal.state(project.images[0], 0, "segmentation")[0, 0])
 for value in range(first + 1, 10**6):

@@ -1,0 +1,286 @@
+"""Every edit on disk: an SQLite file with full synchronisation.
+
+An edit that was added is on the disk when `EditLog.add` returns. Ticks count what
+is done, undone or redone; the log also knows at which of them each array was
+stored in its TIFF file, and so which edits that file lacks. Threads may share it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import zlib
+from collections import Counter
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["DTYPES", "Edit", "EditLog", "PlaneKey"]
+
+PlaneKey = tuple[str, int, str]
+"""An array: id of its image, plane, and ``"segmentation"`` or ``"review"``."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS edits (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    image TEXT NOT NULL, plane INTEGER NOT NULL, array TEXT NOT NULL,
+    row INTEGER NOT NULL, col INTEGER NOT NULL,
+    height INTEGER NOT NULL, width INTEGER NOT NULL,
+    before BLOB NOT NULL, after BLOB NOT NULL,
+    action TEXT NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL,
+    tick INTEGER NOT NULL, undone INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS snapshots (
+    image TEXT NOT NULL, plane INTEGER NOT NULL, array TEXT NOT NULL,
+    tick INTEGER NOT NULL, PRIMARY KEY (image, plane, array)
+);
+CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
+"""
+
+DTYPES: Mapping[str, np.dtype[Any]] = {
+    "segmentation": np.dtype(np.int32),
+    "review": np.dtype(np.uint8),
+}
+"""Arrays that are edited, and what they hold."""
+
+_DONE, _UNDONE, _GIVEN_UP = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A rectangle of an array that was changed.
+
+    Parameters
+    ----------
+    image : str
+        Id of the project's image.
+    plane : int
+        Which plane.
+    array : str
+        ``"segmentation"`` or ``"review"``.
+    row, column : int
+        Upper left corner.
+    before, after : array
+        (rows, columns) of int32 or uint8: what was there, and what is now.
+    """
+
+    image: str
+    plane: int
+    array: str
+    row: int
+    column: int
+    before: NDArray[Any]
+    after: NDArray[Any]
+
+
+class EditLog:
+    """The edits of a project, each done or undone.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made where there is none.
+
+    Raises
+    ------
+    EngineError
+        If it is damaged or can't be written; so do all methods.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with _spoken(path):
+            self._base = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False
+            )
+            self._base.execute("PRAGMA journal_mode=DELETE")
+            self._base.execute("PRAGMA synchronous=FULL")
+            self._base.executescript(_SCHEMA)
+
+    def add(self, action: str, edits: Sequence[Edit]) -> int:
+        """Write a step; what was undone before it can't be redone any more.
+
+        Parameters
+        ----------
+        action : str
+            What was done.
+        edits : sequence of Edit
+            Undone and redone together.
+
+        Returns
+        -------
+        int
+            Number of the step.
+        """
+        with self._lock, _spoken(self._path):
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                self._give_up_undone()
+                (last,) = self._base.execute("SELECT max(step) FROM edits").fetchone()
+                step = int(last or 0) + 1
+                tick = self.next_tick()
+                for edit in edits:
+                    self._insert(action, step, tick, edit)
+                self._base.execute("COMMIT")
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+        return step
+
+    def last_done(self) -> list[Edit]:
+        """Give the last step that is not undone, newest edit first."""
+        return self._step("SELECT max(step) FROM edits WHERE undone = 0", "DESC")
+
+    def first_undone(self) -> list[Edit]:
+        """Give the step that was undone last, oldest edit first."""
+        return self._step("SELECT min(step) FROM edits WHERE undone = 1", "ASC")
+
+    def mark_undone(self) -> None:
+        """Mark the last step that is not undone as undone."""
+        self._mark("SELECT max(step) FROM edits WHERE undone = 0", _UNDONE)
+
+    def mark_done(self) -> None:
+        """Mark the step that was undone last as done."""
+        self._mark("SELECT min(step) FROM edits WHERE undone = 1", _DONE)
+
+    def since_stored(self, key: PlaneKey) -> list[tuple[Edit, bool]]:
+        """List what an array's file lacks: the edits, oldest first, and if undone."""
+        rows = self._query(
+            "SELECT * FROM edits WHERE image = ? AND plane = ? AND array = ? "
+            "AND tick > coalesce((SELECT tick FROM snapshots WHERE image = ? "
+            "AND plane = ? AND array = ?), 0) ORDER BY seq",
+            (*key, *key),
+        )
+        return [(_to_edit(row), row[14] != _DONE) for row in rows]
+
+    def mark_stored(self, key: PlaneKey, tick: int) -> None:
+        """Note that an array's file holds all up to a tick."""
+        with self._lock, _spoken(self._path):
+            self._base.execute(
+                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (*key, tick)
+            )
+
+    def next_tick(self) -> int:
+        """Give the tick of what is done next; it grows across restarts."""
+        ((edits, snapshots),) = self._query(
+            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM snapshots)"
+        )
+        return max(edits or 0, snapshots or 0) + 1
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._query("SELECT 1 FROM edits WHERE undone = 0 LIMIT 1"))
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._query("SELECT 1 FROM edits WHERE undone = 1 LIMIT 1"))
+
+    def count_actions(self) -> dict[str, int]:
+        """Count the steps by action; undone ones do not count."""
+        rows = self._query(
+            "SELECT action FROM edits WHERE undone = 0 GROUP BY step, action"
+        )
+        return dict(Counter(str(row[0]) for row in rows))
+
+    def actions(self) -> set[str]:
+        """List the actions of all steps; undone ones count, too."""
+        return {str(row[0]) for row in self._query("SELECT DISTINCT action FROM edits")}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def _give_up_undone(self) -> None:
+        """Make what is undone impossible to redo.
+
+        An array's file may still hold it: until that is stored anew, the edit says
+        what was there before.
+        """
+        self._base.execute(
+            "UPDATE edits SET undone = ? WHERE undone = ?", (_GIVEN_UP, _UNDONE)
+        )
+        self._base.execute(
+            "DELETE FROM edits WHERE undone = ? AND tick <= coalesce((SELECT tick "
+            "FROM snapshots WHERE snapshots.image = edits.image AND "
+            "snapshots.plane = edits.plane AND snapshots.array = edits.array), 0)",
+            (_GIVEN_UP,),
+        )
+
+    def _insert(self, action: str, step: int, tick: int, edit: Edit) -> None:
+        dtype = DTYPES[edit.array]
+        packed = [
+            zlib.compress(np.ascontiguousarray(values, dtype).tobytes(), 1)
+            for values in (edit.before, edit.after)
+        ]
+        self._base.execute(
+            "INSERT INTO edits (image, plane, array, row, col, height, width, before, "
+            "after, action, step, time, tick) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                *(edit.image, edit.plane, edit.array, edit.row, edit.column),
+                *edit.after.shape,
+                *packed,
+                *(action, step, time.time(), tick),
+            ),
+        )
+
+    def _step(self, which: str, order: str) -> list[Edit]:
+        rows = self._query(
+            f"SELECT * FROM edits WHERE step = ({which}) ORDER BY seq {order}"
+        )
+        return [_to_edit(row) for row in rows]
+
+    def _mark(self, which: str, undone: int) -> None:
+        with self._lock, _spoken(self._path):
+            self._base.execute(
+                f"UPDATE edits SET undone = ?, tick = ? WHERE step = ({which})",
+                (undone, self.next_tick()),
+            )
+
+    def _query(self, text: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with (
+            self._lock,
+            _spoken(self._path),
+            closing(self._base.execute(text, values)) as rows,
+        ):
+            return list(rows)
+
+
+@contextmanager
+def _spoken(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into a sentence."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        damaged = "malformed" in str(error) or "not a database" in str(error)
+        raise EngineError(
+            f"The journal {'is damaged' if damaged else 'could not be written'} "
+            f"({error}).",
+            todo="Move journal.sqlite away to go on with the masks as saved."
+            if damaged
+            else "Free some space or make the folder writable, and try again.",
+            path=str(path),
+        ) from error
+
+
+def _to_edit(row: tuple[Any, ...]) -> Edit:
+    array, shape = str(row[3]), (int(row[6]), int(row[7]))
+    kind = DTYPES[array]
+    before, after = (
+        np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
+        for packed in (row[8], row[9])
+    )
+    return Edit(row[1], row[2], array, row[4], row[5], before, after)
