@@ -8,79 +8,52 @@ from the records (`summary`, `measurements`), so that a run may end at any momen
 from __future__ import annotations
 
 import time
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from unetloop import quality
-from unetloop.config import to_dict
+from unetloop.batch_image import process_image
+from unetloop.batch_jobs import BatchOptions, make_jobs
 from unetloop.errors import EngineError
 from unetloop.events import (
     Event,
+    ImageExported,
     ImageFailed,
     ImagePredicted,
     Notice,
     PredictionDone,
     Progress,
 )
-from unetloop.image_job import DiskFull, ImageJob
+from unetloop.image_exports import export_image
+from unetloop.image_job import DiskFull
 from unetloop.naming import name_images
+from unetloop.resume import Choice, choose, keep_exports
 from unetloop.run_about import describe_run
-from unetloop.run_record import ImageRecord, Records, now, settings_hash, write_run
+from unetloop.run_record import ImageRecord, Records, now, write_run
 from unetloop.run_tables import check_tables, write_tables
 from unetloop.scale import Scale
 from unetloop.summary import doubt, most_doubtful, most_unlike
 from unetloop.workers import SharedNetwork, run_in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from unetloop.checkpoint import Model
     from unetloop.config import PredictionConfig
     from unetloop.files import FoundImage
+    from unetloop.image_job import ImageJob, PixelGate
     from unetloop.workers import Update
+
+    Stop = Callable[[], bool]
 
 __all__ = ["BatchOptions", "predict_images"]
 
 _FEW_FAILURES = 0.05
 _MOST_WORST = 20
 _LEFT_ALONE = {
-    "foreign": "its masks were there before, and not from this program's runs",
+    "foreign": "its results were there before, and not from this program's runs",
     "edited": "its results were changed after they were written",
 }
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """What a user may choose of a run, beside the model and how it is run.
-
-    Parameters
-    ----------
-    channel : str, optional
-        Channel numbers or names.
-    exports : tuple of str
-        Names of `catalog.EXPORTERS`: files beside masks and tables.
-    overwrite : bool
-        Predict everything again, and replace what others wrote, too.
-    retry_failed : bool
-        Predict only the images that failed before.
-    jobs : int
-        Processes on this machine; 0: threads of this one.
-    scheduler : str, optional
-        Address of a Dask scheduler.
-    instances : mapping
-        Fields of `config.InstanceConfig`, by which maps become nuclei, that are not
-        to be as the model says.
-    """
-
-    channel: str | None = None
-    exports: tuple[str, ...] = ()
-    overwrite: bool = False
-    retry_failed: bool = False
-    jobs: int = 0
-    scheduler: str | None = None
-    instances: Mapping[str, float] = field(default_factory=dict)
 
 
 def predict_images(
@@ -143,52 +116,14 @@ class _Run:
         config: PredictionConfig,
         options: BatchOptions,
     ) -> None:
-        from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, find
-
-        classes = model.task.classes
-        for name in options.exports:
-            known = CLASS_EXPORTERS if classes else EXPORTERS
-            find(known, name, "format to export to")
-        if classes and config.diameter:
-            raise EngineError(
-                "A model of classes knows no nucleus diameter.",
-                todo="Leave the diameter out.",
-                diameter=config.diameter,
-            )
         self.out, self.model, self.config, self.options = out, model, config, options
         self.records = Records(out)
         self.began, self.started = time.monotonic(), now()
-        self.scale = scale = Scale.of(model).with_instances(options.instances)
-        settings = settings_hash(
-            {
-                "weights": model.weights_hash,
-                "scale": scale.describe(),
-                # How many tiles at once changes nothing but the time.
-                "config": {**to_dict(config), "batch_size": 0},
-                "channel": options.channel,
-            }
-        )
-        run = uuid.uuid4().hex
-        reference = quality.Reference.from_json(model.card.reference)
-        self.jobs = [
-            ImageJob(
-                image=image.path.absolute(),
-                name=image.name,
-                stem=image.stem,
-                out=out,
-                scale=scale,
-                config=config,
-                channel=options.channel,
-                exports=tuple(sorted(set(options.exports))),
-                settings=settings,
-                model=f"{model.path.name} {model.weights_hash[:12]}",
-                run=run,
-                reference=reference,
-            )
-            for image in name_images(images, self.records)
-        ]
+        self.scale = Scale.of(model).with_instances(options.instances)
+        named = name_images(images, self.records)
+        self.jobs = make_jobs(named, out, model, self.scale, config, options)
         self.left_alone: dict[str, str] = {}
-        self.predicted = self.failed = self.skipped = 0
+        self.predicted = self.exported = self.failed = self.skipped = 0
         self.stopped = "finished"
         self.backend = ""
         self.utilisation: float | None = None
@@ -197,8 +132,9 @@ class _Run:
         """Do it all."""
         todo = []
         for index, job in enumerate(self.jobs):
-            if self._chosen(job):
-                todo.append(job)
+            chosen = self._choose(job)
+            if chosen is not None:
+                todo.append(chosen)
             if cancelled():
                 self.stopped = "cancelled"
                 todo.clear()
@@ -216,22 +152,24 @@ class _Run:
             yield from self._work(todo, cancelled)
         yield from self._finish(changed=bool(todo))
 
-    def _chosen(self, job: ImageJob) -> bool:
-        """Whether an image is to be predicted; else it is counted as skipped."""
-        chosen = self.options.overwrite
-        if not chosen:
-            choice = self.records.choose(
-                job.stem, job.image, job.labels, job.settings, set(job.exports)
-            )
-            if choice in _LEFT_ALONE:
-                self.left_alone[job.name] = _LEFT_ALONE[choice]
-            # A failure may have been of the moment: a disk, a network share.
-            chosen = choice in ("predict", "failed")
+    def _choose(self, job: ImageJob) -> ImageJob | None:
+        """Say what is to be done with an image; None: nothing, it is skipped."""
+        record = self.records.read(job.stem)
+        choice = Choice("predict")
+        if not self.options.overwrite:
+            choice = choose(job, self.records)
+            if choice.what in _LEFT_ALONE:
+                self.left_alone[job.name] = _LEFT_ALONE[choice.what]
+        # A failure may have been of the moment: a disk, a network share.
+        skipped = choice.what not in ("predict", "failed", "export")
         if self.options.retry_failed:
-            record = self.records.read(job.stem)
-            chosen = chosen and record is not None and record.status == "failed"
-        self.skipped += not chosen
-        return chosen
+            skipped = skipped or record is None or record.status != "failed"
+        self.skipped += skipped
+        if skipped:
+            return None
+        if choice.what == "export":
+            return replace(job, again=choice.exports)
+        return keep_exports(job, record)
 
     def _say_skipped(self) -> Iterator[Event]:
         if self.options.retry_failed:
@@ -241,8 +179,9 @@ class _Run:
         if self.left_alone:
             first = min(self.left_alone)
             yield Notice(
-                text=f"{len(self.left_alone)} images have masks already that are left "
-                f"alone ({first}: {self.left_alone[first]}). Overwrite replaces them.",
+                text=f"{len(self.left_alone)} images have results already that are "
+                f"left alone ({first}: {self.left_alone[first]}). Overwrite replaces "
+                "them.",
                 level="warning",
             )
 
@@ -296,11 +235,27 @@ class _Run:
                 cancelled,
             )
             return
+        again = [job for job in todo if job.again]
+        if again:
+
+            def export(job: ImageJob, stop: Stop, *_: object) -> ImageRecord:
+                return export_image(job, stop)
+
+            yield from run_in_threads(again, export, cancelled)
+        todo = [job for job in todo if not job.again]
+        if not todo or cancelled():
+            return
         network = SharedNetwork(self.model.network(_pixels(todo)))
         self.backend = network.backend
         yield None, Notice(text=f"Predicting with {network.backend}.")
+
+        def process(
+            job: ImageJob, stop: Stop, report: Callable[[float], None], gate: PixelGate
+        ) -> ImageRecord:
+            return process_image(job, network, stop, report, gate)
+
         began = time.perf_counter()
-        yield from run_in_threads(todo, network, cancelled)
+        yield from run_in_threads(todo, process, cancelled)
         wall = time.perf_counter() - began
         self.utilisation = round(network.busy_seconds / wall, 3) if wall else None
 
@@ -308,6 +263,9 @@ class _Run:
         if record.status == "failed":
             self.failed += 1
             return ImageFailed(image=job.image, reason=record.reason)
+        if job.again:
+            self.exported += 1
+            return ImageExported(image=job.image, exports=job.again)
         self.predicted += 1
         summary = record.summary
         return ImagePredicted(
@@ -344,6 +302,7 @@ class _Run:
         worst = unlike if known else most_doubtful(rows, _MOST_WORST)
         yield PredictionDone(
             predicted=self.predicted,
+            exported=self.exported,
             failed=self.failed,
             skipped=self.skipped,
             seconds=time.monotonic() - self.began,
@@ -367,7 +326,7 @@ class _Run:
             self.model,
             self.config,
             self.options.channel,
-            self.jobs[0].exports if self.jobs else (),
+            sorted(set(self.options.exports)),
             self.scale.instances,
             started=self.started,
             ended=ended,
@@ -380,6 +339,7 @@ class _Run:
             },
             counts={
                 "predicted": self.predicted,
+                "exported": self.exported,
                 "failed": self.failed,
                 "skipped": self.skipped,
             },

@@ -140,8 +140,9 @@ def predict(options: argparse.Namespace) -> int:
     done = run_job(_printing(job) if options.json else job)
     if not isinstance(done, PredictionDone):
         return 1
+    exported = f"{done.exported} exported, " if done.exported else ""
     text = (
-        f"{done.predicted} predicted, {done.skipped} there already, "
+        f"{done.predicted} predicted, {exported}{done.skipped} there already, "
         f"{done.failed} failed, in {done.seconds:.1f} s."
     )
     if done.report is not None:

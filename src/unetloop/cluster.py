@@ -1,6 +1,6 @@
 """The same batch on other processes and machines, by Dask.
 
-Each image is one task, `batch_image.process_image`, that reads from and writes to a
+Each image is one task, as in a thread of one machine, that reads from and writes to a
 disk which all machines see; only its record comes back. So a worker that dies costs
 the image that it had in hand, which Dask gives to another worker. The blocks of a
 large plane are tasks of their own, put together by the image's.
@@ -20,6 +20,7 @@ from unetloop import __version__
 from unetloop.batch_image import process_image
 from unetloop.checkpoint import Model, open_model
 from unetloop.errors import EngineError
+from unetloop.image_exports import export_image
 from unetloop.images import open_image
 from unetloop.large import is_large
 from unetloop.prediction import predict_region
@@ -204,9 +205,11 @@ def predict_on_worker(
     record = records.read(job.stem)
     if record is not None and record.run == job.run and record.status != "begun":
         return record  # done, but the worker died before it could say so
+    stop = _Stop(records.folder / _STOP)
+    if job.again:
+        return export_image(job, stop)
     opened, network = _load(model, weights_hash, pixels)
     reference = Reference.from_json(opened.card.reference)
-    stop = _Stop(records.folder / _STOP)
     job = replace(job, reference=reference)
     if not _is_large(job.image):
         return process_image(job, network, stop)

@@ -14,6 +14,7 @@ from unetloop.events import (
     BatchHalved,
     EpochDone,
     Event,
+    ImageExported,
     ImageFailed,
     ImagePredicted,
     Notice,
@@ -91,6 +92,8 @@ def _sentence(event: Event) -> str:
             return f"{image}: {', '.join(listed)}"
         case ImagePredicted(image=image, nuclei=nuclei, diameter=diameter):
             return f"{image}: {nuclei} nuclei (diameter {diameter:.0f} px)"
+        case ImageExported(image=image, exports=exports):
+            return f"{image}: {', '.join(exports)} of masks that were there"
         case ImageFailed(image=image, reason=reason):
             return f"{image}: failed. {reason}"
     return ""

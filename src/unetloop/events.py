@@ -20,6 +20,7 @@ __all__ = [
     "Examined",
     "Failed",
     "FieldPredicted",
+    "ImageExported",
     "ImageFailed",
     "ImagePredicted",
     "JobDone",
@@ -178,6 +179,14 @@ class ImagePredicted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageExported(Event):
+    """``exports`` of an image were written from its masks, without the network."""
+
+    image: Path
+    exports: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageFailed(Event):
     """One image could not be done, for ``reason``; the job goes on."""
 
@@ -189,6 +198,7 @@ class ImageFailed(Event):
 class PredictionDone(Event):
     """All images were tried: ``predicted`` done, ``failed`` not, ``skipped`` there.
 
+    Of ``exported`` ones, exports were written from masks that were there.
     ``stopped`` says why it ended: ``finished``, ``cancelled`` or ``disk full``.
     ``report`` is the page that sums it up. ``unlike`` of all images of the output
     folder are unlike those that the model learned from; ``worst`` lists them, the
@@ -201,6 +211,7 @@ class PredictionDone(Event):
     failed: int
     skipped: int
     seconds: float
+    exported: int = 0
     stopped: str = "finished"
     out: Path | None = None
     report: Path | None = None

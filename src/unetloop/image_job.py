@@ -47,6 +47,8 @@ class ImageJob:
         How the network is run.
     channel : str or None
         Channel numbers or names.
+    inputs : int
+        Channels that the network sees.
     exports : tuple of str
         Names of `exporters`.
     settings : str
@@ -57,6 +59,9 @@ class ImageJob:
         Which run it is of.
     reference : Reference or None
         Statistics of the training images.
+    again : tuple of str
+        Exporters whose files are to be made from masks that are there; none: it is
+        to be predicted.
     """
 
     image: Path
@@ -66,11 +71,13 @@ class ImageJob:
     scale: Scale
     config: PredictionConfig
     channel: str | None
+    inputs: int
     exports: tuple[str, ...]
     settings: str
     model: str
     run: str
     reference: Reference | None
+    again: tuple[str, ...] = ()
 
     @property
     def labels(self) -> Path:

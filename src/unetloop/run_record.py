@@ -1,4 +1,4 @@
-"""What a batch has done so far, image by image: it decides what is done again.
+"""What a batch has done so far, image by image; `resume` decides by it what is to do.
 
 ``OUT/records/<stem>.json`` is written before an image's results ("begun") and
 again behind them ("done" or "failed"), each time in one atomic step. So a file
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FOLDERS",
     "JOINED",
-    "Choice",
     "FileState",
     "ImageRecord",
     "Records",
@@ -37,10 +36,6 @@ __all__ = [
     "settings_hash",
     "write_run",
 ]
-
-Choice = Literal["predict", "done", "failed", "foreign", "edited"]
-"""What a record says of an image: predict it; it is done; it failed before and
-nothing changed; its results are not ours; its results were changed by hand."""
 
 JOINED = "coco"
 """The exporter of which a run has one file, put together from one an image."""
@@ -215,44 +210,6 @@ class Records:
         values = {"format": _FORMAT, "version": _VERSION, **asdict(record)}
         _write_json(self.path(record.stem), values)
 
-    def choose(
-        self, stem: str, image: Path, labels: Path, settings: str, exports: set[str]
-    ) -> Choice:
-        """Say whether an image must be predicted.
-
-        Parameters
-        ----------
-        stem : str
-            Name of its record.
-        image : Path
-            The image.
-        labels : Path
-            Its masks.
-        settings : str
-            `settings_hash` of what is wanted now.
-        exports : set of str
-            Exporters that are wanted now.
-        """
-        record = self.read(stem)
-        if record is None:
-            return "foreign" if labels.exists() else "predict"
-        if record.status == "begun":
-            return "predict"
-        for name, state in record.outputs.items():
-            path = self.out / name
-            if path.exists() and not state.holds(path):
-                return "edited"
-        same = record.settings == settings and _is_same(record.input, image)
-        ours = labels.relative_to(self.out).as_posix() in record.outputs
-        if record.status == "failed" and labels.exists() and not ours:
-            return "foreign"
-        if record.status == "failed":
-            return "failed" if same or record.input is None else "predict"
-        there = all((self.out / name).exists() for name in record.outputs)
-        return (
-            "done" if same and there and exports <= set(record.exports) else "predict"
-        )
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for this run alone, and clear what killed ones left.
@@ -294,13 +251,6 @@ class Records:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-
-
-def _is_same(before: FileState | None, image: Path) -> bool:
-    try:
-        return before is not None and before.holds(image)
-    except (EngineError, OSError):  # whoever opens it will say what is wrong
-        return False
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:

@@ -1,9 +1,8 @@
 """Threads that work on several images at once and share one network.
 
 While one image waits for the disk or has its nuclei divided, the network runs
-over another: it is the part that must never rest. An image goes through
-`batch_image.process_image` from its beginning to its end in one thread, and only
-the calls of the network are one after the other.
+over another: it is the part that must never rest. An image goes from its beginning
+to its end in one thread, and only the calls of the network are one after the other.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from unetloop.batch_image import process_image
 from unetloop.image_job import DiskFull, PixelGate, Stopped
 
 if TYPE_CHECKING:
@@ -26,6 +24,10 @@ if TYPE_CHECKING:
     from unetloop.image_job import ImageJob
     from unetloop.network import Network
     from unetloop.run_record import ImageRecord
+
+    Process = Callable[
+        [ImageJob, Callable[[], bool], Callable[[float], None], PixelGate], ImageRecord
+    ]
 
 __all__ = ["SharedNetwork", "Update", "run_in_threads"]
 
@@ -65,7 +67,7 @@ class SharedNetwork:
 
 
 def run_in_threads(
-    jobs: Sequence[ImageJob], network: Network, cancelled: Callable[[], bool]
+    jobs: Sequence[ImageJob], process: Process, cancelled: Callable[[], bool]
 ) -> Iterator[Update]:
     """Process images, some at once, in their order.
 
@@ -73,8 +75,9 @@ def run_in_threads(
     ----------
     jobs : sequence of ImageJob
         What to do.
-    network : Network
-        A `SharedNetwork`, or one that bears several threads.
+    process : callable
+        Does one; given the job, what says that it is given up, what is told which
+        share of it is done, and the gate that all share.
     cancelled : callable
         When true, images that were begun are given up.
 
@@ -100,9 +103,7 @@ def run_in_threads(
         try:
             if stop():
                 raise Stopped
-            record = process_image(
-                job, network, stop, lambda share: updates.put((job, share)), gate
-            )
+            record = process(job, stop, lambda share: updates.put((job, share)), gate)
             updates.put((job, record))
         except BaseException as error:  # noqa: BLE001 - raised again by whoever listens
             updates.put((job, error))

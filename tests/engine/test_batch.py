@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop import batch_image
+from unetloop import batch_image, image_results
 from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
-from unetloop.files import find_images, read_labels
+from unetloop.files import find_images
+from unetloop.masks import read_labels
 from unetloop.planning import plan_images
 from unetloop.quality import STATISTICS, Reference
 from unetloop.run_record import Records
@@ -139,11 +140,8 @@ def test_what_changed_is_done_again_and_nothing_else(
     assert of_kind(run(deep, out, other, config), "PredictionDone")[0].predicted == 0
     config = replace(CONFIG, diameter=30.0)
     assert of_kind(run(deep, out, other, config), "PredictionDone")[0].predicted == 3
-    again = run(deep, out, other, config, exports=("geojson",))
-    assert of_kind(again, "PredictionDone")[0].predicted == 3
-    (out / "geojson/a.geojson").unlink()
-    again = run(deep, out, other, config, exports=("geojson",))
-    assert of_kind(again, "PredictionDone")[0].predicted == 1
+    (out / "labels/a.tif").unlink()
+    assert of_kind(run(deep, out, other, config), "PredictionDone")[0].predicted == 1
 
 
 def test_what_was_chosen_of_nuclei_holds_and_is_written_down(
@@ -351,7 +349,7 @@ def test_a_failure_owns_what_it_wrote_and_nothing_else(
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch_image, "MeasurementsWriter", broken)
+        patch.setattr(image_results, "MeasurementsWriter", broken)
         assert len(of_kind(run(deep, out, model), "ImageFailed")) == 3
     assert (out / "labels/a.tif").exists()  # written before it failed
     write_discs(out / "labels", {"b.tif": 1})  # and this one by somebody since
@@ -406,7 +404,7 @@ def test_a_full_disk_stops_with_what_is_done(
 ) -> None:
     folder = write_discs(tmp_path / "in", {f"{n}.tif": n for n in range(1, 9)})
     out = tmp_path / "out"
-    real = batch_image.write_labels
+    real = image_results.write_labels
     full = threading.Event()
 
     def write(path: Path, *rest: Any) -> None:
@@ -417,7 +415,7 @@ def test_a_full_disk_stops_with_what_is_done(
             raise EngineError("The masks could not be written.") from cause
         real(path, *rest)
 
-    monkeypatch.setattr(batch_image, "write_labels", write)
+    monkeypatch.setattr(image_results, "write_labels", write)
     events = run(folder, out, model)
     done = of_kind(events, "PredictionDone")[0]
     assert done.stopped == "disk full"
@@ -425,7 +423,7 @@ def test_a_full_disk_stops_with_what_is_done(
     assert 1 <= done.predicted <= 7
     assert "disk is full" in of_kind(events, "Notice")[-1].text
     assert len(read_table(out / "summary.csv")) == done.predicted
-    monkeypatch.setattr(batch_image, "write_labels", real)
+    monkeypatch.setattr(image_results, "write_labels", real)
     again = of_kind(run(folder, out, model), "PredictionDone")[0]
     assert again.predicted == 8 - done.predicted
     assert len(read_table(out / "measurements.csv")) == sum(range(1, 9))

@@ -107,9 +107,17 @@ def _measured(about: ExportedImage, number: int) -> Mapping[int, dict[str, float
     columns = [table[name].tolist() for name in names]
     return {
         label: {
-            name: value
+            name: _number(value)
             for name, value in zip(names, values, strict=True)
             if math.isfinite(value)
         }
         for label, *values in zip(table["label"].tolist(), *columns, strict=True)
     }
+
+
+def _number(value: float) -> float:
+    """Give as many digits as the table of measurements has."""
+    if isinstance(value, int):
+        return value
+    rounded = float(f"{value:.12g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded

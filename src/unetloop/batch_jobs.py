@@ -1,0 +1,128 @@
+"""What a batch does with each image: one `ImageJob` an image, of what was chosen."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from unetloop import quality
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, find
+from unetloop.config import to_dict
+from unetloop.errors import EngineError
+from unetloop.image_job import ImageJob
+from unetloop.run_record import settings_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from unetloop.checkpoint import Model
+    from unetloop.config import PredictionConfig
+    from unetloop.naming import NamedImage
+    from unetloop.scale import Scale
+
+__all__ = ["BatchOptions", "make_jobs"]
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What a user may choose of a run, beside the model and how it is run.
+
+    Parameters
+    ----------
+    channel : str, optional
+        Channel numbers or names.
+    exports : tuple of str
+        Names of `catalog.EXPORTERS`: files beside masks and tables.
+    overwrite : bool
+        Predict everything again, and replace what others wrote, too.
+    retry_failed : bool
+        Predict only the images that failed before.
+    jobs : int
+        Processes on this machine; 0: threads of this one.
+    scheduler : str, optional
+        Address of a Dask scheduler.
+    instances : mapping
+        Fields of `config.InstanceConfig`, by which maps become nuclei, that are not
+        to be as the model says.
+    """
+
+    channel: str | None = None
+    exports: tuple[str, ...] = ()
+    overwrite: bool = False
+    retry_failed: bool = False
+    jobs: int = 0
+    scheduler: str | None = None
+    instances: Mapping[str, float] = field(default_factory=dict)
+
+
+def make_jobs(
+    images: Sequence[NamedImage],
+    out: Path,
+    model: Model,
+    scale: Scale,
+    config: PredictionConfig,
+    options: BatchOptions,
+) -> list[ImageJob]:
+    """Say what is to be done with each image.
+
+    Parameters
+    ----------
+    images : sequence of NamedImage
+        What to predict.
+    out : Path
+        Folder to write into.
+    model : Model
+        An opened model.
+    scale : Scale
+        The model's, with what was chosen.
+    config : PredictionConfig
+        Tiles, flips, and the nucleus diameter if it is known.
+    options : BatchOptions
+        What else was chosen.
+
+    Raises
+    ------
+    EngineError
+        If an option is wrong.
+    """
+    classes = model.task.classes
+    for name in options.exports:
+        known = CLASS_EXPORTERS if classes else EXPORTERS
+        find(known, name, "format to export to")
+    if classes and config.diameter:
+        raise EngineError(
+            "A model of classes knows no nucleus diameter.",
+            todo="Leave the diameter out.",
+            diameter=config.diameter,
+        )
+    settings = settings_hash(
+        {
+            "weights": model.weights_hash,
+            "scale": scale.describe(),
+            # How many tiles at once changes nothing but the time.
+            "config": {**to_dict(config), "batch_size": 0},
+            "channel": options.channel,
+        }
+    )
+    run = uuid.uuid4().hex
+    reference = quality.Reference.from_json(model.card.reference)
+    return [
+        ImageJob(
+            image=image.path.absolute(),
+            name=image.name,
+            stem=image.stem,
+            out=out,
+            scale=scale,
+            config=config,
+            channel=options.channel,
+            inputs=model.channels,
+            exports=tuple(sorted(set(options.exports))),
+            settings=settings,
+            model=f"{model.path.name} {model.weights_hash[:12]}",
+            run=run,
+            reference=reference,
+        )
+        for image in images
+    ]
