@@ -27,8 +27,8 @@ from curves import Line, draw
 from forest import fit_forest, predict_forest
 from learning import scatter
 
-from unetloop.files import read_labels
 from unetloop.images import open_image
+from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
 
 _IMAGES = 6

@@ -26,7 +26,7 @@ from keras import layers
 from unetloop import catalog
 from unetloop.checkpoint import build_network
 from unetloop.config import ModelConfig
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
 from unetloop.models.geometry import geometry_of
 from unetloop.models.supervision import supervised

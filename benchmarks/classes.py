@@ -26,7 +26,7 @@ import numpy as np
 import tifffile
 from scipy import ndimage
 
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.samples import write_samples
 
 NAMES = ("background", "rim", "nucleus")

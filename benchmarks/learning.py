@@ -23,7 +23,7 @@ import tifffile
 from forest import fit_forest, predict_forest
 from scipy import ndimage
 
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
 
 _RING = 4

@@ -35,7 +35,8 @@ from qtpy.QtCore import QCoreApplication, QTimer
 
 from unetloop.checkpoint import open_model
 from unetloop.corrections import accept_box
-from unetloop.files import pair_by_stem, read_labels
+from unetloop.files import pair_by_stem
+from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
 from unetloop.project import open_project
 from unetloop.proposals import where_most_is_left

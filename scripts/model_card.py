@@ -24,8 +24,9 @@ from unetloop.batch import predict_images
 from unetloop.checkpoint import open_model
 from unetloop.config import PredictionConfig
 from unetloop.console import run_job
-from unetloop.files import FoundImage, read_labels
+from unetloop.files import FoundImage
 from unetloop.images import open_image
+from unetloop.masks import read_labels
 from unetloop.metrics import Score, average, evaluate_pair
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 
 _YELLOW = (255, 200, 0)
 

@@ -76,7 +76,8 @@ def _print(text: str) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     if wants_classes(options):
         return evaluate_classes(options)
-    from unetloop.files import pair_by_stem, read_labels
+    from unetloop.files import pair_by_stem
+    from unetloop.masks import read_labels
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
     pairs = pair_by_stem(options.pred, options.truth)

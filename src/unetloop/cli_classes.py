@@ -129,7 +129,8 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     ``first_class``, and what it says is not labelled does not count.
     """
     from unetloop.class_metrics import compare_classes, pool_classes
-    from unetloop.files import pair_by_stem, read_labels
+    from unetloop.files import pair_by_stem
+    from unetloop.masks import read_labels
 
     pairs = pair_by_stem(options.pred, options.truth)
     shift = 1 - options.first_class
@@ -177,7 +178,7 @@ def evaluate_classes(options: argparse.Namespace) -> int:
 
 
 def _highest(paths: Sequence[Path]) -> int:
-    from unetloop.files import read_labels
+    from unetloop.masks import read_labels
 
     return max((int(read_labels(path).max(initial=0)) for path in paths), default=0)
 

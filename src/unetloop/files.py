@@ -1,4 +1,4 @@
-"""Which files a user means, masks in and out, and writing that can't break off."""
+"""Which files a user means, and writing that can't break off."""
 
 from __future__ import annotations
 
@@ -8,28 +8,15 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from unetloop.errors import EngineError
 from unetloop.image_sequence import is_sequence
-from unetloop.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-__all__ = [
-    "FoundImage",
-    "Pair",
-    "find_images",
-    "pair_by_stem",
-    "read_labels",
-    "replacing",
-    "write_labels",
-]
+__all__ = ["FoundImage", "Pair", "find_images", "pair_by_stem", "replacing"]
 
 _SUFFIXES = {
     *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
@@ -37,8 +24,6 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
-_LARGE_BYTES = 1 << 28
-_TILE = 512
 
 
 @dataclass(frozen=True)
@@ -255,65 +240,6 @@ def _differences(
     ]
 
 
-def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
-    """Read label numbers.
-
-    Parameters
-    ----------
-    path : Path
-        Any image of one channel.
-    plane : int, optional
-        Which plane; None: the only one.
-
-    Returns
-    -------
-    array of int32
-        (rows, columns).
-
-    Raises
-    ------
-    EngineError
-        If it holds fractions, colours, negative or too large numbers, or more
-        planes than one and none was named.
-    """
-    with open_image(path) as image:
-        info = image.info
-        if info.channels != 1:
-            raise EngineError(
-                "A mask must have one channel of label numbers, not colours.",
-                path=str(path),
-                shape=info.shape,
-            )
-        if plane is None and info.planes != 1:
-            raise EngineError(
-                "A mask of one plane was expected.", path=str(path), shape=info.shape
-            )
-        values = image.read_plane(plane or 0)[..., 0]
-    if values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            whole = bool(np.all(values == np.round(values)))
-        if not whole:
-            raise EngineError("A mask must hold whole numbers.", path=str(path))
-    if values.dtype.kind in "if" and values.min() < 0:
-        raise EngineError("A mask must not hold negative numbers.", path=str(path))
-    if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:
-        raise EngineError("A mask's numbers must fit into 32 bits.", path=str(path))
-    return values.astype(np.int32)
-
-
-def _iterate_tiles(
-    labels: NDArray[Any], dtype: np.dtype[Any]
-) -> Iterator[NDArray[Any]]:
-    """Give the tiles of each plane, row by row, each of the full size."""
-    for plane in labels.reshape(-1, *labels.shape[-2:]):
-        for row in range(0, plane.shape[0], _TILE):
-            for column in range(0, plane.shape[1], _TILE):
-                part = plane[row : row + _TILE, column : column + _TILE]
-                tile = np.zeros((_TILE, _TILE), dtype)
-                tile[: part.shape[0], : part.shape[1]] = part
-                yield tile
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file so that at any moment the old or the new one is there, whole.
@@ -330,76 +256,3 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-
-
-def write_labels(
-    path: Path,
-    labels: NDArray[Any],
-    pixel_size: tuple[float, float] | None = None,
-    axes: str = "YX",
-) -> None:
-    """Write label numbers as a compressed TIFF that Fiji opens, in one atomic step.
-
-    Parameters
-    ----------
-    path : Path
-        File to write; its folder is made.
-    labels : array of int
-        (rows, columns), or more axes in front.
-    pixel_size : tuple of float, optional
-        Height and width of a pixel in µm.
-    axes : str
-        One letter an axis.
-
-    Raises
-    ------
-    EngineError
-        If it can't be written.
-    """
-    import tifffile
-
-    largest = int(labels.max()) if labels.size else 0
-    lowest = int(labels.min()) if labels.size else 0
-    if labels.dtype.kind not in "bui" or lowest < 0 or largest > np.iinfo(np.int32).max:
-        raise EngineError(
-            "Labels must be whole numbers from 0 that fit into 32 bits.",
-            path=str(path),
-            dtype=str(labels.dtype),
-            lowest=lowest,
-            largest=largest,
-        )
-    # ImageJ knows no 32-bit integers: beyond 16 bits it is a plain TIFF.
-    small = largest <= np.iinfo(np.uint16).max
-    options: dict[str, Any] = {"imagej": small and labels.nbytes <= _LARGE_BYTES}
-    if pixel_size is not None:
-        # Dots per centimetre; per micrometre in ImageJ's own dialect.
-        per = 1.0 if options["imagej"] else 1e4
-        options["resolution"] = (per / pixel_size[1], per / pixel_size[0])
-        options["resolutionunit"] = "NONE" if options["imagej"] else "CENTIMETER"
-    description: dict[str, Any] = {"axes": axes}
-    if pixel_size is not None and options["imagej"]:
-        description["unit"] = "um"
-    try:
-        with replacing(path) as fresh:
-            dtype = np.dtype(np.uint16 if small else np.int32)
-            data: Any = labels
-            if labels.nbytes > _LARGE_BYTES:  # perhaps on disk: tile by tile
-                data = _iterate_tiles(labels, dtype)
-                options.update(shape=labels.shape, tile=(_TILE, _TILE))
-            else:
-                data = labels.astype(dtype)
-            tifffile.imwrite(
-                fresh,
-                data,
-                dtype=dtype,
-                compression="zlib",
-                metadata=description,
-                bigtiff=labels.nbytes > 1 << 31,
-                **options,
-            )
-    except OSError as error:
-        raise EngineError(
-            f"The masks could not be written ({error.strerror or error}).",
-            todo="Free some space or choose another folder.",
-            path=str(path),
-        ) from error

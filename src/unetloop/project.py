@@ -29,8 +29,9 @@ from filelock import FileLock, Timeout
 
 from unetloop.classes import check_classes, classes_from_json, classes_to_json
 from unetloop.errors import EngineError
-from unetloop.files import read_labels, replacing, write_labels
+from unetloop.files import replacing
 from unetloop.images import open_image
+from unetloop.masks import read_labels, write_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

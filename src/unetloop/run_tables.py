@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unetloop.errors import EngineError
 from unetloop.export.coco import join_coco
 from unetloop.files import replacing
-from unetloop.measurements import join_measurements
+from unetloop.measurement_table import join_measurements
 from unetloop.report import write_report
 from unetloop.run_record import JOINED, FileState, read_run
 from unetloop.summary import summary_rows, write_summary

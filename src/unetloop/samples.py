@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from unetloop.files import write_labels
+from unetloop.masks import write_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

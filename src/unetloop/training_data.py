@@ -14,8 +14,8 @@ from unetloop.annotations import REVIEWED
 from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, Progress
-from unetloop.files import read_labels
 from unetloop.images import open_image
+from unetloop.masks import read_labels
 from unetloop.preprocessing import (
     intensity_limits,
     median_diameter,

@@ -14,7 +14,7 @@ from qtpy.QtCore import QCoreApplication, QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from napari_unet._farewell import Farewell
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from qtpy.QtCore import QCoreApplication
 
 from napari_unet._farewell import Farewell
 from unetloop.checkpoint import open_model
-from unetloop.files import read_labels
 from unetloop.journal import Journal
+from unetloop.masks import read_labels
 from unetloop.project import open_project
 
 if TYPE_CHECKING:

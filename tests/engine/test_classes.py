@@ -32,8 +32,9 @@ from unetloop.events import (
 from unetloop.export.image import ExportedImage
 from unetloop.export.overlay import write as write_overlay
 from unetloop.field import predict_field
-from unetloop.files import find_images, read_labels
+from unetloop.files import find_images
 from unetloop.images import open_image
+from unetloop.masks import read_labels
 from unetloop.patches import sample_patches
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region

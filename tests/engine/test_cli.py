@@ -13,7 +13,7 @@ import tifffile
 from unetloop.catalog import ARCHITECTURES
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,8 @@ from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
-from unetloop.files import find_images, read_labels
+from unetloop.files import find_images
+from unetloop.masks import read_labels
 from unetloop.run_record import Records
 
 if TYPE_CHECKING:

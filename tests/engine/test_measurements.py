@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +17,8 @@ from unetloop.measurements import (
     COLUMNS,
     INTENSITIES,
     column_names,
-    join_measurements,
     measure_plane,
-    write_measurements,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SAME = {
     "label": "label",
@@ -171,66 +165,6 @@ def test_a_plane_without_nuclei_has_columns_and_no_rows() -> None:
 def test_sizes_that_differ_are_refused() -> None:
     with pytest.raises(EngineError, match=r"same size.*channel=red"):
         measure_plane(np.ones((4, 4), np.int32), {"red": np.zeros((4, 5))})
-
-
-def test_the_table_can_be_read_back(tmp_path: Path) -> None:
-    labels = np.array([[1, 1, 2]], np.int32)
-    first = measure_plane(labels, {"DAPI": np.array([[1, 2, 3]], np.uint8)})
-    second = measure_plane(
-        labels, {"GFP, grün": np.array([[0.1, 0.2, 1 / 3]])}, pixel_size=(1, 1)
-    )
-    path = tmp_path / "neu" / "measurements.csv"
-    write_measurements(path, [("a b.tif", "", first), ("ü.tif", "t1 z2", second)])
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == ["a b.tif"] * 2 + ["ü.tif"] * 2
-    assert [row["plane"] for row in rows] == ["", "", "t1 z2", "t1 z2"]
-    assert [row["area_um2"] for row in rows] == ["", "", "2", "1"]
-    assert rows[0]["intensity_median_DAPI"] == "1.5"
-    assert rows[0]["intensity_sum_DAPI"] == "3"
-    assert rows[0]["intensity_sum_GFP, grün"] == ""
-    assert float(rows[3]["intensity_mean_GFP, grün"]) == pytest.approx(1 / 3, 1e-11)
-    assert list(rows[0])[2:14] == [name for name, _, _ in COLUMNS]
-
-
-def test_tables_can_be_joined(tmp_path: Path) -> None:
-    labels = np.array([[1, 1, 2]], np.int32)
-    paths = []
-    for name in ("a", "b"):
-        paths.append(tmp_path / f"{name}.csv")
-        table = measure_plane(labels, {name: np.ones((1, 3), np.uint8)})
-        write_measurements(paths[-1], [(name, "", table)])
-    join_measurements(paths, tmp_path / "both.csv")
-    with (tmp_path / "both.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["image"], row["label"]) for row in rows] == [
-        (image, number) for image in "ab" for number in "12"
-    ]
-    assert [row["intensity_max_a"] for row in rows] == ["1", "1", "", ""]
-    assert [row["intensity_max_b"] for row in rows] == ["", "", "1", "1"]
-
-
-def test_a_damaged_table_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "half.csv"
-    path.write_text("image,plane,label\na,0,1\na,0")
-    with pytest.raises(EngineError, match=r"damaged.*half\.csv"):
-        join_measurements([path], tmp_path / "out.csv")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_table_that_breaks_off_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "measurements.csv"
-    path.write_text("old")
-    table = measure_plane(np.ones((2, 2), np.int32), {})
-
-    def break_off() -> Iterator[tuple[str, str, dict[str, np.ndarray]]]:
-        yield "a", "", table
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        write_measurements(path, break_off())
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_every_column_is_described() -> None:

@@ -9,7 +9,8 @@ import pytest
 from batch_parts import make_model, of_kind, read_table, run, write_discs
 
 from unetloop.checkpoint import Model
-from unetloop.files import find_images, read_labels
+from unetloop.files import find_images
+from unetloop.masks import read_labels
 from unetloop.naming import name_images
 
 if TYPE_CHECKING:

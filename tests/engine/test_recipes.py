@@ -18,7 +18,7 @@ from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig, from_di
 from unetloop.depth import add_distance
 from unetloop.errors import EngineError
 from unetloop.events import Notice, TrainingDone
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.metrics import evaluate_pair
 from unetloop.models.geometry import geometry_of
 from unetloop.models.memory import bytes_a_pixel

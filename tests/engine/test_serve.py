@@ -16,7 +16,7 @@ import tifffile
 from unetloop.checkpoint import build_network, save_model
 from unetloop.classes import name_classes
 from unetloop.config import ModelConfig
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.model_card import ModelCard
 from unetloop.project import open_project
 from unetloop.serve import leave_room_for_the_viewer

@@ -14,7 +14,7 @@ import tifffile
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model, shipped_models
 from unetloop.cli import main
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.metrics import evaluate_pair
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 

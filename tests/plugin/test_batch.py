@@ -24,8 +24,8 @@ from napari_unet._farewell import Farewell
 from napari_unet._panels.measurements import NucleiModel
 from napari_unet._results import ResultImage, Results, read_results
 from napari_unet._words import found_in_words
-from unetloop.files import read_labels
 from unetloop.images import open_image
+from unetloop.masks import read_labels
 from unetloop.run_record import write_run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import tifffile
 from napari_unet._workspace import open_workspace
 from unetloop.classes import name_classes
 from unetloop.errors import EngineError
-from unetloop.files import read_labels
+from unetloop.masks import read_labels
 from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
 

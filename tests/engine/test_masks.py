@@ -1,0 +1,104 @@
+"""Label numbers on disk: written, read back, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop.errors import EngineError
+from unetloop.images import open_image
+from unetloop.masks import read_labels, write_labels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def numbers(*shape: int, dtype: str = "uint16") -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("largest", "dtype", "imagej"),
+    [(3, "uint16", True), (65535, "uint16", True), (65536, "int32", False)],
+)
+def test_labels_round_trip_with_pixel_size(
+    tmp_path: Path, largest: int, dtype: str, imagej: bool
+) -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[3:9, 4:8] = largest
+    path = tmp_path / "new" / "a.tif"
+    write_labels(path, labels, (0.5, 0.25))
+    read = read_labels(path)
+    assert read.dtype == np.int32
+    np.testing.assert_array_equal(read, labels)
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej == imagej
+        assert tiff.pages[0].dtype == np.dtype(dtype)
+        assert tiff.pages[0].compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+    with open_image(path) as image:
+        assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-4)
+
+
+def test_labels_without_pixel_size_claim_none(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.tif", numbers(4, 4))
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.info.pixel_size is None
+
+
+def test_labels_of_a_stack_are_read_by_plane(tmp_path: Path) -> None:
+    labels = numbers(3, 4, 5)
+    write_labels(tmp_path / "a.tif", labels, axes="ZYX")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.tif", 1), labels[1])
+    with pytest.raises(EngineError, match="one plane"):
+        read_labels(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.full((4, 4), 0.5, np.float32), "whole numbers"),
+        (np.full((4, 4), np.nan, np.float32), "whole numbers"),
+        (np.full((4, 4), np.inf, np.float32), "fit into 32 bits"),
+        (np.full((4, 4), -1, np.int16), "negative"),
+        (np.full((4, 4), 2**31, np.uint32), "fit into 32 bits"),
+        (np.zeros((4, 4, 3), np.uint8), "not colours"),
+    ],
+)
+def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, sentence: str) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="rgb" if values.ndim == 3 else None
+    )
+    with pytest.raises(EngineError, match=sentence):
+        read_labels(tmp_path / "a.tif")
+
+
+def test_labels_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match="could not be written"):
+        write_labels(tmp_path / "file" / "a.tif", np.ones((4, 4), np.int32))
+
+
+def test_large_labels_are_written_tile_by_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unetloop.masks._LARGE_BYTES", 1000)
+    labels = np.arange(2 * 600 * 700, dtype=np.int32).reshape(2, 600, 700)
+    write_labels(tmp_path / "a.tif", labels, (0.5, 0.25), "ZYX")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), labels)
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.info.axes == "ZYX"
+        assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.full((3, 3), -1), np.full((3, 3), 2**32 + 5), np.full((3, 3), 1.7)]
+)
+def test_labels_that_would_not_come_back_are_refused(
+    tmp_path: Path, labels: np.ndarray
+) -> None:
+    with pytest.raises(EngineError, match="whole numbers from 0"):
+        write_labels(tmp_path / "a.tif", labels)
+    assert list(tmp_path.iterdir()) == []
