@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import json
 import logging
@@ -9,12 +10,14 @@ import os
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, Signal
 
-from napari_unet._farewell import Farewell
+from napari_unet._farewell import Farewell, end_farewells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +107,7 @@ class Engine(QObject):
         # Queued: whoever sends must know the job's name before it fails.
         self._refused.connect(self._refuse, Qt.ConnectionType.QueuedConnection)
         QCoreApplication.instance().aboutToQuit.connect(self._on_quitting)
+        _ENGINES.add(self)
 
     @property
     def ready(self) -> bool:
@@ -321,9 +325,19 @@ class Engine(QObject):
 
     def _on_quitting(self) -> None:
         self.close()
-        for child in QCoreApplication.instance().children():
-            if isinstance(child, Farewell):
-                child.end_now()
+        end_farewells()
+
+
+_ENGINES: WeakSet[Engine] = WeakSet()
+
+
+@atexit.register
+def _close_engines() -> None:
+    """End what runs when Python ends: IPython never leaves Qt's event loop."""
+    for engine in list(_ENGINES):
+        with suppress(RuntimeError):  # Qt deleted it, and its process with it
+            engine.close()
+    end_farewells()
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, QTimer
 
-__all__ = ["Farewell"]
+__all__ = ["Farewell", "end_farewells"]
 
 _FAREWELL_MS = 2000
 _QUITTING_MS = 1000
@@ -33,3 +33,13 @@ class Farewell(QObject):
         if not self._process.waitForFinished(_QUITTING_MS):
             self._process.kill()
             self._process.waitForFinished(_QUITTING_MS)
+
+
+def end_farewells() -> None:
+    """See to it that no process is left, since nothing will watch it any more."""
+    application = QCoreApplication.instance()
+    if application is None:
+        return
+    for child in application.children():
+        if isinstance(child, Farewell):
+            child.end_now()

@@ -356,16 +356,24 @@ def hear(event):
         sys.stdout.flush()
         if sys.argv[1] == "quits":
             QTimer.singleShot(0, application.quit)
+        elif sys.argv[1] == "closes":
+            engine.close()
 engine.received.connect(hear)
 engine.start()
-sys.exit(application.exec())
+if sys.argv[1] in ("quits", "stays"):
+    sys.exit(application.exec())
+while not engine.ready and engine._process is not None:  # as IPython does
+    application.processEvents()
 """
 
 
 def viewer(*arguments: str) -> tuple[subprocess.Popen[str], int]:
     """Start a process with an engine of its own; give it and the engine's pid."""
     process = subprocess.Popen(
-        [sys.executable, "-c", VIEWER, *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", VIEWER, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     return process, int(process.stdout.readline())
@@ -384,6 +392,15 @@ def test_an_application_that_quits_takes_its_engine_along() -> None:
     process, pid = viewer("quits", str(FAKE), "--stubborn")
     process.communicate(timeout=20)
     assert process.returncode == 0
+    assert gone(pid)
+
+
+@pytest.mark.parametrize("how", ["leaves", "closes"])
+def test_python_ends_and_takes_its_engine_along(how: str) -> None:
+    process, pid = viewer(how, str(FAKE), "--stubborn")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert errors == ""  # Qt says what is destroyed while it runs
     assert gone(pid)
 
 
