@@ -18,6 +18,8 @@ __all__ = ["ALL_COLOURS", "Board"]
 ALL_COLOURS = "all colours"
 """The name of an RGB image's luminance among its channels."""
 
+_FIRST_DEVICE = "CPU; learning gets ready…"
+
 
 class Board(QObject):
     """Holds the state, and says when it is another one.
@@ -48,6 +50,9 @@ class Board(QObject):
         """Take note of what the engine says of itself."""
         if event["event"] == "DeviceFound":
             self.update(device=str(event["device"]))
+        elif event["event"] == "Notice" and event.get("text") == "ready":
+            # It predicts from now on; what it learns on takes seconds to find out.
+            self.update(device=self.state.device or _FIRST_DEVICE)
 
     def set_busy(self, text: str) -> None:
         """Say what is being done; empty: nothing but predictions."""

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_unet import _pixels
+from napari_unet._board import Board
 from napari_unet._fields import Field, Fields, StoredMaps
 from napari_unet._marks import COLORS, draw_line, draw_marks
 from napari_unet._models import SHIPPED, Models
@@ -55,6 +56,18 @@ def test_fields_cover_what_is_in_view_once_and_begin_in_its_middle() -> None:
     assert fields.next("a", 1, SHAPE, (200, 200, 900, 900), None) is not None
     fields.forget_plane("a", 0)
     assert fields.next("a", 0, SHAPE, visible, None) is not None
+
+
+def test_what_the_engine_runs_on_is_said_as_soon_as_it_predicts() -> None:
+    board = Board()
+    assert board.state.device == ""
+    board.hear({"event": "Notice", "text": "loading"})
+    assert board.state.device == ""
+    board.hear({"event": "Notice", "text": "ready"})
+    assert board.state.device.startswith("CPU; learning gets ready")
+    board.hear({"event": "DeviceFound", "device": "GPU, 8 GB"})
+    board.hear({"event": "Notice", "text": "ready"})  # it was started again
+    assert board.state.device == "GPU, 8 GB"
 
 
 def test_panning_a_little_asks_for_nothing_or_for_little() -> None:
