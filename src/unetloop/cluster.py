@@ -23,7 +23,7 @@ from unetloop.errors import EngineError
 from unetloop.image_exports import export_image
 from unetloop.images import open_image
 from unetloop.large import is_large
-from unetloop.prediction import predict_region
+from unetloop.prediction import finish, predict_region
 from unetloop.quality import Reference
 from unetloop.run_record import FileState, ImageRecord, Records, now
 
@@ -249,12 +249,7 @@ def predict_block_on_worker(
     with open_image(job.image) as image:
         here = replace(view, image=image)
         work = predict_region(network, here, box, diameter, job.scale, job.config)
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                result: PredictedPlane = stop.value
-                return result
+        return finish(work)
 
 
 class _Blocks:

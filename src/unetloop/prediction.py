@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from unetloop.plane_view import PlaneView
     from unetloop.scale import Scale
 
-__all__ = ["PredictedPlane", "estimate_diameter", "predict_maps", "predict_region"]
+__all__ = [
+    "PredictedPlane",
+    "estimate_diameter",
+    "finish",
+    "predict_maps",
+    "predict_region",
+]
+
+_Result = TypeVar("_Result")
 
 _FLIPS = ((1,), (2,), (1, 2))
 _ZOOMS = (0.1, 8.0)
@@ -173,7 +181,7 @@ def estimate_diameter(
             region = predict_region(
                 network, view, box, scale.diameter / zoom, scale, plain
             )
-            labels = _result(region).labels
+            labels = finish(region).labels
             diameter = median_diameter(labels)
             if diameter is None:
                 break
@@ -188,13 +196,14 @@ def estimate_diameter(
     return found
 
 
-def _result(generator: Generator[float, None, Any]) -> Any:
-    """Run a generator to its end and give what it returns."""
+def finish(work: Generator[Any, None, _Result]) -> _Result:
+    """Run a generator to its end, whatever it yields, and give what it returns."""
     while True:
         try:
-            next(generator)
+            next(work)
         except StopIteration as stop:
-            return stop.value
+            result: _Result = stop.value
+            return result
 
 
 def _run(

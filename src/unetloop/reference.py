@@ -12,7 +12,7 @@ from unetloop.events import Event, Progress
 from unetloop.images import open_image
 from unetloop.instances import nucleus_certainty
 from unetloop.plane_view import PlaneView
-from unetloop.prediction import estimate_diameter, predict_region
+from unetloop.prediction import estimate_diameter, finish, predict_region
 from unetloop.quality import Reference, region_statistics
 
 if TYPE_CHECKING:
@@ -159,13 +159,7 @@ def _statistics(
         rows, columns = view.shape
         box = (top, left, min(top + _SIDE, rows), min(left + _SIDE, columns))
         size = diameter or scale.diameter
-        work = predict_region(network, view, box, size, scale, config)
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                region = stop.value
-                break
+        region = finish(predict_region(network, view, box, size, scale, config))
         if diameter is None:  # as in a batch: nothing at any size
             region.labels[:] = 0
         sure = nucleus_certainty(region.labels, region.maps)

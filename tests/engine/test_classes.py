@@ -37,7 +37,7 @@ from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.patches import sample_patches
 from unetloop.plane_view import PlaneView
-from unetloop.prediction import estimate_diameter, predict_region
+from unetloop.prediction import estimate_diameter, finish, predict_region
 from unetloop.project import open_project
 from unetloop.project_training import annotated_planes
 from unetloop.scale import Scale
@@ -466,13 +466,9 @@ def test_an_image_is_brought_to_the_pixel_size_of_the_model(
         view = PlaneView.of(image, 0, (0,), scale.normalization)
         diameter = estimate_diameter(network, view, scale, config)
         assert diameter is not None
-        work = predict_region(network, view, (0, 0, 64, 64), diameter, scale, config)
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                labels = stop.value.labels
-                break
+        box = (0, 0, 64, 64)
+        work = predict_region(network, view, box, diameter, scale, config)
+        labels = finish(work).labels
     assert network.shapes == [(1, side, side, 1)]
     assert labels.shape == (64, 64)
     assert set(np.unique(labels[:, :28])) == {1}

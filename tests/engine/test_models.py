@@ -21,7 +21,7 @@ from unetloop.model_card import ModelCard
 from unetloop.models.geometry import Geometry, geometry_of
 from unetloop.models.supervision import heads, supervised
 from unetloop.network import KerasNetwork, OnnxNetwork
-from unetloop.prediction import predict_maps
+from unetloop.prediction import finish, predict_maps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,13 +98,7 @@ def test_it_maps_any_size_channels_and_classes(
 def test_it_predicts_images_of_odd_sizes(name: str) -> None:
     network = KerasNetwork(small(name))
     config = PredictionConfig(tile=64, overlap=16)
-    generator = predict_maps(network, image(75, 33, 1), config)
-    maps = None
-    while maps is None:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            maps = stop.value
+    maps = finish(predict_maps(network, image(75, 33, 1), config))
     assert maps.shape == (75, 33, 2)
     assert np.isfinite(maps).all()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from scipy import ndimage
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.network import OnnxNetwork
+from unetloop.prediction import finish
 from unetloop.quality import STATISTICS, Reference, focus
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.samples import LARGE, SMALL, draw_nuclei
@@ -19,14 +20,6 @@ from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def _end(generator: Any) -> Any:
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            return stop.value
 
 
 def test_blurring_lowers_focus_whatever_the_contrast() -> None:
@@ -59,7 +52,7 @@ def test_the_shipped_model_knows_noise_from_nuclei(tmp_path: Path) -> None:
     for name, pixels in pictures.items():
         tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
         planes = [LearnedPlane(tmp_path / f"{name}.tif", 0, (0,))]
-        rows = _end(learn_reference(planes, network, Scale.of(model), reference)).rows
+        rows = finish(learn_reference(planes, network, Scale.of(model), reference)).rows
         found[name] = reference.unlikeness(rows[-1])
     assert found["noise"] > 1
     assert found["stripes"] > 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,7 +15,12 @@ from unetloop.images import open_image
 from unetloop.metrics import evaluate_pair
 from unetloop.network import OnnxNetwork
 from unetloop.plane_view import PlaneView
-from unetloop.prediction import estimate_diameter, predict_maps, predict_region
+from unetloop.prediction import (
+    estimate_diameter,
+    finish,
+    predict_maps,
+    predict_region,
+)
 from unetloop.preprocessing import resize_labels, resize_pixels
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 from unetloop.scale import Scale
@@ -30,21 +35,13 @@ def trained() -> Model:
     return open_model(SHIPPED)
 
 
-def _end(generator: Any) -> Any:
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            return stop.value
-
-
 def test_no_seam_shows(trained: Model) -> None:
     network = OnnxNetwork(trained.path / "model.onnx")
     image = draw_nuclei(SMALL, 3, (400, 368)).image.astype(np.float32)[..., None]
     image = resize_pixels(image / image.max(), (800, 736))
-    whole = _end(predict_maps(network, image, PredictionConfig()))
+    whole = finish(predict_maps(network, image, PredictionConfig()))
     assert 0.05 < np.mean(whole[..., 0] > 0.5) < 0.8  # it has learned something
-    tiled = _end(predict_maps(network, image, PredictionConfig(tile=512)))
+    tiled = finish(predict_maps(network, image, PredictionConfig(tile=512)))
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
 
@@ -67,7 +64,7 @@ def test_half_and_double_size_give_the_same_nuclei(
             assert diameter == pytest.approx(LARGE.diameter * factor, rel=0.25)
             box = (0, 0, side, side)
             region = predict_region(network, view, box, diameter, scale, config)
-            found[factor] = resize_labels(_end(region).labels, (320, 320))
+            found[factor] = resize_labels(finish(region).labels, (320, 320))
         assert evaluate_pair(sample.labels, found[factor]).f1[0] > 0.7
     for factor in (0.5, 2):
         assert evaluate_pair(found[1], found[factor]).f1[0] > 0.85
