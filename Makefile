@@ -15,7 +15,9 @@ demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh "$(IMAGES)"
 
 test: system $(STAMP) lint
-	$(BIN)/pytest tests/engine tests/test_packaging.py tests/test_imports.py
+	@# Each process holds TensorFlow, 1 to 2 GB: four at most.
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal \
+		tests/engine tests/test_packaging.py tests/test_imports.py
 	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
 	xvfb-run -a $(BIN)/pytest tests/plugin tests/e2e
 
