@@ -188,11 +188,11 @@ class Project:
         EngineError
             If it is not there any more.
         """
-        path = (self.folder / image.path).resolve()
+        path = self._place(image)
         if not path.exists():
             raise EngineError(
                 "The image was moved or its drive is away.",
-                todo="Bring it back, or show where it is now.",
+                todo="Bring it back, or open it from where it is now.",
                 path=str(path),
             )
         return path
@@ -200,51 +200,31 @@ class Project:
     def add_images(self, paths: Sequence[Path]) -> list[ProjectImage]:
         """Add image files; those that are there already are left as they are.
 
+        One that was moved or renamed is found again by its fingerprint, and keeps
+        its annotations.
+
         Raises
         ------
         EngineError
             If one can't be read; then none is added. Or if it is shared.
         """
-        known = {(self.folder / image.path).resolve(): image for image in self.images}
-        taken = {image.id for image in self.images}
-        result = []
+        entries = {image.id: image for image in self.images}
+        places = {self._place(image): image.id for image in self.images}
+        lost = {
+            path: entries[name] for path, name in places.items() if not path.exists()
+        }
         for path in map(Path.resolve, map(Path, paths)):
-            if path not in known:
-                with open_image(path) as opened:
-                    info = opened.info
-                identifier = _free_name(path.stem, taken)
-                taken.add(identifier)
-                known[path] = ProjectImage(
-                    id=identifier,
-                    path=_relative(path, self.folder),
-                    height=info.height,
-                    width=info.width,
-                    planes=info.planes,
-                    fingerprint=_fingerprint(path),
-                )
-            result.append(known[path])
-        self._store(tuple(known.values()))
-        return result
-
-    def relocate(self, identifier: str, path: Path) -> ProjectImage:
-        """Say where a moved image is now.
-
-        Raises
-        ------
-        EngineError
-            If the file is another image.
-        """
-        image = self.image(identifier)
-        if _fingerprint(path) != image.fingerprint:
-            raise EngineError(
-                "This is another image than the one that was annotated.",
-                path=str(path),
-            )
-        moved = replace(image, path=_relative(path.resolve(), self.folder))
-        self._store(
-            tuple(moved if item.id == identifier else item for item in self.images)
-        )
-        return moved
+            if path in places:
+                continue
+            fresh = _describe(path, self.folder)
+            old = _find_again(fresh, path, lost)
+            if old is None:
+                places[path] = _free_name(path.stem, set(entries))
+            else:
+                places[path] = lost.pop(old).id
+            entries[places[path]] = replace(fresh, id=places[path])
+        self._store(tuple(entries.values()))
+        return [entries[places[Path(path).resolve()]] for path in paths]
 
     def read_segmentation(self, image: ProjectImage, plane: int = 0) -> NDArray[Any]:
         """Read label numbers, int32 (rows, columns); zeros where there are none."""
@@ -285,6 +265,10 @@ class Project:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _place(self, image: ProjectImage) -> Path:
+        """Where an image's file is, if it was not moved."""
+        return (self.folder / image.path).resolve()
 
     def _read(self, kind: str, image: ProjectImage, plane: int) -> NDArray[Any]:
         self._check_plane(image, plane)
@@ -434,6 +418,33 @@ def _relative(path: Path, folder: Path) -> str:
         return Path(os.path.relpath(path, folder.resolve())).as_posix()
     except ValueError:  # another drive on Windows
         return str(path)
+
+
+def _describe(path: Path, folder: Path) -> ProjectImage:
+    """Say what is recorded of an image file; it has no id yet."""
+    with open_image(path) as opened:
+        info = opened.info
+    return ProjectImage(
+        id="",
+        path=_relative(path, folder),
+        height=info.height,
+        width=info.width,
+        planes=info.planes,
+        fingerprint=_fingerprint(path),
+    )
+
+
+def _find_again(
+    image: ProjectImage, path: Path, lost: Mapping[Path, ProjectImage]
+) -> Path | None:
+    """Find where an image was before it was moved; of equal ones, by its name."""
+    same = [
+        old
+        for old, entry in lost.items()
+        if replace(entry, id="", path=image.path) == image
+    ]
+    same.sort(key=lambda old: old.name != path.name)
+    return same[0] if same else None
 
 
 def _free_name(stem: str, taken: set[str]) -> str:

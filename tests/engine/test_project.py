@@ -65,7 +65,7 @@ def test_a_shared_project_sees_what_the_holder_of_the_lock_adds(
         own.write_review(entry, 1, np.full((20, 30), 2, np.uint8))
         assert shared.image("a_b") == entry
         assert shared.read_review(entry, 1).min() == 2
-        moved = own.relocate("a_b", image.rename(tmp_path / "moved.tif"))
+        (moved,) = own.add_images([image.rename(tmp_path / "moved.tif")])
         assert shared.image("a_b") == entry
         shared.refresh()
         assert shared.image("a_b") == moved
@@ -81,7 +81,6 @@ def test_a_shared_project_changes_nothing(tmp_path: Path, image: Path) -> None:
         before = (tmp_path / "p/project.json").stat().st_mtime_ns
         for change in (
             lambda: shared.add_images([]),
-            lambda: shared.relocate(entry.id, image),
             lambda: shared.write_segmentation(entry, 0, np.ones((20, 30), int)),
             lambda: shared.write_review(entry, 0, np.ones((20, 30), np.uint8)),
         ):
@@ -103,11 +102,37 @@ def test_a_moved_image_is_noticed_and_found_again(tmp_path: Path, image: Path) -
         moved = image.rename(tmp_path / "moved.tif")
         with pytest.raises(EngineError, match="was moved"):
             project.path_of(entry)
-        project.relocate(entry.id, moved)
-        assert project.path_of(project.images[0]) == moved.resolve()
-        tifffile.imwrite(tmp_path / "other.tif", np.ones((5, 5), np.uint8))
-        with pytest.raises(EngineError, match="another image"):
-            project.relocate(entry.id, tmp_path / "other.tif")
+        (found,) = project.add_images([moved])
+        assert found.id == entry.id
+        assert project.images == (found,)
+        assert project.path_of(found) == moved.resolve()
+
+
+def test_another_image_does_not_take_the_place_of_a_moved_one(
+    tmp_path: Path, image: Path
+) -> None:
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([image])
+        image.unlink()
+        tifffile.imwrite(image.with_name("other.tif"), np.ones((5, 5), np.uint8))
+        (other,) = project.add_images([image.with_name("other.tif")])
+        assert project.images == (entry, other)
+        assert other.id != entry.id
+
+
+def test_a_copy_is_an_image_of_its_own_and_equal_ones_go_by_their_names(
+    tmp_path: Path, image: Path
+) -> None:
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(image.read_bytes())
+    with open_project(tmp_path / "p", create=True) as project:
+        before = project.add_images([image, copy])
+        assert before[0].id != before[1].id
+        (tmp_path / "there").mkdir()
+        moved = [path.rename(tmp_path / "there" / path.name) for path in (copy, image)]
+        after = project.add_images(moved)
+        assert [entry.id for entry in after] == [before[1].id, before[0].id]
+        assert [entry.id for entry in project.images] == [one.id for one in before]
 
 
 @pytest.mark.parametrize(
