@@ -104,6 +104,7 @@ class Board(QObject):
             pixel_size=float(size) if size else None,
             diameter=float(diameter) if diameter else None,
             diameter_found=found,
+            sized=not current.truth.task.classes,
         )
         self.update(reading=reading)
 

@@ -101,7 +101,11 @@ class Choices(QObject):
         workspace = self._opener.workspace
         images = workspace.view.images if workspace is not None else {}
         locked = tuple(name for name, known in images.items() if known.get("locked"))
-        self._learner.use(self._board.state.model, self.how()[0], locked)
+        channel = self.how()[0]
+        current = self._opener.current
+        # Colours of a stain tell tissues apart.
+        rgb = current is not None and current.pixels.rgb and self._learner.task.classes
+        self._learner.use(self._board.state.model, channel, locked, 3 if rgb else 1)
 
     def set_outlines(self, outlines: bool) -> None:
         """Show outlines, or filled nuclei."""
@@ -110,6 +114,16 @@ class Choices(QObject):
             self._opener.workspace.view.outlines = outlines
         shown = replace(self._board.state.shown, outlines=outlines)
         self._board.update(shown=shown)
+        self._opener.note()
+
+    def set_probabilities(self, wanted: bool) -> None:
+        """Have a layer a class with its probability, or none."""
+        self._layers.set_probabilities(wanted)
+        if self._opener.workspace is not None:
+            self._opener.workspace.view.probabilities = wanted
+        shown = replace(self._board.state.shown, probabilities=wanted)
+        self._board.update(shown=shown)
+        self._predictor.map_again()
         self._opener.note()
 
     def set_instances(self, **values: float) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet._census import Cell, Census, cells_of
-from napari_unet._marks import HALO, draw_marks, grown
+from napari_unet._marks import HALO, grown
+from napari_unet._nuclei import NUCLEI
 from napari_unet._pixels import read_pixels
+from napari_unet._tissue import task_of
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_unet._pixels import Pixels
     from napari_unet._strokes import Window
+    from napari_unet._task import Task
     from napari_unet._workspace import Workspace
     from unetloop.journal import Journal
     from unetloop.project import ProjectImage
@@ -40,12 +43,15 @@ class Truth:
         Planes that were read from the project.
     changed : set of Cell
         Where it was written since somebody looked.
+    task : Task
+        What the segmentation's numbers mean.
     """
 
     segmentation: NDArray[np.int32]
     review: NDArray[np.uint8]
     loaded: set[int] = field(default_factory=set)
     changed: set[Cell] = field(default_factory=set)
+    task: Task = NUCLEI
 
     @classmethod
     def of(cls, planes: int, shape: tuple[int, int]) -> Truth:
@@ -167,6 +173,7 @@ def read_current(workspace: Workspace, image: str, plane: int) -> Opened:
             path=str(path),
         )
     truth = Truth.of(entry.planes, pixels.plane_shape)
+    truth.task = task_of(project.classes)
     current = Current(entry, pixels, truth)
     marks = np.zeros(truth.review.shape, np.uint8)
     marks[plane] = load_plane(workspace.journal, current, plane)
@@ -187,7 +194,7 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
         # Strip by strip: each of numpy's calls keeps the event loop waiting.
         strip = slice(top, min(top + _STRIP, rows)), whole[1]
         seen = grown(strip, HALO, (rows, columns))
-        drawn = draw_marks(
+        drawn = truth.task.draw_marks(
             truth.segmentation[plane][seen],
             truth.review[plane][seen],
             (seen[0].start, seen[1].start),

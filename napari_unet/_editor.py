@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Editor"]
 
 _RETRY_MS = 10_000
-_BY_POINT = {
-    "accept": corrections.accept,
-    "delete": corrections.delete,
-    "ignore": corrections.ignore,
-    "join": corrections.join,
-    "split": corrections.split,
-    "box": corrections.accept_box,
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,10 @@ class Editor(QObject):
         if current is None or plane not in current.loaded:
             return False
         truth = current.truth
-        change = _BY_POINT[tool](truth.segmentation[plane], truth.review[plane], where)
+        correct = truth.task.corrections.get(tool)
+        if correct is None:
+            return False
+        change = correct(truth.segmentation[plane], truth.review[plane], where)
         if change is None:
             return False
         self._apply(plane, change)
@@ -224,7 +219,7 @@ class Editor(QObject):
             self._look()
             self.corrected.emit(change.action)
 
-    def _on_painted(self, plane: int, window: Window) -> None:
+    def _on_painted(self, plane: int, window: Window, stroke: Any = None) -> None:
         current = self._current
         painted = self._layers.painted_plane(plane)
         if current is None or painted is None:
@@ -232,14 +227,14 @@ class Editor(QObject):
         if plane not in current.loaded:  # another plane, not read yet
             self._layers.update(plane, window)
             return
-        change = corrections.touched(
-            current.truth.segmentation[plane][window],
-            painted,
-            current.truth.review[plane],
-            (window[0].start, window[1].start),
+        truth = current.truth
+        change = truth.task.painted(
+            truth.segmentation[plane], truth.review[plane], painted, window, stroke
         )
         if change is not None:
             self._apply(plane, change)
+        else:  # what was painted means nothing
+            self._layers.update(plane, window)
 
     def _on_replaced(self) -> None:
         """Take over what another plug-in made of the nuclei, if it has their size."""

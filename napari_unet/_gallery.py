@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_unet._background import Background
     from napari_unet._census import Cell
     from napari_unet._current import Current
-    from napari_unet._workspace import View
+    from napari_unet._view import View
     from unetloop.errors import EngineError
     from unetloop.project import Project, ProjectImage
 
@@ -153,4 +153,6 @@ def _count(current: Current, changed: set[Cell]) -> dict[str, Any]:
     all_seen = len(truth.loaded) == current.entry.planes
     done = found.done and found.looked and all_seen
     state = "done" if done else "in work" if found.looked else "proposed"
+    if truth.task.classes:  # areas, which nobody counts
+        return {"nuclei": -1, "reviewed": 0, "state": state}
     return {"nuclei": found.nuclei, "reviewed": found.reviewed, "state": state}

@@ -19,7 +19,8 @@ BRUSH_SIZE = 8
 class Hand(Screen):
     """A screen that knows what the mouse does on it.
 
-    Signal: ``released()`` after the mouse button was, and what it did is done.
+    Signals: ``released()`` after the mouse button was, and what it did is done;
+    ``brush_changed()`` when another tool or number is in the hand.
 
     Parameters
     ----------
@@ -28,6 +29,7 @@ class Hand(Screen):
     """
 
     released = Signal()
+    brush_changed = Signal()
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
@@ -35,22 +37,31 @@ class Hand(Screen):
         self._brush = BRUSH_SIZE
         viewer.mouse_drag_callbacks.append(self._on_drag)
 
-    def start_brush(self, number: int, diameter: float | None = None) -> None:
-        """Give the user napari's brush with a number that is free.
+    def start_brush(self, number: int, size: float | None = None) -> None:
+        """Give the user napari's brush; with the number 0, the eraser.
 
         Parameters
         ----------
         number : int
-            Of the new nucleus.
-        diameter : float, optional
-            Of a typical nucleus; the brush goes by it, unless the user chose one.
+            What it paints.
+        size : float, optional
+            Of the brush in pixels, unless the user chose one.
         """
         if self.nuclei is not None:
             self.viewer.layers.selection.active = self.nuclei
-            self.nuclei.selected_label = number
-            if diameter and self.nuclei.brush_size == self._brush:
-                self._brush = self.nuclei.brush_size = max(2, round(diameter / 3))
-            self.nuclei.mode = "paint"
+            if number:
+                self.nuclei.selected_label = number
+            if size and self.nuclei.brush_size == self._brush:
+                self._brush = self.nuclei.brush_size = max(2, round(size))
+            self.nuclei.mode = "paint" if number else "erase"
+
+    @property
+    def brush(self) -> int | None:
+        """The number that is painted now; 0: it is erased; None: nothing is."""
+        mode = str(self.nuclei.mode) if self.nuclei is not None else ""
+        if mode in ("paint", "fill", "polygon") and self.nuclei is not None:
+            return int(self.nuclei.selected_label)
+        return 0 if mode == "erase" else None
 
     def hold_camera(self) -> None:
         """Keep the camera still, for the mouse draws a line."""

@@ -12,13 +12,15 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._backdrop import Backdrop
 from napari_unet._overlay import Overlay
-from napari_unet._palette import mark_colours
+from napari_unet._palette import fill_colours, mark_colours
+from napari_unet._probabilities import Probabilities
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_unet._current import Opened
     from napari_unet._pixels import Channel, Pixels
+    from unetloop.classes import TissueClass
 
 __all__ = ["Layers", "warm_up"]
 
@@ -50,7 +52,10 @@ class Layers(Overlay):
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
         self.backdrop = Backdrop(viewer)
+        self.probabilities = Probabilities(viewer)
+        self._with_probabilities = False
         self._name = ""
+        self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
         self._selected: Image | None = None
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
@@ -95,14 +100,46 @@ class Layers(Overlay):
                 self.nuclei._reset_history()
             if self.outlines is not None:
                 self.outlines.data = self._shaped(opened.marks)
-                self.outlines.colormap = mark_colours(pixels.bright)
+            self.recolour()
             self.ensure(opened)
-            if self.nuclei is not None:
+            if self.nuclei is not None and not self.task.classes:
                 self.nuclei.selected_label = opened.free
+            self._show_probabilities()
         finally:
             self._ours = False
         if self._selected is not None:
             self._selected.visible, self._selected = False, None
+
+    def recolour(self) -> None:
+        """Take name and colours of what is segmented."""
+        pixels, classes = self._pixels, self.task.classes
+        if self.nuclei is not None and self._colours != (self.task.name, classes):
+            if self._colours[0] != self.task.name:
+                self.nuclei.name = self.task.layer
+            self.nuclei.colormap = fill_colours(classes)
+            if classes and self.nuclei.selected_label > len(classes):
+                self.nuclei.selected_label = 1
+        if self.outlines is not None and pixels is not None:
+            self.outlines.colormap = mark_colours(pixels.bright, classes)
+        self._colours = (self.task.name, classes)
+        if len(self.probabilities.layers) == len(classes):
+            self.probabilities.take(classes)
+
+    def set_probabilities(self, wanted: bool) -> None:
+        """Have a layer a class with its probability, or none."""
+        self._with_probabilities = wanted
+        before, self._ours = self._ours, True
+        try:
+            self._show_probabilities()
+        finally:
+            self._ours = before
+
+    def _show_probabilities(self) -> None:
+        self.probabilities.remove()
+        pixels, classes = self._pixels, self.task.classes
+        if self._with_probabilities and classes and pixels is not None:
+            shape = (*pixels.lead, *pixels.plane_shape)
+            self.probabilities.show(classes, shape, self._how(pixels), self.nuclei)
 
     def show_channel(self, number: int, channel: Channel) -> None:
         """Show another channel of the image, hidden at first."""
@@ -165,6 +202,8 @@ class Layers(Overlay):
         layer = self.viewer.layers.selection.active
         if not isinstance(layer, Image) or self.backdrop.holds(layer):
             return None
+        if layer in self.probabilities.layers:
+            return None
         self._selected = layer
         source = layer.source.path
         path = Path(source) if source and Path(source).exists() else None
@@ -175,6 +214,7 @@ class Layers(Overlay):
 
     def _remove(self) -> None:
         self._remove_overlay()
+        self.probabilities.remove()
         self.backdrop.remove()
 
     def _how(self, pixels: Pixels) -> dict[str, Any]:
@@ -191,6 +231,7 @@ class Layers(Overlay):
     def _on_removed(self, event: Any) -> None:
         if self._ours:
             return
+        self.probabilities.lose(event.value)
         if self.backdrop.lose(event.value) or self._lose(event.value):
             self.removed.emit(event.value.name)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._models import Models
+from napari_unet._nuclei import NUCLEI
 from napari_unet._state import Curve, Learning
 from unetloop.catalog import SHIPPED
 from unetloop.errors import EngineError
@@ -18,20 +19,13 @@ if TYPE_CHECKING:
 
     from napari_unet._background import Background
     from napari_unet._engine import Engine
+    from napari_unet._task import Task
     from unetloop.journal import Journal
 
 __all__ = ["Learner"]
 
-# Reviewed nuclei; one field that is right counts as many.
-_ENOUGH = 10
-# Short rounds, of which one sees much: the user is waiting for the next one. Small
-# batches: twice the steps in a minute teach more than twice the patches.
-_SETTINGS = {"minutes": 1.0, "steps_per_epoch": 30, "batch_size": 4}
 _IDLE_MS = 2500
 _WORSE = 0.005
-_NOTHING_YET = (
-    "Correct some nuclei first: ten nuclei, or one field that is right, will do."
-)
 
 
 class Learner(QObject):
@@ -60,12 +54,14 @@ class Learner(QObject):
         self._background = background
         self._journal: Journal | None = None
         self.models = Models()
-        self.state = Learning(can_start=_NOTHING_YET)
-        self.settings: dict[str, Any] = dict(_SETTINGS)
+        self.task: Task = NUCLEI
+        self.state = Learning(can_start=self.task.progress({}).hindrance)
+        self.settings: dict[str, Any] = dict(self.task.settings)
         self.network: dict[str, Any] = {}
         self.learned = 0
         self.first = SHIPPED  # what all learning begins with
         self._corrections = 0
+        self._missing = ""
         self._model = ""
         self._job = ""
         self._command: dict[str, Any] = {}
@@ -74,6 +70,7 @@ class Learner(QObject):
         self._resume = False
         self._waiting = self._ready = ""
         self._channel: str | None = None
+        self._colours = 1
         self._locked: tuple[str, ...] = ()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -109,15 +106,29 @@ class Learner(QObject):
         self._resume = False
         self._idle.stop()
         self._journal, self.models, self.learned = journal, models, learned
-        self.state = Learning(automatic=automatic, can_start=_NOTHING_YET)
+        hindrance = self.task.progress({}).hindrance
+        self.state = Learning(automatic=automatic, can_start=hindrance)
         self.live.emit(False)
         self.count()
 
     def use(
-        self, model: str, channel: str | None, locked: tuple[str, ...] = ()
+        self,
+        model: str,
+        channel: str | None,
+        locked: tuple[str, ...] = (),
+        colours: int = 1,
     ) -> None:
-        """Start from this model, look at this channel, and score on locked images."""
+        """Start from this model, look at this channel, and score on locked images.
+
+        A new network sees as many ``colours``.
+        """
         self._model, self._channel, self._locked = model, channel, locked
+        self._colours = colours
+
+    def take(self, task: Task) -> None:
+        """Learn what is segmented."""
+        self.task = task
+        self.count()
 
     def set_waiting(self, why: str) -> None:
         """Say for what the engine would let a training wait; empty: for nothing.
@@ -131,7 +142,7 @@ class Learner(QObject):
 
     def set_training(self, settings: dict[str, Any]) -> None:
         """Train with these settings; none: as is usual here."""
-        self.settings = dict(settings or _SETTINGS)
+        self.settings = dict(settings or self.task.settings)
 
     def count(self) -> None:
         """Look up how many corrections there are."""
@@ -141,9 +152,12 @@ class Learner(QObject):
                 ledger = self._journal.ledger()
             except EngineError:  # whoever writes to the journal says so
                 return
-        # A field that is right says as much as the nuclei in it.
-        self._corrections = sum(ledger.values()) + (_ENOUGH - 1) * ledger.get("box", 0)
-        self._show(can_start="" if self._corrections else _NOTHING_YET)
+        progress = self.task.progress(ledger)
+        self._corrections, before = progress.count, self._missing
+        self._missing = progress.missing
+        self._show(can_start=progress.hindrance)
+        if self.state.sentence == before and not self.busy:
+            self._show(sentence=self._missing)
 
     def corrected(self) -> None:
         """Take note of a correction; training starts when the user rests."""
@@ -165,13 +179,16 @@ class Learner(QObject):
             "out": name,
             "settings": dict(self.settings),
         }
-        if self.network:  # another one than all models have: from the beginning
-            self._command["model"] = dict(self.network)
+        if self.network or not self._model:  # from the beginning
+            colours = {} if self._colours == 1 else {"channels": self._colours}
+            if made := {**colours, **self.network}:
+                self._command["model"] = made
         else:
             self._command["start"] = self.models.location(self._model)
             # Does what was learned help on the images that were corrected since?
-            rounds = [name for name in self.models.names() if name != SHIPPED]
-            if rounds:
+            names = self.models.names()
+            rounds = [name for name in names if name != self.first]
+            if rounds and self.first in names:
                 newest = rounds[0] if self._model == self.first else self._model
                 self._command["root"] = self.models.location(self.first)
                 self._command["newest"] = self.models.location(newest)
@@ -244,7 +261,8 @@ class Learner(QObject):
 
     def _start_if_due(self) -> None:
         fresh = self._corrections - self.learned
-        if self.state.automatic and not self.busy and fresh >= _ENOUGH:
+        due = fresh >= self.task.enough and not self._missing
+        if self.state.automatic and not self.busy and due:
             self.start()
 
     def _flush_and_send(self) -> None:

@@ -8,7 +8,7 @@ colour, so that it does not take colour vision to tell them apart.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,11 @@ __all__ = [
     "FILL_COLORS",
     "HALO",
     "LINE",
+    "borders",
     "draw_line",
     "draw_marks",
     "grown",
+    "hatch",
     "summary",
 ]
 
@@ -90,22 +92,28 @@ def draw_marks(
     nucleus = segmentation > 0
     right = review == 1
     marks = np.zeros(segmentation.shape, np.uint8)
-    near = _borders(segmentation, 1)
+    near = borders(segmentation, 1)
     # copyto lets other threads work meanwhile; indexing by a mask does not.
     np.copyto(marks, PROPOSED, where=nucleus & near)
     if right.any():
         np.copyto(marks, BACKGROUND, where=right)
         inside = nucleus & right
         np.copyto(marks, INSIDE, where=inside)
-        edge = inside & (near | _borders(segmentation, 2))
+        edge = inside & (near | borders(segmentation, 2))
         np.copyto(marks, REVIEWED, where=edge)
-    ignored = review == 2
-    if ignored.any():
-        rows = np.arange(corner[0], corner[0] + segmentation.shape[0])
-        columns = np.arange(corner[1], corner[1] + segmentation.shape[1])
-        hatch = np.add.outer(rows, columns) % 6 < 2
-        np.copyto(marks, IGNORED, where=ignored & hatch)
+    hatch(marks, review == 2, corner)
     return marks
+
+
+def hatch(
+    marks: NDArray[np.uint8], ignored: NDArray[np.bool_], corner: tuple[int, int]
+) -> None:
+    """Hatch what is ignored, in place; lines go on across rectangles."""
+    if ignored.any():
+        rows = np.arange(corner[0], corner[0] + ignored.shape[0])
+        columns = np.arange(corner[1], corner[1] + ignored.shape[1])
+        lines = np.add.outer(rows, columns) % 6 < 2
+        np.copyto(marks, IGNORED, where=ignored & lines)
 
 
 def summary(
@@ -118,7 +126,7 @@ def summary(
     return marks
 
 
-def _borders(labels: NDArray[np.int32], step: int) -> NDArray[np.bool_]:
+def borders(labels: NDArray[Any], step: int) -> NDArray[np.bool_]:
     """Say of each pixel whether another number lies ``step`` pixels beside it."""
     found = np.zeros(labels.shape, bool)
     rows = labels[step:] != labels[:-step]

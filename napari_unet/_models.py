@@ -27,13 +27,16 @@ class Models:
     ----------
     folder : Path, optional
         Where the project keeps them; None while none is open.
+    task : str
+        What they are for: ``"nuclei"`` or ``"classes"``.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, task: str = "nuclei") -> None:
         self._folder = folder
+        self._shipped = (SHIPPED,) if task == "nuclei" else ()
 
     def names(self) -> tuple[str, ...]:
-        """List them, the newest first, the shipped one last."""
+        """List them, the newest first, the shipped one last; there may be none."""
         found: list[str] = []
         if self._folder is not None and self._folder.is_dir():
             found = [
@@ -41,7 +44,7 @@ class Models:
                 for path in self._folder.iterdir()
                 if not path.name.startswith(".") and (path / "model.json").is_file()
             ]
-        return (*sorted(found, key=_order, reverse=True), SHIPPED)
+        return (*sorted(found, key=_order, reverse=True), *self._shipped)
 
     def location(self, name: str) -> str:
         """Say by what the engine knows a model: a path, or the shipped one's name."""

@@ -75,6 +75,8 @@ class Opener(QObject):
         paths: Sequence[Path | str],
         join: bool = False,
         known: dict[str, Any] | None = None,
+        task: str = "",
+        otherwise: str = "nuclei",
     ) -> None:
         """Open images, folders or a project.
 
@@ -86,6 +88,8 @@ class Opener(QObject):
             Add them to the project that is open, if one is.
         known : dict, optional
             How they are read, where nothing else was chosen for them.
+        task, otherwise : str
+            What is segmented in them, as for `open_workspace`.
         """
         given = [Path(path) for path in paths]
         if not given:
@@ -95,7 +99,24 @@ class Opener(QObject):
         old = self.workspace
         into = old.project.folder if join and old is not None else None
         self._background.run(
-            lambda: open_workspace(given, old, into, known),
+            lambda: open_workspace(given, old, into, known, task, otherwise),
+            self._on_opened,
+            self._on_not_opened,
+        )
+
+    def open_other(self, task: str) -> None:
+        """Open the project beside this one that segments the same images otherwise."""
+        old, current = self.workspace, self.current
+        if old is None:
+            return
+        self.busy.emit("Opening the images")
+        self._remember()
+        project = old.project
+        paths = [(project.folder / image.path).resolve() for image in project.images]
+        paths = [path for path in paths if path.exists()]
+        at = None if current is None else project.folder / current.entry.path
+        self._background.run(
+            lambda: open_workspace(paths, old, task=task, at=at),
             self._on_opened,
             self._on_not_opened,
         )

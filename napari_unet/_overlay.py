@@ -9,10 +9,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._current import Truth
 from napari_unet._hand import Hand
-from napari_unet._marks import HALO, draw_line, draw_marks, grown, summary
-from napari_unet._palette import mark_colours, nucleus_colours
+from napari_unet._marks import HALO, draw_line, grown
+from napari_unet._nuclei import NUCLEI
+from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
-from napari_unet._strokes import apply_stroke, changed_windows
+from napari_unet._strokes import apply_stroke, changed_windows, read_stroke
+from napari_unet._sweep import Sweep
 from napari_unet._thumbnails import Thumbnails, sample
 
 if TYPE_CHECKING:
@@ -21,17 +23,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._strokes import Window
+    from napari_unet._task import Task
 
 __all__ = ["Overlay"]
 
-_NUCLEI, _OUTLINES = "nuclei", "outlines"
+_OUTLINES = "outlines"
 _FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
 
 
 class Overlay(Hand):
     """Nuclei and marks, which follow what is recorded.
 
-    Signals: ``painted(plane, window)`` after a stroke of napari's own tools;
+    Signals: ``painted(plane, window, stroke)`` after a stroke of napari's own tools,
+    where it is known what they passed over, and else None;
     ``replaced()`` when somebody gave the nuclei other data.
 
     Parameters
@@ -40,7 +44,7 @@ class Overlay(Hand):
         The viewer.
     """
 
-    painted = Signal(int, object)
+    painted = Signal(int, object, object)
     replaced = Signal()
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
@@ -48,10 +52,17 @@ class Overlay(Hand):
         self.outlines: Labels | None = None
         self._redraw = Redraw(self)
         self._thumbnails = Thumbnails(self)
+        self._sweep = Sweep()
         self._truth: Truth | None = None
         self._ours = False
         self._filled = False
         self._line: tuple[int, Window] | None = None
+        self.released.connect(self._take_sweep)
+
+    @property
+    def task(self) -> Task:
+        """What is segmented."""
+        return self._truth.task if self._truth is not None else NUCLEI
 
     def update(
         self, plane: int, window: Window, marks: NDArray[np.uint8] | None = None
@@ -121,12 +132,18 @@ class Overlay(Hand):
 
     def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> None:
         layer = self.viewer.add_labels(
-            data, name=_NUCLEI, colormap=nucleus_colours(), **how
+            data,
+            name=self.task.layer,
+            colormap=fill_colours(self.task.classes),
+            **how,
         )
         layer.brush_size = self._brush
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_data)
         layer.events.mode.connect(self._set_opacity)
+        layer.events.mode.connect(self._on_brush)
+        layer.events.selected_label.connect(self._on_brush)
+        self._sweep.watch(layer)
         self.nuclei = layer
         self._set_opacity()
         self._thumbnails.watch(layer, self._see_nuclei)
@@ -135,7 +152,11 @@ class Overlay(Hand):
         self, marks: NDArray[np.uint8], bright: bool, how: dict[str, Any]
     ) -> None:
         self.outlines = self.viewer.add_labels(
-            marks, name=_OUTLINES, opacity=1.0, colormap=mark_colours(bright), **how
+            marks,
+            name=_OUTLINES,
+            opacity=1.0,
+            colormap=mark_colours(bright, self.task.classes),
+            **how,
         )
         self.outlines.editable = False
         self._thumbnails.watch(self.outlines, self._see_marks)
@@ -163,7 +184,9 @@ class Overlay(Hand):
         truth = self._recorded()
         marks = np.zeros(truth.review.shape, np.uint8)
         for plane in truth.loaded:
-            marks[plane] = draw_marks(truth.segmentation[plane], truth.review[plane])
+            marks[plane] = truth.task.draw_marks(
+                truth.segmentation[plane], truth.review[plane]
+            )
         return self._shaped(marks)
 
     def _shaped(self, planes: NDArray[Any]) -> NDArray[Any]:
@@ -182,7 +205,7 @@ class Overlay(Hand):
         if self.outlines is None or self._truth is None:
             return
         seen = grown(window, HALO, self._truth.review.shape[1:])
-        marks = draw_marks(
+        marks = self._truth.task.draw_marks(
             self._truth.segmentation[plane][seen],
             self._truth.review[plane][seen],
             (seen[0].start, seen[1].start),
@@ -199,7 +222,9 @@ class Overlay(Hand):
 
     def _see_marks(self) -> NDArray[np.uint8] | None:
         plane = self._shown_plane()
-        return None if plane is None else summary(sample(plane[0]), sample(plane[1]))
+        if plane is None:
+            return None
+        return self.task.summary(sample(plane[0]), sample(plane[1]))
 
     def _shown_plane(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]] | None:
         """Give what is recorded of the plane on the screen."""
@@ -215,18 +240,37 @@ class Overlay(Hand):
         outlined = _OUTLINED if resting else _WHILE_PAINTING
         self.nuclei.opacity = _FILLED if self._filled else outlined
 
+    def _on_brush(self, event: Any) -> None:
+        self.brush_changed.emit()
+
     def _on_paint(self, event: Any) -> None:
         if self._ours or self.nuclei is None:
             return
         # napari's own history knows nothing of reviews and predictions.
         self.nuclei._undo_history.clear()
         self.nuclei._redo_history.clear()
+        self._tell(event.value)
+
+    def _take_sweep(self) -> None:
+        """See what a tool passed over that changed nothing, and so said nothing."""
+        if self.nuclei is not None and not self.stroke_in_progress:
+            self._tell([])
+
+    def _tell(self, item: list[Any]) -> None:
+        """Tell what a stroke changed, and what it passed over."""
+        if self.nuclei is None:
+            return
+        passed = self._sweep.take()
+        steps = [*item, *passed] if self.task.classes else item
         data = self.nuclei.data
         lead = data.shape[:-2]
-        for plane, window in changed_windows(event.value, lead).items():
+        for plane, window in changed_windows(steps, lead).items():
             # Some of napari's tools say so before they write.
-            apply_stroke(event.value, plane, lead, window, _planes(data)[plane][window])
-            self.painted.emit(plane, window)
+            apply_stroke(item, plane, lead, window, _planes(data)[plane][window])
+            stroke = None
+            if self.task.classes:
+                stroke = read_stroke(steps, plane, lead, window)
+            self.painted.emit(plane, window, stroke)
 
     def _on_data(self, event: Any = None) -> None:
         if not self._ours:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
+from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap
 
-from napari_unet._marks import COLORS, COLORS_ON_BRIGHT, FILL_COLORS
+from napari_unet._class_marks import class_mark_colours, rgb
+from napari_unet._marks import FILL_COLORS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["NucleusColours", "mark_colours", "nucleus_colours"]
+    from unetloop.classes import TissueClass
+
+__all__ = ["NucleusColours", "fill_colours", "mark_colours", "probability_colours"]
 
 _NUMBERS_OF_A_BYTE = 256
+_NOTHING = (0.0, 0.0, 0.0, 0.0)
+_NO_CLASS = (0.5, 0.5, 0.5, 1.0)
 
 
 class NucleusColours(CyclicLabelColormap):
@@ -45,11 +52,24 @@ class NucleusColours(CyclicLabelColormap):
         return texture
 
 
-def nucleus_colours() -> NucleusColours:
-    """Give the colours of filled nuclei."""
-    return NucleusColours(colors=[(0, 0, 0, 0), *FILL_COLORS])
+def fill_colours(classes: Sequence[TissueClass] = ()) -> NucleusColours:
+    """Give the colours of filled nuclei, or of classes if there are any."""
+    if not classes:
+        return NucleusColours(colors=[_NOTHING, *FILL_COLORS])
+    colours = [(*rgb(tissue.color), 1.0) for tissue in classes]
+    while len(colours) & (len(colours) - 1):  # a power of two is faster
+        colours.append(_NO_CLASS)
+    return NucleusColours(colors=[_NOTHING, *colours])
 
 
-def mark_colours(bright: bool) -> DirectLabelColormap:
+def mark_colours(
+    bright: bool, classes: Sequence[TissueClass] = ()
+) -> DirectLabelColormap:
     """Give the colours of marks on a dark or a bright image."""
-    return DirectLabelColormap(color_dict=COLORS_ON_BRIGHT if bright else COLORS)
+    return DirectLabelColormap(color_dict=class_mark_colours(classes, bright))
+
+
+def probability_colours(tissue: TissueClass) -> Colormap:
+    """Give colours that are the more opaque the more probable a class is."""
+    colour = rgb(tissue.color)
+    return Colormap([(*colour, 0.0), (*colour, 1.0)], name=f"{tissue.color} to none")

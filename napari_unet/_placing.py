@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet._marks import HALO, draw_marks, grown
-from unetloop.proposals import place_proposals
+from napari_unet._marks import HALO, grown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unet._current import Truth
     from napari_unet._fields import Field
     from napari_unet._strokes import Window
+    from napari_unet._task import Task
     from unetloop.config import InstanceConfig
 
 __all__ = ["Labelled", "Placed", "Question", "cut", "label_field", "place"]
@@ -53,6 +53,8 @@ class Question:
         Of ``seen``, as it is.
     before : int
         Highest number of a nucleus of the plane.
+    task : Task
+        What the numbers mean.
     """
 
     plane: int
@@ -63,6 +65,7 @@ class Question:
     segmentation: NDArray[np.int32]
     review: NDArray[np.uint8]
     before: int
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,10 @@ class Placed:
 
 
 def label_field(
-    maps: NDArray[np.float16], instances: InstanceConfig, diameter: float
+    task: Task, maps: NDArray[np.float16], instances: InstanceConfig, diameter: float
 ) -> NDArray[np.int32]:
-    """Make nuclei of a field's maps; the parameters are those of `label_nuclei`."""
-    from unetloop.instances import label_nuclei  # heavy, and seldom needed
-
-    return label_nuclei(maps.astype(np.float32), instances, diameter)
+    """Make a segmentation of a field's maps, as `Task.label` does."""
+    return task.label(maps.astype(np.float32), instances, diameter)
 
 
 def cut(truth: Truth, new: Labelled) -> Question:
@@ -113,6 +114,7 @@ def cut(truth: Truth, new: Labelled) -> Question:
         plane[seen].copy(),
         review[seen].copy(),
         int(plane.max(initial=0)),
+        truth.task,
     )
 
 
@@ -122,10 +124,10 @@ def place(question: Question) -> Placed:
     top, left, bottom, right = field.box
     around, review = asked.segmentation.copy(), asked.review
     inner = _within((slice(top, bottom), slice(left, right)), seen)
-    around[inner] = place_proposals(
+    around[inner] = asked.task.place(
         around[inner], review[inner], asked.labels, field.core_in_box, asked.before
     )
-    marks = draw_marks(around, review, (seen[0].start, seen[1].start))
+    marks = asked.task.draw_marks(around, review, (seen[0].start, seen[1].start))
     shown = _within(asked.wide, seen)
     after = max(asked.before, int(around.max(initial=0)))
     return Placed(

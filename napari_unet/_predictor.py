@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_unet._fields import Fields, StoredMaps
 from napari_unet._placing import Labelled, label_field
 from napari_unet._proposals import Proposals
+from unetloop.config import InstanceConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from napari_unet._engine import Engine
     from napari_unet._fields import Box, Field
     from napari_unet._layers import Layers
-    from unetloop.config import InstanceConfig
     from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
@@ -46,7 +46,9 @@ class Predictor(QObject):
     """Keeps what is in view predicted, one field at a time.
 
     Signals: ``changed()`` when there is something new to say; ``shown(image)``
-    when proposals came onto the screen; ``problem(text)``, empty when it is over.
+    when proposals came onto the screen; ``mapped(plane, core, maps)`` when maps of a
+    field came, (rows, columns, maps) of its core; ``problem(text)``, empty when it is
+    over.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ class Predictor(QObject):
 
     changed = Signal()
     shown = Signal(str)
+    mapped = Signal(int, object, object)
     problem = Signal(str)
 
     def __init__(
@@ -155,13 +158,37 @@ class Predictor(QObject):
     def label_with(self, instances: InstanceConfig | None) -> None:
         """Make the proposals from the maps anew; None: as the model says."""
         self._instances = instances
-        if instances is None or self._current is None:
-            return
-        plane = self._layers.plane
-        maps = self._fields.maps(self._current.entry.id, plane)
+        if instances is not None:
+            self._label_again(instances)
+
+    def show_again(self) -> None:
+        """Put the proposals back where nobody has looked any more.
+
+        While something is learned they come by themselves, and newer ones.
+        """
+        if not self._live.isActive():
+            self._label_again(self._instances or InstanceConfig())
+
+    def map_again(self) -> None:
+        """Tell the maps of the plane on the screen anew."""
+        for stored in self._stored():
+            self._tell(self._layers.plane, stored)
+
+    def _label_again(self, instances: InstanceConfig) -> None:
+        maps = self._stored()
         visible = self._layers.visible or (0, 0, 0, 0)
         maps.sort(key=lambda stored: _distance(stored.field.core, visible))
-        self.proposals.label_again(plane, maps, instances)
+        self.proposals.label_again(self._layers.plane, maps, instances)
+
+    def _stored(self) -> list[StoredMaps]:
+        if self._current is None:
+            return []
+        return self._fields.maps(self._current.entry.id, self._layers.plane)
+
+    def _tell(self, plane: int, stored: StoredMaps) -> None:
+        top, left, bottom, right = stored.field.core_in_box
+        core = stored.maps[top:bottom, left:right]
+        self.mapped.emit(plane, stored.field.core, core)
 
     def request(self) -> None:
         """Ask for the next field in view that is not known."""
@@ -249,6 +276,7 @@ class Predictor(QObject):
             return
         self._reading = True
         diameter, instances = float(event["diameter"]), self._instances
+        task = current.truth.task
         top, left, bottom, right = asked.field.box
 
         def work() -> tuple[NDArray[np.int32], NDArray[np.float16]]:
@@ -257,7 +285,7 @@ class Predictor(QObject):
                 labels = np.load(event["labels"])
             else:
                 worker = self._background.worker
-                labels = worker.call(label_field, maps, instances, diameter)
+                labels = worker.call(label_field, task, maps, instances, diameter)
             return labels, maps
 
         def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
@@ -268,7 +296,10 @@ class Predictor(QObject):
                 shape = current.pixels.plane_shape
                 if not asked.live:
                     self._fields.add(asked.image, asked.plane, shape, stored)
+                if not (asked.live or task.classes):  # those have no diameter
                     self._found[asked.image, asked.plane] = diameter
+                if current is self._current:
+                    self._tell(asked.plane, stored)
                 field = asked.field
                 self.proposals.add(Labelled(asked.image, asked.plane, field, labels))
             self.request()

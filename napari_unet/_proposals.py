@@ -110,7 +110,11 @@ class Proposals(QObject):
 
         def work() -> NDArray[np.int32]:
             return self._background.worker.call(
-                label_field, stored.maps, instances, stored.diameter
+                label_field,
+                current.truth.task,
+                stored.maps,
+                instances,
+                stored.diameter,
             )
 
         def then(labels: NDArray[np.int32]) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._background import Background
 from napari_unet._board import Board
 from napari_unet._choices import Choices
+from napari_unet._class_desk import ClassDesk, rows_of
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
@@ -21,7 +22,9 @@ from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
 from napari_unet._run_all import everything
 from napari_unet._steps import Steps
+from napari_unet._tissue import task_of
 from napari_unet._tools import Tools
+from unetloop.class_corrections import ERASE, painted_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +34,11 @@ if TYPE_CHECKING:
 
     from napari_unet._batch_state import Wish
     from napari_unet._state import LoopState
+    from napari_unet._task import Task
 
 __all__ = ["Session"]
+
+_BRUSH_ON_SCREEN = 14  # pixels of the screen: a class has no size of its own
 
 
 class Session(QObject):
@@ -82,6 +88,10 @@ class Session(QObject):
         self.choices.locked.connect(self.gallery.set_locked)
         self.steps = Steps(self.layers, self.opener, self.editor, self.gallery, self)
         self.steps.said.connect(self.said)
+        self.classes = ClassDesk(self.opener, self._background, self)
+        self.classes.changed.connect(self._on_classes_changed)
+        self.classes.said.connect(self.said)
+        self._task = ""
         self._connect()
         self._engine.start()
         self._background.run(warm_up, lambda _: None, lambda _: None)
@@ -118,6 +128,8 @@ class Session(QObject):
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
+        self.predictor.mapped.connect(self.layers.probabilities.draw)
+        self.layers.brush_changed.connect(self._on_brush_changed)
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._note_training)
         self.learner.changed.connect(self._refresh)
@@ -131,7 +143,16 @@ class Session(QObject):
     def open(self, paths: Sequence[Path | str]) -> None:
         """Open images, folders or a project."""
         self.tools.disarm()
-        self.opener.open(paths)
+        self.opener.open(paths, task=self._task, otherwise=self.state.task)
+
+    def set_task(self, task: str) -> None:
+        """Segment ``"nuclei"`` or ``"classes"``: in these images, and the next ones."""
+        self._task = task
+        if self.opener.workspace is None:
+            self.board.update(task=task)
+        elif task != self.opener.workspace.project.task:
+            self.tools.disarm()
+            self.opener.open_other(task)
 
     def fix(self, paths: Sequence[Path], known: dict[str, Any]) -> None:
         """Take images into the project that is open, or one beside them, to correct.
@@ -149,7 +170,7 @@ class Session(QObject):
     def everything(self) -> Wish | None:
         """Say what "Run all" would run; None while no project is open."""
         workspace = self.opener.workspace
-        if workspace is None:
+        if workspace is None or not self.state.model:
             return None
         model = self.learner.models.location(self.state.model)
         how, chosen = self.choices.how(), self.choices.instances()
@@ -185,6 +206,10 @@ class Session(QObject):
     def set_outlines(self, outlines: bool) -> None:
         """Show outlines, or filled nuclei."""
         self.choices.set_outlines(outlines)
+
+    def set_probabilities(self, wanted: bool) -> None:
+        """Have a layer a class with its probability, or none."""
+        self.choices.set_probabilities(wanted)
 
     def set_threshold(self, threshold: float) -> None:
         """Count pixels above this probability as nucleus."""
@@ -274,8 +299,13 @@ class Session(QObject):
         self.board.clear_problems()
         view, project = workspace.view, workspace.project
         unfinished = dict(view.unfinished)
-        models = Models(project.models_folder)
-        model = view.model if view.model in models.names() else models.names()[0]
+        task = task_of(project.classes)
+        models = Models(project.models_folder, task.name)
+        names = models.names()
+        model = view.model if view.model in names else next(iter(names), "")
+        self._task = ""
+        self.tools.take(task)
+        self.learner.task = task
         self.editor.open(workspace.journal)
         self.predictor.open(workspace.journal)
         self.learner.set_training(view.training)
@@ -283,8 +313,15 @@ class Session(QObject):
         self.learner.open(workspace.journal, models, view.learned, view.automatic)
         self.gallery.open(project, view)
         self._engine.send("open_project", folder=str(project.folder), shared=True)
-        self.board.update(folder=project.folder, model=model, models=models.names())
+        self.board.update(
+            folder=project.folder,
+            task=task.name,
+            classes=rows_of(task),
+            model=model,
+            models=names,
+        )
         self.set_outlines(view.outlines)
+        self.set_probabilities(view.probabilities)
         self.choices.tell_learner()
         self.choices.show_instances()
         self.predictor.use_model(models.location(model))
@@ -299,6 +336,8 @@ class Session(QObject):
         self.choices.show_reading()
         self.choices.tell_learner()
         self.predictor.show(current, *self.choices.how())
+        if self.state.shown.probabilities:
+            self.predictor.map_again()
         self._count()
 
     def _on_view_changed(self) -> None:
@@ -316,9 +355,12 @@ class Session(QObject):
     def _on_wanted(self, name: str, where: Any) -> None:
         self.layers.ensure()
         if name == "new":
-            self.layers.start_brush(
-                self.editor.free_number(), self.predictor.diameter_found
-            )
+            diameter = self.predictor.diameter_found
+            size = diameter / 3 if diameter else None
+            self.layers.start_brush(self.editor.free_number(), size)
+        elif name == "erase" or painted_class(name):
+            size = _BRUSH_ON_SCREEN / self.layers.zoom
+            self.layers.start_brush(painted_class(name), size)
         elif name == "undo":
             self.editor.undo()
         elif name == "redo":
@@ -336,11 +378,30 @@ class Session(QObject):
 
     def _on_corrected(self, action: str) -> None:
         self.learner.corrected()
+        if action == ERASE:
+            self.predictor.show_again()
         self._count()
 
     def _on_undone(self) -> None:
         self.learner.count()
+        if self.learner.task.classes:
+            self.predictor.show_again()
         self._count()
+
+    def _on_classes_changed(self, task: Task) -> None:
+        if self.opener.current is not None:
+            self.opener.current.truth.task = task
+        more = len(task.classes) != len(self.learner.task.classes)
+        self.tools.take(task)
+        self.learner.take(task)
+        self.layers.recolour()
+        self.board.update(classes=rows_of(task))
+        if more and self.state.shown.probabilities:
+            self.set_probabilities(True)
+
+    def _on_brush_changed(self) -> None:
+        classes = self.learner.task.classes
+        self.board.update(brush=self.layers.brush if classes else None)
 
     def _note_training(self) -> None:
         """Remember what is being learned, to go on with it another day."""

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "ImageRow", "Learning", "LoopState", "Reading", "Shown"]
+__all__ = [
+    "ClassRow",
+    "Curve",
+    "ImageRow",
+    "Learning",
+    "LoopState",
+    "Reading",
+    "Shown",
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,25 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
+class ClassRow:
+    """One line of the list of tissue classes.
+
+    Parameters
+    ----------
+    name : str
+        What people call it.
+    color : str
+        ``"#rrggbb"``.
+    key : str
+        What to press to paint it; empty: there is no letter left.
+    """
+
+    name: str
+    color: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Reading:
     """How the image on the screen is read; what was guessed can be changed.
 
@@ -65,6 +92,8 @@ class Reading:
         Of a nucleus, in pixels; None: estimated at each prediction.
     diameter_found : float, optional
         What the last prediction estimated, in pixels.
+    sized : bool
+        Whether a diameter means anything: not where tissue classes are told apart.
     """
 
     axes: str
@@ -74,6 +103,7 @@ class Reading:
     pixel_size: float | None = None
     diameter: float | None = None
     diameter_found: float | None = None
+    sized: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,11 +158,14 @@ class Shown:
         Probability above which a pixel is nucleus.
     min_size : float
         Smallest nucleus, as a share of a typical nucleus's area.
+    probabilities : bool
+        Whether there is a layer with the probability of each class.
     """
 
     outlines: bool = True
     threshold: float = 0.55
     min_size: float = 0.1
+    probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +176,12 @@ class LoopState:
     ----------
     folder : Path, optional
         The project's; None while no images are open.
+    task : str
+        What is segmented: ``"nuclei"`` or ``"classes"``.
+    classes : tuple of ClassRow
+        The tissue classes, if these are.
+    brush : int, optional
+        Number of the class that the brush paints; 0: it erases; None: it rests.
     images : tuple of ImageRow
         The list.
     current : str
@@ -156,7 +195,7 @@ class LoopState:
     shown : Shown
         How masks are shown.
     model : str
-        Name of the model that predicts.
+        Name of the model that predicts; empty: there is none yet.
     models : tuple of str
         Names of all that can be chosen, the best first.
     device : str
@@ -174,6 +213,9 @@ class LoopState:
     """
 
     folder: Path | None = None
+    task: str = "nuclei"
+    classes: tuple[ClassRow, ...] = ()
+    brush: int | None = None
     images: tuple[ImageRow, ...] = ()
     current: str = ""
     plane: int = 0

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.class_corrections import NOTHING
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Window", "apply_stroke", "changed_windows"]
+__all__ = ["Window", "apply_stroke", "changed_windows", "read_stroke"]
 
 Window = tuple[slice, slice]
 
@@ -76,6 +78,17 @@ def apply_stroke(
     place = np.unravel_index(plane, lead) if lead else ()
     for atom in item:
         _apply(atom, labels, place, window)
+
+
+def read_stroke(
+    item: list[Any], plane: int, lead: tuple[int, ...], window: Window
+) -> NDArray[np.int32]:
+    """Give what a stroke wrote into a rectangle of a plane, `NOTHING` elsewhere."""
+    rows, columns = window
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    stroke = np.full(shape, NOTHING, np.int32)
+    apply_stroke(item, plane, lead, window, stroke)
+    return stroke
 
 
 def _apply(

@@ -7,32 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet._nuclei import NUCLEI
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_unet._layers import Layers
+    from napari_unet._task import Task
 
-__all__ = ["AT_ONCE", "KEYS", "Tools"]
+__all__ = ["Tools"]
 
-KEYS = {
-    "accept": "A",
-    "delete": "D",
-    "split": "S",
-    "join": "J",
-    "new": "N",
-    "ignore": "I",
-    "box": "Enter",
-    "undo": "Ctrl+Z",
-    "redo": "Ctrl+Shift+Z",
-    "outlines": "O",
-    "next": "PageDown",
-    "previous": "PageUp",
-    "stop": "Escape",
-}
-"""Each action's key."""
-
-AT_ONCE = frozenset({"accept", "delete", "ignore"})
-_DRAGGED = frozenset({"split", "join", "box"})
 _POLYGONS_OWN = frozenset({"box", "stop"})
 
 
@@ -58,8 +42,8 @@ class Tools(QObject):
         self._viewer = layers.viewer
         self._tool = ""
         self._nuclei: Any = None
-        for name in KEYS:
-            self._viewer.bind_key(KEYS[name], self._action(name), overwrite=True)
+        self._task: Task = NUCLEI
+        self._bind()
         self._viewer.mouse_drag_callbacks.append(self._on_drag)
         layers.made.connect(self._on_made)
 
@@ -68,17 +52,27 @@ class Tools(QObject):
         """The tool that is armed; empty: none."""
         return self._tool
 
+    def take(self, task: Task) -> None:
+        """Have the tools and keys of what is segmented."""
+        if task is not self._task:
+            self.disarm()
+            self._unbind()
+            self._task = task
+            self._bind()
+
     def press(self, name: str) -> None:
         """Do what a key says, at the pointer."""
         if name == "stop":
             self.disarm()
-        elif name in AT_ONCE:
+            if self._task.classes:  # their brush is no tool that is armed
+                self._layers.stop_brush()
+        elif name in self._task.at_once:
             self.disarm()
             self._layers.ensure()
             where = self._layers.pixel(self._viewer.cursor.position)
             if where is not None:
                 self.wanted.emit(name, where)
-        elif name in ("split", "join", "new"):
+        elif name in self._dragged - {"box"} or name == "new":
             self.arm(name)
         else:
             if name == "box":
@@ -88,7 +82,7 @@ class Tools(QObject):
     def arm(self, name: str) -> None:
         """Let a tool wait for the mouse: a click, a dragged line, or a box."""
         self.disarm()
-        if name not in AT_ONCE | _DRAGGED | {"new"}:
+        if name not in self._task.at_once | self._dragged | {"new"}:
             self.wanted.emit(name, None)
             return
         self._layers.ensure()
@@ -110,10 +104,25 @@ class Tools(QObject):
 
     def close(self) -> None:
         """Give the keys and the mouse back."""
-        for key in KEYS.values():
-            self._viewer.bind_key(key, None)
+        self._unbind()
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
+
+    @property
+    def _dragged(self) -> frozenset[str]:
+        return self._task.lines | self._task.boxes
+
+    def _bind(self) -> None:
+        for name, key in self._task.keys.items():
+            for owner in (self._viewer, self._nuclei):
+                if owner is not None:
+                    owner.bind_key(key, self._action(name), overwrite=True)
+
+    def _unbind(self) -> None:
+        for key in self._task.keys.values():
+            for owner in (self._viewer, self._nuclei):
+                if owner is not None:
+                    owner.bind_key(key, None)
 
     def _action(self, name: str) -> Callable[[Any], None]:
         def act(owner: Any) -> None:
@@ -123,8 +132,7 @@ class Tools(QObject):
 
     def _on_made(self) -> None:
         self._nuclei = self._layers.nuclei
-        for name, key in KEYS.items():
-            self._nuclei.bind_key(key, self._action(name), overwrite=True)
+        self._bind()
         self._nuclei.events.mode.connect(self._on_mode)
 
     def _on_mode(self, event: Any) -> None:
@@ -132,31 +140,43 @@ class Tools(QObject):
         layer = self._nuclei
         for name in _POLYGONS_OWN:
             own = None if str(layer.mode) == "polygon" else self._action(name)
-            layer.bind_key(KEYS[name], own, overwrite=True)
+            layer.bind_key(self._task.keys[name], own, overwrite=True)
         if self._tool == "new" and layer.mode != "paint":
             self._tool = ""
             self.armed.emit("")
 
     def _on_drag(self, viewer: Any, event: Any) -> Any:
         tool = self._tool
-        if tool not in AT_ONCE | _DRAGGED or event.button != 1:
+        if tool not in self._task.at_once | self._dragged or event.button != 1:
             return
         plane = self._layers.plane
         start = self._layers.pixel(event.position)
         line = [] if start is None else [start]
         yield
         while event.type == "mouse_move":
-            if self._follow(line, event) and tool in _DRAGGED:
-                shown = _rectangle(line) if tool == "box" else line
+            if self._follow(line, event) and tool in self._dragged:
+                shown = _rectangle(line) if tool in self._task.boxes else line
                 self._layers.draw_line(plane, shown)
             yield
         self._follow(line, event)  # the last moves may have been left out
         if self._tool != tool:  # Escape was pressed meanwhile
             return
         self.disarm()
-        where = _geometry(tool, line)
+        where = self._geometry(tool, line)
         if where is not None or tool == "box":
             self.wanted.emit(tool, where)
+
+    def _geometry(self, tool: str, line: list[tuple[int, int]]) -> Any:
+        if not line:
+            return None
+        if tool in self._task.at_once:
+            return line[-1]
+        if len(line) < 2:
+            return None
+        if tool in self._task.boxes:
+            rows, columns = zip(line[0], line[-1], strict=True)
+            return min(rows), min(columns), max(rows) + 1, max(columns) + 1
+        return np.array(line)
 
     def _follow(self, line: list[tuple[int, int]], event: Any) -> bool:
         """Add where the mouse is; say whether that is another pixel."""
@@ -170,16 +190,3 @@ class Tools(QObject):
 def _rectangle(line: list[tuple[int, int]]) -> list[tuple[int, int]]:
     (top, left), (bottom, right) = line[0], line[-1]
     return [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
-
-
-def _geometry(tool: str, line: list[tuple[int, int]]) -> Any:
-    if not line:
-        return None
-    if tool in AT_ONCE:
-        return line[-1]
-    if len(line) < 2:
-        return None
-    if tool == "box":
-        rows, columns = zip(line[0], line[-1], strict=True)
-        return min(rows), min(columns), max(rows) + 1, max(columns) + 1
-    return np.array(line)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import tempfile
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet._view import VIEW_FILE, View
+from unetloop.classes import name_classes
 from unetloop.errors import EngineError
 from unetloop.files import find_images, replacing
 from unetloop.images import open_image
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "_FOLDER_NAME",
-    "View",
     "Workspace",
     "open_workspace",
     "store_layer",
@@ -34,89 +34,10 @@ __all__ = [
 ]
 
 _FOLDER_NAME = "unet-loop"
-_VIEW = "view.json"
-
-
-@dataclass
-class View:
-    """What the plugin remembers of a project beside its annotations.
-
-    Parameters
-    ----------
-    current : str
-        Id of the image on the screen.
-    plane : int
-        Its plane.
-    camera : dict
-        ``"center"`` and ``"zoom"``.
-    model : str
-        Name of the model that predicts.
-    outlines : bool
-        Whether nuclei are shown as outlines.
-    automatic : bool
-        Whether training starts by itself.
-    learned : int
-        Corrections that the last training knew.
-    images : dict
-        By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``,
-        ``locked``, ``nuclei``, ``reviewed``, ``state``.
-    training : dict
-        Settings that differ from their defaults.
-    instances : dict
-        ``threshold`` and ``min_size``, where they were changed.
-    unfinished : dict
-        The training that is under way, as the engine was asked for it.
-    """
-
-    current: str = ""
-    plane: int = 0
-    camera: dict[str, Any] = field(default_factory=dict)
-    model: str = ""
-    outlines: bool = True
-    automatic: bool = True
-    learned: int = 0
-    images: dict[str, dict[str, Any]] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    instances: dict[str, float] = field(default_factory=dict)
-    unfinished: dict[str, Any] = field(default_factory=dict)
-
-    def of(self, image: str) -> dict[str, Any]:
-        """Give what is remembered of one image, to be changed in place."""
-        return self.images.setdefault(image, {})
-
-    def save(self, folder: Path) -> None:
-        """Write it into a project folder.
-
-        Raises
-        ------
-        EngineError
-            If it can't be written.
-        """
-        try:
-            with replacing(folder / _VIEW) as fresh:
-                fresh.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
-        except OSError as error:
-            raise EngineError(
-                f"The view could not be stored ({error.strerror or error}).",
-                todo="Free some space or make the folder writable.",
-                path=str(folder),
-            ) from error
-
-    @classmethod
-    def load(cls, folder: Path) -> View:
-        """Read it; what is missing or damaged is as in the beginning."""
-        try:
-            values = json.loads((folder / _VIEW).read_text("utf-8"))
-        except (OSError, ValueError):
-            return cls()
-        if not isinstance(values, dict):
-            return cls()
-        start = cls()
-        for item in fields(cls):
-            given = values.get(item.name)
-            if isinstance(given, type(getattr(start, item.name))):
-                setattr(start, item.name, given)
-        return start
+# One beside the other: the same images may be segmented both ways.
+_ENDINGS = {"nuclei": ("", "-nuclei"), "classes": ("-classes", "")}
+_FIRST_CLASSES = ("background", "tissue")
+_PROJECT_FILE = "project.json"
 
 
 @dataclass
@@ -171,6 +92,9 @@ def open_workspace(
     old: Workspace | None = None,
     into: Path | None = None,
     reading: dict[str, Any] | None = None,
+    task: str = "",
+    otherwise: str = "nuclei",
+    at: Path | None = None,
 ) -> Workspace:
     """Open the project of images, and make it where there is none.
 
@@ -185,6 +109,13 @@ def open_workspace(
         the first of them.
     reading : dict, optional
         ``channel`` and ``diameter`` of those for which nothing else was chosen.
+    task : str
+        What is segmented, ``"nuclei"`` or ``"classes"``; empty: as in the project
+        beside the images that was open last.
+    otherwise : str
+        The same, for images that have no project yet and if ``task`` is empty.
+    at : Path, optional
+        The image to show.
 
     Raises
     ------
@@ -195,29 +126,28 @@ def open_workspace(
     paths = [Path(path).absolute() for path in paths]
     if not paths:
         raise EngineError("No image was given.", todo="Choose a file or a folder.")
-    if len(paths) == 1 and (paths[0] / "project.json").exists():
+    if len(paths) == 1 and (paths[0] / _PROJECT_FILE).exists():
         folder, found = paths[0], []
     else:
         found = [item.path for item in find_images(paths)]
         beside = paths[0] if _holds_images(paths[0]) else paths[0].parent
-        folder = into or beside / _FOLDER_NAME
+        usual = beside / _FOLDER_NAME
         if into is None and not _writable(beside):
             name = hashlib.sha256(str(beside).encode()).hexdigest()[:8]
-            folder = user_folder() / f"{beside.name}-{name}"
+            usual = user_folder() / f"{beside.name}-{name}"
+        folder = into or _folder_for(usual, task, otherwise)
+        if usual.parent != beside:
             said.append(
                 f"{beside} can't be written to, so the corrections are kept in "
                 f"{folder}."
             )
     if old is not None:
         old.close()
+    fresh = not (folder / _PROJECT_FILE).exists()
     project = open_project(folder, create=True)
     try:
-        if project.classes:
-            raise EngineError(
-                "This project is of tissue classes, and the dock numbers nuclei.",
-                todo="Train on it with: unetloop train --task classes --project FOLDER",
-                folder=str(folder),
-            )
+        if fresh and (task or otherwise) == "classes":
+            project.set_classes(name_classes(_FIRST_CLASSES))
         known = {(project.folder / image.path).resolve() for image in project.images}
         new = [path for path in found if path.resolve() not in known]
         said += _add(project, new)
@@ -228,6 +158,8 @@ def open_workspace(
         project.close()
         raise
     view = View.load(project.folder)
+    if project.classes and not (project.folder / VIEW_FILE).exists():
+        view.outlines = False  # areas are what one wants to see of them
     ids = {image.id for image in project.images}
     by_path = {
         (project.folder / image.path).resolve(): image.id for image in project.images
@@ -236,6 +168,8 @@ def open_workspace(
     here = [by_path[path.resolve()] for path in found if path.resolve() in by_path]
     if here and (into is not None or first not in here):
         first = here[0]
+    if at is not None:
+        first = by_path.get(at.resolve(), first)
     for image in here:
         view.images[image] = {**(reading or {}), **view.of(image)}
     return Workspace(project, journal, view, first, tuple(said))
@@ -295,6 +229,35 @@ def store_layer(name: str, data: Any, pixel_size: float | None) -> Path:
 
 def _holds_images(path: Path) -> bool:
     return path.is_dir() and path.suffix != ".zarr"
+
+
+def _folder_for(usual: Path, task: str, otherwise: str) -> Path:
+    """Choose the folder of a project: one that is there, or a new one."""
+    tasks = (task,) if task else tuple(_ENDINGS)
+    endings = {ending for one in tasks for ending in _ENDINGS[one]}
+    there = [usual.with_name(usual.name + ending) for ending in sorted(endings)]
+    there = [folder for folder in there if (folder / _PROJECT_FILE).exists()]
+    fitting = [folder for folder in there if _task_in(folder) in tasks]
+    if fitting:
+        return max(fitting, key=_last_open)
+    wanted = [usual.with_name(usual.name + end) for end in _ENDINGS[task or otherwise]]
+    return next((folder for folder in wanted if folder not in there), wanted[0])
+
+
+def _task_in(folder: Path) -> str:
+    """Say what a project segments; if it can't be read, opening it will say why."""
+    try:
+        return open_project(folder, shared=True).task
+    except EngineError:
+        return "nuclei"
+
+
+def _last_open(folder: Path) -> float:
+    return max(
+        (folder / name).stat().st_mtime
+        for name in (VIEW_FILE, _PROJECT_FILE)
+        if (folder / name).exists()
+    )
 
 
 def _writable(folder: Path) -> bool:

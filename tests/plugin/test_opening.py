@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet._workspace import open_workspace
-from unetloop.classes import name_classes
-from unetloop.errors import EngineError
 from unetloop.masks import read_labels
-from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
 
 if TYPE_CHECKING:
@@ -137,18 +133,6 @@ def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
     loop.point_at(*point)
     loop.press("D")
     assert not (loop.nuclei == number).any()
-
-
-def test_a_project_of_tissue_classes_is_refused_and_left_as_it_is(
-    tmp_path: Path,
-) -> None:
-    with open_project(tmp_path / "p", create=True) as project:
-        project.set_classes(name_classes(["tumour", "stroma"]))
-    before = (tmp_path / "p/project.json").read_bytes()
-    with pytest.raises(EngineError, match="tissue classes"):
-        open_workspace([tmp_path / "p"])
-    open_project(tmp_path / "p").close()  # it is not held
-    assert (tmp_path / "p/project.json").read_bytes() == before
 
 
 def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) -> None:

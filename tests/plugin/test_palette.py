@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from napari.utils.colormaps import CyclicLabelColormap
 
-from napari_unet._palette import mark_colours, nucleus_colours
+from napari_unet._palette import fill_colours, mark_colours
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32, np.uint8])
 def test_the_fast_way_gives_the_colours_that_napari_gives(
     dtype: type[np.integer],
 ) -> None:
-    ours = nucleus_colours()
+    ours = fill_colours()
     theirs = CyclicLabelColormap(colors=ours.colors)
     highest = min(np.iinfo(dtype).max, 2**31 - 1)
     values = np.r_[np.arange(100), np.linspace(101, highest, 99)].astype(dtype)
@@ -23,7 +23,7 @@ def test_the_fast_way_gives_the_colours_that_napari_gives(
 
 
 def test_one_nucleus_alone_is_shown_as_napari_shows_it() -> None:
-    ours = nucleus_colours()
+    ours = fill_colours()
     ours.use_selection, ours.selection = True, 11
     theirs = CyclicLabelColormap(colors=ours.colors, use_selection=True, selection=11)
     values = np.arange(40, dtype=np.int32)

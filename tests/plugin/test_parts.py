@@ -17,7 +17,7 @@ from napari_unet._models import SHIPPED, Models
 from napari_unet._pixels import make_thumbnail, read_pixels
 from napari_unet._pyramid import make_pyramid
 from napari_unet._strokes import apply_stroke, changed_windows
-from napari_unet._workspace import View
+from napari_unet._view import View
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:

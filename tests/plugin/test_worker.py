@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from napari_unet._fields import Field
+from napari_unet._nuclei import NUCLEI
 from napari_unet._placing import Labelled, cut, label_field, place
 from napari_unet._worker import Worker
 from unetloop.config import InstanceConfig
@@ -81,7 +82,8 @@ def test_it_does_not_outlive_a_viewer_that_is_killed() -> None:
 
 
 def test_it_knows_no_viewer(worker: Worker) -> None:
-    worker.call(label_field, np.zeros((8, 8, 2), np.float16), InstanceConfig(), 5.0)
+    maps = np.zeros((8, 8, 2), np.float16)
+    worker.call(label_field, NUCLEI, maps, InstanceConfig(), 5.0)
     loaded = worker.call(eval, "sorted(__import__('sys').modules)")
     assert "unetloop.instances" in loaded
     assert not {"napari", "qtpy", "tensorflow", "keras"} & set(loaded)

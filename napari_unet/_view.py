@@ -1,0 +1,103 @@
+"""What the plugin remembers of a project beside its annotations."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from unetloop.errors import EngineError
+from unetloop.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["VIEW_FILE", "View"]
+
+VIEW_FILE = "view.json"
+"""Its name in a project's folder."""
+
+
+@dataclass
+class View:
+    """What the plugin remembers of a project beside its annotations.
+
+    Parameters
+    ----------
+    current : str
+        Id of the image on the screen.
+    plane : int
+        Its plane.
+    camera : dict
+        ``"center"`` and ``"zoom"``.
+    model : str
+        Name of the model that predicts.
+    outlines : bool
+        Whether outlines are shown, and no areas.
+    probabilities : bool
+        Whether there is a layer with the probability of each class.
+    automatic : bool
+        Whether training starts by itself.
+    learned : int
+        Corrections that the last training knew.
+    images : dict
+        By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``,
+        ``locked``, ``nuclei``, ``reviewed``, ``state``.
+    training : dict
+        Settings that differ from their defaults.
+    instances : dict
+        ``threshold`` and ``min_size``, where they were changed.
+    unfinished : dict
+        The training that is under way, as the engine was asked for it.
+    """
+
+    current: str = ""
+    plane: int = 0
+    camera: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    outlines: bool = True
+    probabilities: bool = False
+    automatic: bool = True
+    learned: int = 0
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    instances: dict[str, float] = field(default_factory=dict)
+    unfinished: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, image: str) -> dict[str, Any]:
+        """Give what is remembered of one image, to be changed in place."""
+        return self.images.setdefault(image, {})
+
+    def save(self, folder: Path) -> None:
+        """Write it into a project folder.
+
+        Raises
+        ------
+        EngineError
+            If it can't be written.
+        """
+        try:
+            with replacing(folder / VIEW_FILE) as fresh:
+                fresh.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+        except OSError as error:
+            raise EngineError(
+                f"The view could not be stored ({error.strerror or error}).",
+                todo="Free some space or make the folder writable.",
+                path=str(folder),
+            ) from error
+
+    @classmethod
+    def load(cls, folder: Path) -> View:
+        """Read it; what is missing or damaged is as in the beginning."""
+        try:
+            values = json.loads((folder / VIEW_FILE).read_text("utf-8"))
+        except (OSError, ValueError):
+            return cls()
+        if not isinstance(values, dict):
+            return cls()
+        start = cls()
+        for item in fields(cls):
+            given = values.get(item.name)
+            if isinstance(given, type(getattr(start, item.name))):
+                setattr(start, item.name, given)
+        return start
