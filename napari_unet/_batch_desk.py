@@ -27,7 +27,7 @@ __all__ = ["TABLE", "BatchDesk"]
 _WAITING = "Waits until learning is done, or stopped."
 _LEARNING_WAITS = "Waits until the batch is done, or stopped."
 
-TABLE = "Nuclei of the batch"
+TABLE = "Measurements of the batch"
 """Name of the table's dock."""
 
 

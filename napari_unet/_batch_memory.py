@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_unet._batch_state import Wish
 from napari_unet._workspace import user_folder
-from unetloop.catalog import EXPORTERS
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.files import replacing
 
 __all__ = ["recall", "remember"]
@@ -51,7 +51,8 @@ def recall() -> Wish:
         ):
             known[item.name] = value
     if "exports" in known:
-        known["exports"] = tuple(name for name in known["exports"] if name in EXPORTERS)
+        formats = {*EXPORTERS, *CLASS_EXPORTERS}
+        known["exports"] = tuple(name for name in known["exports"] if name in formats)
     paths = known.get("paths", ())
     known["paths"] = tuple(
         path for path in paths if Path(path).exists() or glob.has_magic(path)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._batch_memory import recall, remember
 from napari_unet._batch_state import BatchState, FileRow, Run
+from napari_unet._model_classes import classes_of
 from napari_unet._models import SHIPPED
 from napari_unet._planner import Planner
 from napari_unet._results import is_results
@@ -54,6 +55,7 @@ class BatchSession(QObject):
         self._places: dict[str, int] = {}
         self._project_models: tuple[tuple[str, str], ...] = ()
         self._wish = recall()
+        self._classes = classes_of(self._wish.model)
         self.planner = Planner(engine, self)
         self.runner = Runner(engine, self)
         self.state = BatchState()
@@ -85,13 +87,15 @@ class BatchSession(QObject):
 
     def look(self) -> None:
         """Look at the files that are wished."""
-        self.planner.look(self._wish)
+        self.planner.look(self._wish.fitting(bool(self._classes)))
 
     def change(self, **values: Any) -> None:
         """Wish something else: fields of `Wish`."""
         before, self._wish = self._wish, replace(self._wish, **values)
         if self._wish == before:
             return
+        if self._wish.model != before.model:
+            self._classes = classes_of(self._wish.model)
         remember(self._wish)
         self._refresh()
         if not set(values) <= _NOT_PLANNED:
@@ -118,7 +122,7 @@ class BatchSession(QObject):
             again = row.status == "failed" or not retry_failed
             if again and row.status in ("done", "failed"):
                 self._set_row(number, "waits", "")
-        self.runner.start(wish, retry_failed)
+        self.runner.start(wish.fitting(bool(classes_of(wish.model))), retry_failed)
 
     def stop(self) -> None:
         """End the batch; what is done is kept."""
@@ -166,6 +170,7 @@ class BatchSession(QObject):
             self.planner.preview,
             self.runner.run,
             tuple(models),
+            self._classes,
         )
         self.changed.emit(self.state)
 

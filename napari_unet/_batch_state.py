@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import glob
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unetloop.catalog import SHIPPED
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from unetloop.classes import TissueClass
 
 __all__ = ["BatchState", "FileRow", "Plan", "Preview", "Run", "Wish", "read_paths"]
 
@@ -35,7 +37,7 @@ class Wish:
     diameter : float, optional
         Of a nucleus, in pixels; None: estimated.
     exports : tuple of str
-        Names of `unetloop.catalog.EXPORTERS`.
+        Names of `unetloop.catalog.EXPORTERS` and ``CLASS_EXPORTERS``.
     recursive : bool
         Look into the folders below, too.
     overwrite : bool
@@ -69,6 +71,12 @@ class Wish:
         elif not first.is_dir() or first.suffix == ".zarr":
             first = first.parent
         return str(first.with_name(first.name + _BESIDE)) if first.name else ""
+
+    def fitting(self, classes: bool) -> Wish:
+        """Leave out what a model of nuclei, or one of classes, knows nothing of."""
+        known = CLASS_EXPORTERS if classes else EXPORTERS
+        fit = replace(self, exports=tuple(n for n in self.exports if n in known))
+        return replace(fit, diameter=None, instances={}) if classes else fit
 
     def command(self) -> dict[str, Any]:
         """Give the fields that planning and predicting have in common."""
@@ -209,6 +217,8 @@ class BatchState:
         What is wished, what it would do, how it looks, and what is done.
     models : tuple of tuple of str
         Models to choose from: what people call each, and where it is.
+    classes : tuple of TissueClass
+        Those that the wished model tells apart; empty: it numbers nuclei.
     """
 
     wish: Wish = field(default_factory=Wish)
@@ -216,6 +226,7 @@ class BatchState:
     preview: Preview = field(default_factory=Preview)
     run: Run = field(default_factory=Run)
     models: tuple[tuple[str, str], ...] = ((SHIPPED, SHIPPED),)
+    classes: tuple[TissueClass, ...] = ()
 
 
 def read_paths(text: str) -> tuple[str, ...]:

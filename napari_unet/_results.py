@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.classes import classes_from_json
 from unetloop.errors import EngineError
 from unetloop.images import open_image
 from unetloop.run_record import Records, read_run
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from unetloop.classes import TissueClass
 
 __all__ = ["ResultImage", "Results", "features_of", "is_results", "read_labels_of"]
 __all__ += ["read_results"]
@@ -57,17 +60,25 @@ class Results:
         in ``images``; numbers elsewhere, NaN where not known.
     channel : str
         The channel that was predicted by; empty: the engine chose.
+    classes : tuple of TissueClass
+        What the numbers of the masks mean, from 1; empty: they number nuclei.
     """
 
     folder: Path
     images: tuple[ResultImage, ...]
     columns: Mapping[str, NDArray[Any]]
     channel: str = ""
+    classes: tuple[TissueClass, ...] = ()
 
     @property
     def nuclei(self) -> int:
-        """Number of nuclei."""
+        """Number of nuclei, or rows of classes."""
         return len(self.columns["label"])
+
+    def class_name(self, number: int) -> str:
+        """Give the name of a class, counted from 1."""
+        known = 0 < number <= len(self.classes)
+        return self.classes[number - 1].name if known else str(number)
 
     def find(self, image: int, plane: int, label: int) -> int | None:
         """Give the row of a nucleus."""
@@ -114,7 +125,8 @@ def read_results(folder: Path) -> Results:
             folder=str(folder),
         ) from error
     channel = run.get("settings", {}).get("channel") or ""
-    return Results(folder, images, columns, str(channel))
+    classes = classes_from_json(run.get("model", {}).get("classes") or ())
+    return Results(folder, images, columns, str(channel), classes)
 
 
 def read_labels_of(image: ResultImage) -> NDArray[Any]:
@@ -136,11 +148,15 @@ def read_labels_of(image: ResultImage) -> NDArray[Any]:
 def features_of(results: Results, image: int) -> pd.DataFrame | None:
     """Give an image's measurements as napari's features: the row is the label.
 
-    So napari's own "Features table widget" shows them, too. None for a stack: its
-    planes number their nuclei each from 1, which napari's features can't tell apart.
+    So napari's own "Features table widget" shows them, too, and its status bar names
+    what is under the pointer. None for a stack: its planes number their nuclei each
+    from 1, which napari's features can't tell apart. Of classes it is the names.
     """
     import pandas as pd
 
+    if results.classes:
+        names = [tissue.name for tissue in results.classes]
+        return pd.DataFrame({"class": ["", *names], "label": range(len(names) + 1)})
     mine = results.columns["image"] == image
     columns = {name: column[mine] for name, column in results.columns.items()}
     if not mine.any() or columns["plane"].max() > 0:
@@ -183,8 +199,8 @@ def _read_columns(
     numbers = table["image"].map(places).fillna(-1).to_numpy(np.int64)
     columns: dict[str, NDArray[Any]] = {"image": numbers}
     for name in table.columns[1:]:
-        if name == "class":  # of tissue: its number is the label
-            continue
-        columns[str(name)] = pd.to_numeric(table[name]).to_numpy()
+        # Of tissue: its number says which.
+        values = table["label" if name == "class" else name]
+        columns[str(name)] = pd.to_numeric(values).to_numpy()
     known = numbers >= 0
     return {name: column[known] for name, column in columns.items()}

@@ -19,6 +19,7 @@ __all__ = ["Runner"]
 
 _MOST_FAILURES = 20
 _MOST_WORST = 3
+_WITH_RESULTS = ("predicted", "exported", "skipped")
 _READY = "The engine gets ready."
 
 
@@ -102,6 +103,8 @@ class Runner(QObject):
             self._on_progress(event)
         elif kind == "ImagePredicted":
             self.told.emit(str(event["image"]), "done", found_in_words(event))
+        elif kind == "ImageExported":
+            self.told.emit(str(event["image"]), "done", "exported")
         elif kind == "ImageFailed":
             self._on_failed_image(event)
         elif kind == "Notice" and event.get("level") == "warning":
@@ -147,7 +150,9 @@ class Runner(QObject):
             out=Path(done["out"]) if done.get("out") else self.run.out,
             failed=int(done["failed"]),
             unlike=int(done.get("unlike") or 0),
-            images=int(done["predicted"]) + int(done["skipped"]),
+            images=sum(
+                int(done[name]) for name in ("predicted", "exported", "skipped")
+            ),
             worst=tuple(
                 Path(item["image"])
                 for item in done["worst"][:_MOST_WORST]
@@ -177,6 +182,8 @@ class Runner(QObject):
 def _sentence(done: dict[str, Any], warnings: list[str]) -> str:
     """Sum up a batch in one line, as ``298 predicted, 2 failed, in 3 min``."""
     parts = [f"{done['predicted']:,} predicted"]
+    if done["exported"]:
+        parts.append(f"{done['exported']:,} exported from masks that were there")
     if done["skipped"]:
         parts.append(f"{done['skipped']:,} left as they were")
     if done["failed"]:

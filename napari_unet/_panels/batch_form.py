@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QMenu, QWidget
 from napari_unet._batch_state import read_paths
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Word
-from unetloop.catalog import EXPORTERS
+from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,10 @@ _NAMES = {
     "coco": "COCO",
     "overlay": "Pictures",
     "ome_zarr": "OME-Zarr",
+    "probabilities": "Probabilities",
 }
+_ACROSS = 3
+_CHANNEL = {False: "Channel with the nuclei", True: "Channel that the model looks at"}
 _SAMPLE = "/data/plate1 or /data/*/dapi_*.tif"
 
 
@@ -54,14 +57,16 @@ class BatchForm(QWidget):
         self.paths.native.setPlaceholderText(_SAMPLE)
         self.recursive = CheckBox(text="Folders below, too")
         self.model = ComboBox(tooltip="Model that predicts")
-        self.channel = ComboBox(tooltip="Channel with the nuclei")
+        self.channel = ComboBox(tooltip=_CHANNEL[False])
         self.diameter = LineEdit(
             tooltip="Diameter of a nucleus in pixels; auto: estimated for each image"
         )
         self.diameter.native.setPlaceholderText(_AUTO)
+        self._of_nuclei = (Word("Diameter"), self.diameter.native, Word("px"))
+        self._classes = False
         self.exports = {
             name: CheckBox(text=_NAMES.get(name, name), tooltip=entry.help.capitalize())
-            for name, entry in EXPORTERS.items()
+            for name, entry in {**EXPORTERS, **CLASS_EXPORTERS}.items()
         }
         self.out = LineEdit(tooltip="Folder for masks, tables and the report")
         self.overwrite = CheckBox(
@@ -83,6 +88,12 @@ class BatchForm(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
+        self.also = QWidget()
+        self._boxes = QGridLayout(self.also)
+        self._boxes.setContentsMargins(0, 0, 0, 0)
+        self._boxes.setSpacing(6)
+        self._boxes.setColumnStretch(_ACROSS, 1)
+        self._offer_exports()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(6)
@@ -93,15 +104,35 @@ class BatchForm(QWidget):
                 ("Images", self.paths, self.choose_button),
                 ("", self.recursive),
                 ("Model", self.model, self.model_button),
-                ("Channel", self.channel, "Diameter", self.diameter, "px"),
-                ("Also", *list(self.exports.values())[:3]),
-                ("", *list(self.exports.values())[3:]),
+                ("Channel", self.channel, *self._of_nuclei),
+                ("Also", self.also),
                 ("Results", self.out, self.out_button),
                 ("", self.overwrite),
             )
         ):
             grid.addWidget(Word(str(name)), line, 0)
             grid.addLayout(_row(widgets), line, 1)
+
+    def _offer_exports(self) -> None:
+        """Lay out the formats that there are for what the model finds."""
+        known = CLASS_EXPORTERS if self._classes else EXPORTERS
+        place = 0
+        for name, box in self.exports.items():
+            self._boxes.removeWidget(box.native)
+            box.native.setVisible(name in known)
+            if name in known:
+                self._boxes.addWidget(box.native, *divmod(place, _ACROSS))
+                place += 1
+
+    def _show_kind(self, classes: bool) -> None:
+        """Show what there is to choose for a model of nuclei, or one of classes."""
+        if classes == self._classes:
+            return
+        self._classes = classes
+        self._offer_exports()
+        self.channel.tooltip = _CHANNEL[classes]
+        for widget in self._of_nuclei:
+            widget.setVisible(not classes)
 
     def _connect(self) -> None:
         self.paths.native.editingFinished.connect(self._on_paths)
@@ -123,6 +154,7 @@ class BatchForm(QWidget):
         wish = state.wish
         self._showing = True
         try:
+            self._show_kind(bool(state.classes))
             _choose(self.model, state.models, wish.model)
             names = [(_spoken(name), name) for name in state.plan.channels]
             if wish.channel and wish.channel not in (value for _, value in names):

@@ -1,4 +1,4 @@
-"""The table of all nuclei of a batch: sorted at once, however long it is."""
+"""The table of all nuclei, or classes, of a batch: sorted at once, however long."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet._panels.look import Lines
+from unetloop.class_areas import CLASS_COLUMNS
 from unetloop.measurements import COLUMNS
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["MeasurementsTable", "NucleiModel"]
 
 _HELP = {name: f"{text} ({unit})" if unit else text for name, unit, text in COLUMNS}
+_TEXTS = ("image", "class")
+_CLASS_HELP = {
+    name: f"{text} ({unit})" if unit else text for name, unit, text in CLASS_COLUMNS
+}
 
 
 class NucleiModel(QAbstractTableModel):
@@ -126,8 +131,10 @@ class NucleiModel(QAbstractTableModel):
             value = results.columns[name][self._order[index.row()]]
             if name == "image":
                 return results.images[int(value)].name
+            if name == "class":
+                return results.class_name(int(value))
             return _written(value)
-        if role == Qt.ItemDataRole.TextAlignmentRole and name != "image":
+        if role == Qt.ItemDataRole.TextAlignmentRole and name not in _TEXTS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
@@ -143,7 +150,10 @@ class NucleiModel(QAbstractTableModel):
         name = self._names[section]
         if role == Qt.ItemDataRole.DisplayRole:
             return name.replace("_", " ")
-        return _HELP.get(name) if role == Qt.ItemDataRole.ToolTipRole else None
+        if role != Qt.ItemDataRole.ToolTipRole:
+            return None
+        classes = self._results is not None and self._results.classes
+        return (_CLASS_HELP if classes else _HELP).get(name)
 
 
 class MeasurementsTable(QWidget):
@@ -234,7 +244,11 @@ class MeasurementsTable(QWidget):
             where = results.images[self._image].name
         else:
             where = f"{images:,} image" + ("s" if images != 1 else "")
-        self.said.say(f"{listed:,} nuclei in {where} · {results.folder}")
+        if results.classes:
+            what = f"Areas of {len(results.classes)} classes"
+        else:
+            what = f"{listed:,} nuclei"
+        self.said.say(f"{what} in {where} · {results.folder}")
 
 
 def _written(value: Any) -> str:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_unet import _batch_desk, _session
+from napari_unet._desk import BATCH, PLUGIN, batch_of
 from napari_unet._engine import Engine
 from napari_unet._session import Session
 from unetloop.samples import LARGE, draw_nuclei
@@ -183,3 +185,81 @@ def loop(start: Callable[..., Loop], folder: Path) -> Loop:
     loop = start()
     loop.open(folder)
     return loop
+
+
+class Docks:
+    """A viewer with our docks, and an engine that needs no network."""
+
+    def __init__(self, viewer: Any, qtbot: QtBot) -> None:
+        self.viewer, self.qtbot = viewer, qtbot
+
+    def open(self, name: str = BATCH) -> Any:
+        return self.viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
+
+    @property
+    def desk(self) -> Any:
+        return batch_of(self.viewer)
+
+    @property
+    def batch(self) -> Any:
+        return self.desk.batch
+
+    @property
+    def results(self) -> Any:
+        return self.desk.results
+
+    def wait(self, condition: Callable[[], Any], seconds: int = 40) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
+
+    def plan(self, *paths: Path) -> None:
+        self.batch.open(list(paths))
+        self.wait(lambda: self.batch.state.plan.phase in ("known", "wrong"))
+
+    def run(self) -> None:
+        self.batch.start()
+        self.wait_for_end()
+
+    def wait_for_end(self) -> None:
+        self.wait(lambda: not self.batch.state.run.busy)
+
+    def open_results(self, folder: Path) -> Any:
+        """Open results; give the table."""
+        self.results.open(folder)
+        self.wait(lambda: self.results.nuclei is not None)
+        return self.desk.table
+
+    def drop(self, widget: Any, *paths: Path) -> None:
+        """Drop files onto a dock."""
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        event = QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        widget.dropEvent(event)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test may see the settings of whoever runs it."""
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def docks(
+    make_napari_viewer: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+    home: Path,
+) -> Docks:
+    def engine(parent: Any) -> Engine:
+        return Engine(parent, program=sys.executable, arguments=PROGRAM)
+
+    monkeypatch.setattr(_session, "Engine", engine)
+    monkeypatch.setattr(_batch_desk, "Engine", engine)
+    return Docks(make_napari_viewer(show=True), qtbot)

@@ -81,6 +81,33 @@ def threshold_model() -> Any:
     )
 
 
+class ClassThresholdNetwork(ThresholdNetwork):
+    """Two classes: dark, and bright."""
+
+    def __call__(self, batch: Any) -> Any:
+        import numpy as np
+
+        bright = super().__call__(batch)[..., 0]
+        return np.stack([1 - bright, bright], axis=-1)
+
+
+def model_of(name: str) -> Any:
+    """Give a model of nuclei, or one of classes if there is a card that says so."""
+    card = Path(name) / "model.json"
+    if not (card.exists() and json.loads(card.read_text()).get("classes")):
+        return threshold_model()
+    from unetloop.checkpoint import Model
+    from unetloop.model_card import read_card
+
+    class ClassThresholdModel(Model):
+        def network(self, pixels: float | None = None) -> ClassThresholdNetwork:
+            return ClassThresholdNetwork()
+
+    return ClassThresholdModel(
+        Path(name), *read_card(json.loads(card.read_text()), card)
+    )
+
+
 class FakeEngine:
     """Answers one command after the other; a training goes on in between."""
 
@@ -246,12 +273,13 @@ class FakeEngine:
     ) -> dict[str, Any]:
         from unetloop.files import find_images
         from unetloop.planning import plan_images
+        from unetloop.scale import Scale
 
         planning = plan_images(
             find_images(paths, recursive),
             Path(out) if out else None,
             ThresholdNetwork(),
-            threshold_scale().with_instances(instances or {}),
+            Scale.of(model_of(model)).with_instances(instances or {}),
             **wanted,
         )
         while True:
@@ -283,7 +311,7 @@ class FakeEngine:
         batch["events"] = predict_images(
             find_images(paths, recursive),
             Path(out),
-            threshold_model(),
+            model_of(model),
             PredictionConfig(diameter=diameter),
             BatchOptions(
                 channel=channel,

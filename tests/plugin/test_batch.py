@@ -3,101 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QCoreApplication, QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDesktopServices, QDropEvent
-from qtpy.QtTest import QTest
+from qtpy.QtCore import QCoreApplication
+from qtpy.QtGui import QDesktopServices
 
-from napari_unet import _batch_desk, _session
 from napari_unet._batch_desk import TABLE
 from napari_unet._batch_memory import recall
 from napari_unet._batch_state import Wish
-from napari_unet._desk import BATCH, LOOP, PLUGIN, batch_of, session_of
-from napari_unet._engine import Engine
+from napari_unet._desk import LOOP, session_of
 from napari_unet._farewell import Farewell
-from napari_unet._panels.measurements import NucleiModel
-from napari_unet._results import ResultImage, Results, read_results
-from napari_unet._words import found_in_words
+from napari_unet._results import read_results
 from unetloop.images import open_image
 from unetloop.masks import read_labels
-from unetloop.run_record import write_run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytestqt.qtbot import QtBot
-
-FAKE = Path(__file__).with_name("fake_engine.py")
-
-
-class Docks:
-    """A viewer with our docks, and an engine that needs no network."""
-
-    def __init__(self, viewer: Any, qtbot: QtBot) -> None:
-        self.viewer, self.qtbot = viewer, qtbot
-
-    def open(self, name: str = BATCH) -> Any:
-        return self.viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
-
-    @property
-    def desk(self) -> Any:
-        return batch_of(self.viewer)
-
-    @property
-    def batch(self) -> Any:
-        return self.desk.batch
-
-    @property
-    def results(self) -> Any:
-        return self.desk.results
-
-    def wait(self, condition: Callable[[], Any], seconds: int = 40) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
-
-    def plan(self, *paths: Path) -> None:
-        self.batch.open(list(paths))
-        self.wait(lambda: self.batch.state.plan.phase in ("known", "wrong"))
-
-    def run(self) -> None:
-        self.batch.start()
-        self.wait_for_end()
-
-    def wait_for_end(self) -> None:
-        self.wait(lambda: not self.batch.state.run.busy)
-
-    def open_results(self, folder: Path) -> Any:
-        """Open results; give the table."""
-        self.results.open(folder)
-        self.wait(lambda: self.results.nuclei is not None)
-        return self.desk.table
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test may see the settings of whoever runs it."""
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def docks(
-    make_napari_viewer: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-    qtbot: QtBot,
-) -> Docks:
-    def engine(parent: Any) -> Engine:
-        return Engine(parent, program=sys.executable, arguments=[str(FAKE)])
-
-    monkeypatch.setattr(_session, "Engine", engine)
-    monkeypatch.setattr(_batch_desk, "Engine", engine)
-    return Docks(make_napari_viewer(show=True), qtbot)
 
 
 @pytest.fixture
@@ -105,19 +27,6 @@ def broken(folder: Path) -> Path:
     """The folder, with a file that is no image."""
     (folder / "broken.tif").write_text("this is no image")
     return folder
-
-
-def drop(widget: Any, *paths: Path) -> None:
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    event = QDropEvent(
-        QPointF(5, 5),
-        Qt.DropAction.CopyAction,
-        mime,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    widget.dropEvent(event)
 
 
 def cells(widget: Any) -> list[list[str]]:
@@ -128,10 +37,10 @@ def cells(widget: Any) -> list[list[str]]:
     ]
 
 
-def test_a_dropped_folder_is_planned_with_a_preview(docks: Docks, broken: Path) -> None:
+def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) -> None:
     widget = docks.open()
     assert not widget.box.start_button.isEnabled()
-    drop(widget, broken)
+    docks.drop(widget, broken)
     docks.wait(lambda: docks.batch.state.plan.phase == "known")
     assert widget.said.text().startswith("4 images, 1 of them can't be read · about")
     rows = {row[0]: row[1:] for row in cells(widget)}
@@ -149,7 +58,7 @@ def test_a_dropped_folder_is_planned_with_a_preview(docks: Docks, broken: Path) 
 
 
 def test_what_can_not_be_done_is_said_and_nothing_starts(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     widget = docks.open()
     widget.form.paths.native.setText(f"{folder}/*.nothing")
@@ -167,7 +76,7 @@ def test_what_can_not_be_done_is_said_and_nothing_starts(
 
 
 def test_a_batch_runs_and_what_failed_is_retried(
-    docks: Docks, broken: Path, monkeypatch: pytest.MonkeyPatch
+    docks: Any, broken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[str] = []
     monkeypatch.setattr(
@@ -209,7 +118,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     assert not widget.box.retry_button.isEnabled()
 
 
-def test_a_batch_is_cancelled_and_goes_on(docks: Docks, tmp_path: Path) -> None:
+def test_a_batch_is_cancelled_and_goes_on(docks: Any, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     plane = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
@@ -229,7 +138,7 @@ def test_a_batch_is_cancelled_and_goes_on(docks: Docks, tmp_path: Path) -> None:
 
 
 def test_an_engine_that_dies_in_a_batch_costs_nothing_that_is_done(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     widget = docks.open()
     docks.plan(folder)
@@ -243,7 +152,7 @@ def test_an_engine_that_dies_in_a_batch_costs_nothing_that_is_done(
 
 
 def test_tables_of_somebody_else_are_not_replaced_unasked(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     widget = docks.open()
     out = Path(f"{folder}-nuclei")
@@ -266,7 +175,7 @@ def test_tables_of_somebody_else_are_not_replaced_unasked(
 
 
 def test_the_last_settings_come_back_but_for_overwrite(
-    docks: Docks, folder: Path, home: Path
+    docks: Any, folder: Path, home: Path
 ) -> None:
     docks.open()
     wished = {"exports": ("rois",), "diameter": 30.0, "recursive": False}
@@ -294,128 +203,8 @@ def test_results_go_beside_the_images(tmp_path: Path, path: str, out: str) -> No
     assert Wish(paths=(str(tmp_path / path),)).folder == str(tmp_path / out)
 
 
-def test_rows_and_nuclei_select_each_other(docks: Docks, folder: Path) -> None:
-    docks.open()
-    docks.plan(folder)
-    docks.run()
-    table = docks.open_results(Path(f"{folder}-nuclei"))
-    results = docks.results.results
-    columns = results.columns
-    assert table.model.rowCount() == len(columns["label"]) > 10
-    nuclei = docks.results.nuclei
-    assert nuclei.features["area_px"][1] == (nuclei.data == 1).sum()
-
-    line = table.model.line_of(2)
-    table.view.selectRow(line)
-    assert docks.results.row == 2
-    selected = docks.results.selection
-    top, left = np.round(selected.translate).astype(int)
-    rows, column = selected.data.shape
-    shown = np.zeros(nuclei.data.shape, bool)
-    shown[top : top + rows, left : left + column] = selected.data
-    np.testing.assert_array_equal(shown, nuclei.data == columns["label"][2])
-
-    nuclei.selected_label = 4  # as napari's own table does
-    assert table.model.row_at(table.view.currentIndex().row()) == 3
-    middle = np.argwhere(nuclei.data == 6).mean(axis=0)
-    click(docks.viewer, middle)
-    docks.wait(lambda: docks.results.row == 5)
-    assert table.model.row_at(table.view.currentIndex().row()) == 5
-
-    other = int(np.flatnonzero(columns["image"] == 2)[-1])  # of the stack
-    table.view.selectRow(table.model.line_of(other))
-    docks.wait(lambda: docks.results.image == 2 and docks.results.row == other)
-    assert docks.viewer.dims.current_step[0] == columns["plane"][other] > 0
-    assert docks.results.nuclei.features.empty
-    table.only.setChecked(True)
-    assert table.model.rowCount() == (columns["image"] == 2).sum()
-    assert table.said.text().startswith(f"{table.model.rowCount()} nuclei in stack.tif")
-
-
-def click(viewer: Any, point: Any) -> None:
-    canvas, camera = viewer.window._qt_viewer.canvas.native, viewer.scene.camera
-    middle = np.array([canvas.height(), canvas.width()]) / 2
-    y, x = middle + (np.asarray(point) - camera.center[-2:]) * camera.zoom
-    place = QPoint(round(x), round(y))
-    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
-
-
-def test_closing_the_table_brings_back_what_was_shown(
-    docks: Docks, folder: Path
-) -> None:
-    mine = docks.viewer.add_image(np.zeros((8, 8)))
-    docks.open()
-    docks.plan(folder)
-    docks.run()
-    table = docks.open_results(Path(f"{folder}-nuclei"))
-    assert not mine.visible
-    with docks.qtbot.waitSignal(docks.results.closed):
-        docks.viewer.window.remove_dock_widget(table)
-    assert mine.visible
-    assert list(docks.viewer.layers) == [mine]
-    docks.open_results(Path(f"{folder}-nuclei"))  # and again
-    assert TABLE in docks.viewer.window.dock_widgets
-
-
-def test_a_dropped_folder_of_results_is_opened(docks: Docks, folder: Path) -> None:
-    widget = docks.open()
-    docks.plan(folder)
-    docks.run()
-    drop(widget, Path(f"{folder}-nuclei"))
-    docks.wait(lambda: docks.results.nuclei is not None)
-    assert docks.batch.state.wish.paths == (str(folder),)
-    (folder / "a.tif").unlink()  # its nuclei are shown all the same
-    said: list[str] = []
-    docks.results.problem.connect(said.append)
-    docks.open_results(Path(f"{folder}-nuclei"))
-    docks.wait(lambda: said)
-    assert "a.tif is not where it was" in said[0]
-
-
-def test_results_of_classes_are_read_and_said(tmp_path: Path) -> None:
-    image = tmp_path / "a.tif"
-    write_run(tmp_path, {"inputs": [{"image": "a.tif", "path": str(image)}]})
-    (tmp_path / "records").mkdir()
-    (tmp_path / "summary.csv").write_text(
-        "image,status,labels\na.tif,done,labels/a.tif\n"
-    )
-    (tmp_path / "measurements.csv").write_text(
-        "image,plane,label,class,area_px\na.tif,0,1,tumour,30\na.tif,0,2,stroma,70\n"
-    )
-    results = read_results(tmp_path)
-    assert results.columns["area_px"].tolist() == [30, 70]
-    said = found_in_words({"nuclei": None, "shares": {"tumour": 0.3, "stroma": 0.7}})
-    assert said == "tumour 30 %, stroma 70 %"
-    assert found_in_words({"nuclei": 1234}) == "1,234 nuclei"
-
-
-def test_a_hundred_thousand_nuclei_are_sorted_by_any_column() -> None:
-    count = 100_000
-    random = np.random.default_rng(0)
-    area = random.random(count)
-    area[::7] = np.nan
-    columns = {
-        "image": np.arange(count) % 3,
-        "label": np.arange(count),
-        "plane": np.zeros(count, np.int64),
-        "area_px": area,
-    }
-    images = tuple(ResultImage(f"{n}.tif", None, Path()) for n in range(3))
-    model = NucleiModel()
-    model.set_results(Results(Path(), images, columns))
-    model.sort(3, Qt.SortOrder.DescendingOrder)
-    order = [model.row_at(line) for line in range(count)]
-    known = count - len(area[::7])
-    assert (np.diff(area[order[:known]]) <= 0).all()
-    assert np.isnan(area[order[known:]]).all()
-    assert model.index(count - 1, 3).data() == ""
-    assert order[model.line_of(50)] == 50
-    model.show_only(1)
-    assert {model.index(line, 0).data() for line in (0, 1000)} == {"1.tif"}
-
-
 def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     loop = docks.open(LOOP)
     session = session_of(docks.viewer)
@@ -454,7 +243,7 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
 
 
 def test_the_worst_become_a_project_where_none_is_open(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     widget = docks.open()
     own = docks.batch.engine
@@ -472,7 +261,7 @@ def test_the_worst_become_a_project_where_none_is_open(
     assert TABLE not in docks.viewer.window.dock_widgets
 
 
-def test_a_batch_says_that_it_waits_for_a_training(docks: Docks, folder: Path) -> None:
+def test_a_batch_says_that_it_waits_for_a_training(docks: Any, folder: Path) -> None:
     loop = docks.open(LOOP)
     session = session_of(docks.viewer)
     session.open([folder])
@@ -492,7 +281,7 @@ def test_a_batch_says_that_it_waits_for_a_training(docks: Docks, folder: Path) -
     assert loop.run_all.box.sentence.text().startswith("3 predicted")
 
 
-def test_a_training_says_that_it_waits_for_a_batch(docks: Docks, folder: Path) -> None:
+def test_a_training_says_that_it_waits_for_a_batch(docks: Any, folder: Path) -> None:
     loop = docks.open(LOOP)
     session = session_of(docks.viewer)
     session.open([folder])
@@ -515,7 +304,7 @@ def test_a_training_says_that_it_waits_for_a_batch(docks: Docks, folder: Path) -
     docks.wait(lambda: session.state.learning.phase == "idle")
 
 
-def test_models_of_the_open_project_can_be_chosen(docks: Docks, folder: Path) -> None:
+def test_models_of_the_open_project_can_be_chosen(docks: Any, folder: Path) -> None:
     widget = docks.open()
     docks.open(LOOP)
     session = session_of(docks.viewer)
@@ -531,7 +320,7 @@ def test_models_of_the_open_project_can_be_chosen(docks: Docks, folder: Path) ->
 
 
 def test_closing_the_dock_does_not_end_a_batch_and_closing_the_window_does(
-    docks: Docks, folder: Path
+    docks: Any, folder: Path
 ) -> None:
     widget = docks.open()
     docks.plan(folder)
