@@ -16,68 +16,35 @@ reads what was flushed, and writes models and cache alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from unetloop.classes import check_classes, classes_from_json, classes_to_json
+from unetloop.classes import check_classes
 from unetloop.errors import EngineError
-from unetloop.files import replacing
-from unetloop.images import open_image
 from unetloop.masks import read_labels, write_labels
+from unetloop.project_file import (
+    ProjectImage,
+    describe_image,
+    find_again,
+    free_name,
+    read_project,
+    unwritable,
+    write_project,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
 
     from unetloop.classes import TissueClass
 
-__all__ = ["FORMAT", "VERSION", "Project", "ProjectImage", "open_project"]
-
-FORMAT = "unetloop-project"
-VERSION = 2
-"""The newest that is read: 1 is a project of nuclei, 2 one of tissue classes."""
-
-_NUCLEI_VERSION = 1
-
-MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""From version n: a function that turns project.json into version n + 1."""
-
-_HASHED_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class ProjectImage:
-    """An image of a project.
-
-    Parameters
-    ----------
-    id : str
-        Stable short name, used in file names.
-    path : str
-        Relative to the project folder where that is possible.
-    height, width, planes : int
-        Its size.
-    fingerprint : str
-        Hash of its size and first megabyte, by which it is found again after
-        it was moved.
-    """
-
-    id: str
-    path: str
-    height: int
-    width: int
-    planes: int
-    fingerprint: str
+__all__ = ["Project", "ProjectImage", "open_project"]
 
 
 class Project:
@@ -163,7 +130,7 @@ class Project:
             If ``project.json`` is damaged or gone.
         """
         if self.shared:
-            self.images, self.classes = _read_list(self.folder / "project.json")
+            self.images, self.classes = read_project(self.folder / "project.json")
 
     def set_classes(self, classes: Sequence[TissueClass]) -> None:
         """Say what the numbers of the segmentations mean, from 1; none: nuclei.
@@ -216,10 +183,10 @@ class Project:
         for path in map(Path.resolve, map(Path, paths)):
             if path in places:
                 continue
-            fresh = _describe(path, self.folder)
-            old = _find_again(fresh, path, lost)
+            fresh = describe_image(path, self.folder)
+            old = find_again(fresh, path, lost)
             if old is None:
-                places[path] = _free_name(path.stem, set(entries))
+                places[path] = free_name(path.stem, set(entries))
             else:
                 places[path] = lost.pop(old).id
             entries[places[path]] = replace(fresh, id=places[path])
@@ -311,20 +278,7 @@ class Project:
     ) -> None:
         self._check_own()
         classes = self.classes if classes is None else classes
-        content: dict[str, Any] = {
-            "format": FORMAT,
-            # Programs that know no classes must not take their numbers for nuclei.
-            "version": VERSION if classes else _NUCLEI_VERSION,
-            "images": [asdict(image) for image in images],
-        }
-        if classes:
-            content["task"] = "classes"
-            content["classes"] = classes_to_json(classes)
-        try:
-            with replacing(self.folder / "project.json") as fresh:
-                fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
+        write_project(self.folder / "project.json", images, classes)
         self.images, self.classes = images, classes
 
 
@@ -352,7 +306,7 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     if not file.exists() and (shared or not create):
         raise EngineError("There is no project in this folder.", path=str(folder))
     if shared:
-        images, classes = _read_list(file)
+        images, classes = read_project(file)
         return Project(folder, images, None, classes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -365,9 +319,9 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
             path=str(folder),
         ) from error
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     try:
-        images, classes = _read_list(file) if file.exists() else ((), ())
+        images, classes = read_project(file) if file.exists() else ((), ())
         project = Project(folder, images, lock, classes)
         if not file.exists():
             project._store(())
@@ -375,93 +329,3 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
         lock.release()
         raise
     return project
-
-
-def _read_list(
-    file: Path,
-) -> tuple[tuple[ProjectImage, ...], tuple[TissueClass, ...]]:
-    damaged = EngineError(
-        "The project.json of this project is damaged.",
-        todo="Put back a copy of it; the annotations beside it are not touched.",
-        path=str(file),
-    )
-    try:
-        content = json.loads(file.read_text("utf-8"))
-        if content["format"] != FORMAT:
-            raise EngineError("This project.json is not ours.", path=str(file))
-        version = int(content["version"])
-        if version > VERSION:
-            raise EngineError(
-                "This project was written by a newer version.",
-                todo="Update with: pip install -U napari-unet-loop",
-                version=version,
-            )
-        while version < _NUCLEI_VERSION:
-            content = MIGRATIONS[version](content)
-            version += 1
-        images = tuple(ProjectImage(**image) for image in content["images"])
-        return images, classes_from_json(content.get("classes", ()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged from error
-
-
-def _unwritable(folder: Path, error: OSError) -> EngineError:
-    return EngineError(
-        f"The project folder can't be written ({error.strerror or error}).",
-        todo="Free some space, or choose a folder that you may write to.",
-        path=str(folder),
-    )
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder.resolve())).as_posix()
-    except ValueError:  # another drive on Windows
-        return str(path)
-
-
-def _describe(path: Path, folder: Path) -> ProjectImage:
-    """Say what is recorded of an image file; it has no id yet."""
-    with open_image(path) as opened:
-        info = opened.info
-    return ProjectImage(
-        id="",
-        path=_relative(path, folder),
-        height=info.height,
-        width=info.width,
-        planes=info.planes,
-        fingerprint=_fingerprint(path),
-    )
-
-
-def _find_again(
-    image: ProjectImage, path: Path, lost: Mapping[Path, ProjectImage]
-) -> Path | None:
-    """Find where an image was before it was moved; of equal ones, by its name."""
-    same = [
-        old
-        for old, entry in lost.items()
-        if replace(entry, id="", path=image.path) == image
-    ]
-    same.sort(key=lambda old: old.name != path.name)
-    return same[0] if same else None
-
-
-def _free_name(stem: str, taken: set[str]) -> str:
-    name = re.sub(r"[^\w.-]+", "_", stem) or "image"
-    number, result = 1, name
-    while result in taken:
-        number += 1
-        result = f"{name}_{number}"
-    return result
-
-
-def _fingerprint(path: Path) -> str:
-    if path.is_dir():  # OME-Zarr: its description stands for it
-        parts = sorted(path.glob("*.json")) + sorted(path.glob(".z*"))
-        content = b"".join(part.read_bytes() for part in parts)
-        return hashlib.sha256(content).hexdigest()[:16]
-    with path.open("rb") as stream:
-        start = stream.read(_HASHED_BYTES)
-    size = path.stat().st_size
-    return hashlib.sha256(start + str(size).encode()).hexdigest()[:16]

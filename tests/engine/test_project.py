@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
-from unetloop import project as module
+from unetloop import project_file
 from unetloop.errors import EngineError
 from unetloop.project import open_project
 
@@ -135,6 +136,32 @@ def test_a_copy_is_an_image_of_its_own_and_equal_ones_go_by_their_names(
         assert [entry.id for entry in project.images] == [one.id for one in before]
 
 
+def test_a_zarr_of_another_name_is_another_image(tmp_path: Path) -> None:
+    def store(name: str) -> Path:
+        array = zarr.create_array(tmp_path / name, shape=(8, 8), dtype="uint8")
+        array[:] = 1
+        return tmp_path / name
+
+    with open_project(tmp_path / "p", create=True) as project:
+        (entry,) = project.add_images([store("a.zarr")])
+        (tmp_path / "there").mkdir()
+        moved = (tmp_path / "a.zarr").rename(tmp_path / "there" / "a.zarr")
+        assert project.add_images([store("b.zarr")])[0].id == "b"
+        (found,) = project.add_images([moved])
+        assert found.id == entry.id
+
+
+def test_names_that_differ_in_their_case_only_have_folders_of_their_own(
+    tmp_path: Path, image: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "A B.tif"
+    other.write_bytes(image.read_bytes())
+    with open_project(tmp_path / "p", create=True) as project:
+        ids = [entry.id for entry in project.add_images([image, other])]
+    assert ids == ["a_b", "A_B_2"]
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -159,7 +186,7 @@ def test_an_older_version_is_migrated(
     old = {"format": "unetloop-project", "version": 0}
     (tmp_path / "project.json").write_text(json.dumps(old))
     monkeypatch.setattr(
-        module, "MIGRATIONS", {0: lambda content: {**content, "images": []}}
+        project_file, "MIGRATIONS", {0: lambda content: {**content, "images": []}}
     )
     with open_project(tmp_path) as project:
         assert project.images == ()
