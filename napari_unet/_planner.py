@@ -188,6 +188,8 @@ def _pixels(file: dict[str, Any]) -> int:
 
 def _row(file: dict[str, Any]) -> FileRow:
     path, name = str(file["path"]), str(file["name"])
+    if int(file.get("parts", 1)) > 1:
+        name += f" and {int(file['parts']) - 1:,} more"
     if "error" in file:
         return FileRow(path, name, status="unreadable", said=str(file["error"]))
     size = f"{file['width']:,} × {file['height']:,}"
@@ -205,6 +207,9 @@ def _sentence(found: dict[str, Any]) -> str:
     """Say in one line what was found, and what it takes."""
     count, wrong = len(found["files"]), len(found["problems"])
     images = f"{count:,} image" + ("s" if count != 1 else "")
+    files = sum(int(file.get("parts", 1)) for file in found["files"])
+    if files > count:
+        images += f" in {files:,} files"
     if wrong:
         images += f", {wrong:,} of them can't be read"
     parts = [images]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from unetloop.errors import EngineError
 from unetloop.image_sequence import is_sequence
+from unetloop.ome_files import ome_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,10 +29,21 @@ _RESULTS = {"labels", "overlays", "records"}
 
 @dataclass(frozen=True)
 class FoundImage:
-    """An image file, and where it lies below the folder that was given."""
+    """An image, and where it lies below the folder that was given.
+
+    Parameters
+    ----------
+    path : Path
+        Its file; of an OME-TIFF in several files, the first.
+    relative : Path
+        Its path below the folder.
+    parts : int
+        How many files it consists of.
+    """
 
     path: Path
     relative: Path
+    parts: int = 1
 
     @property
     def stem(self) -> Path:
@@ -105,8 +117,22 @@ def find_images(
         )
     shared = _shared_folder(bases)
     return [
-        FoundImage(path, _below(path, shared or base)) for path, base in found.values()
+        FoundImage(path, _below(path, shared or base), count)
+        for path, base, count in _join_parts(list(found.values()))
     ]
+
+
+def _join_parts(
+    found: Sequence[tuple[Path, Path]],
+) -> Iterator[tuple[Path, Path, int]]:
+    """Give each OME-TIFF in several files once, by the first of them."""
+    known: set[Path] = set()
+    for path, base in found:
+        if path in known:
+            continue
+        parts = ome_files(path)
+        known.update(parts)
+        yield (path, base, 1) if len(parts) == 1 else (parts[0], base, len(parts))
 
 
 def _shared_folder(bases: Sequence[Path]) -> Path | None:

@@ -64,11 +64,25 @@ class _LazyTiff:
             store = self._series.aszarr(level=0)
             return zarr.open(store, mode="r")[index]
         numbers = np.arange(planes).reshape(self.shape[: len(outer)])[outer]
-        read = [
-            self._series.pages[int(number)].asarray()[inner]
-            for number in np.ravel(numbers)
-        ]
+        read = [self._read_page(int(number))[inner] for number in np.ravel(numbers)]
         return np.reshape(np.stack(read), (*np.shape(numbers), *read[0].shape))
+
+    def _read_page(self, number: int) -> Any:
+        page = self._series.pages[number]
+        if page is None:
+            raise EngineError(
+                "A plane of this image is missing.",
+                todo="Put all files of this OME-TIFF into its folder.",
+            )
+        file = page.parent.filehandle
+        closed = file.closed  # one of several; too many to stay open
+        if closed:
+            file.open()
+        try:
+            return page.asarray()
+        finally:
+            if closed:
+                file.close()
 
 
 def open_tiff(path: Path) -> Opened:
@@ -80,13 +94,22 @@ def open_tiff(path: Path) -> Opened:
         tiff.close()
         raise EngineError("The TIFF file holds no image.", path=str(path))
     try:
-        number, series = max(enumerate(tiff.series), key=lambda item: item[1].size)
+        listed = list(enumerate(tiff.series))
+        if tiff.is_ome and len(listed) > 1:
+            # The metadata may list what is in other files, too.
+            mine = [item for item in listed if _lies_in(item[1], tiff)]
+            listed = mine or listed
+        number, series = max(listed, key=lambda item: item[1].size)
         axes = _usual_axes(series.axes, series.shape, path)
         names, pixel_size = _tiff_metadata(tiff, series, number)
     except BaseException:
         tiff.close()
         raise
     return axes, _LazyTiff(series, axes), names, pixel_size, tiff.close
+
+
+def _lies_in(series: Any, tiff: Any) -> bool:
+    return any(page is not None and page.parent is tiff for page in series.pages)
 
 
 def _usual_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:

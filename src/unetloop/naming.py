@@ -31,11 +31,14 @@ class NamedImage:
     stem : str
         The same without suffixes, or with them where another image has the same: how
         its results are called.
+    parts : int
+        How many files it consists of.
     """
 
     path: Path
     name: str
     stem: str
+    parts: int = 1
 
 
 def name_images(
@@ -88,7 +91,7 @@ class _Taken:
         # Of two, that which it would be given now.
         usual = image.stem.as_posix()
         record = min(mine, key=lambda record: (record.stem != usual, record.stem))
-        return NamedImage(image.path, record.name, record.stem)
+        return NamedImage(image.path, record.name, record.stem, image.parts)
 
     def add(self, item: NamedImage) -> None:
         """Give an image its name."""
@@ -115,7 +118,7 @@ def _free_name(image: FoundImage, whole: bool, taken: _Taken) -> NamedImage:
     count = 1
     while True:
         stem = name if whole else _without_suffixes(name)
-        item = NamedImage(image.path, name.as_posix(), stem.as_posix())
+        item = NamedImage(image.path, name.as_posix(), stem.as_posix(), image.parts)
         holder = taken.holder(item)
         if holder is None:
             return item

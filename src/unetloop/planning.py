@@ -78,16 +78,21 @@ def plan_images(
     Returns
     -------
     dict
-        ``files``: for each what `describe_image` says, ``name`` and ``reads``, the
-        channels by name; ``problems``: ``path`` and ``error`` of those that can't be
-        read so; ``pixels``, ``seconds`` and ``bytes``, estimates of the whole;
+        ``files``: for each image what `describe_image` says, ``name``, ``parts`` (how
+        many files it consists of) and ``reads``, the channels by name; ``problems``:
+        ``path`` and ``error`` of those that can't be read so; ``pixels``, ``seconds``
+        and ``bytes``, estimates of the whole;
         ``done``: how many have results already.
     """
     files, problems = [], []
     pixels = done = 0
     records = None if out is None else Records(out)
     for index, found in enumerate(name_images(images, records)):
-        described = {"name": found.name, **describe_image(found.path)}
+        described = {
+            "name": found.name,
+            "parts": found.parts,
+            **describe_image(found.path),
+        }
         if "error" not in described:
             try:
                 described["reads"] = _channels(found.path, channel, network.channels)

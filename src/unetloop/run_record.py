@@ -20,6 +20,7 @@ from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.errors import EngineError
 from unetloop.files import replacing
 from unetloop.image_sequence import is_sequence, sequence_files
+from unetloop.ome_files import ome_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +61,7 @@ class FileState:
     Parameters
     ----------
     size : int
-        In bytes; of a folder, of all its files.
+        In bytes; of a folder or an image in several files, of all of them.
     mtime_ns : int
         When it was changed last, in nanoseconds.
     sha256 : str
@@ -75,8 +76,9 @@ class FileState:
     @classmethod
     def of(cls, path: Path) -> FileState:
         """Look at a file or folder as it is now."""
-        if is_sequence(path):
-            parts = [cls.of(file) for file in sequence_files(path).values()]
+        files = _files_of(path)
+        if files != [path]:
+            parts = [cls._of_file(file) for file in files]
             text = "".join(part.sha256 for part in parts)
             return cls(
                 sum(part.size for part in parts),
@@ -95,6 +97,10 @@ class FileState:
                     size += stat.st_size
                     latest = max(latest, stat.st_mtime_ns)
             return cls(size, latest, digest.hexdigest())
+        return cls._of_file(path)
+
+    @classmethod
+    def _of_file(cls, path: Path) -> FileState:
         stat = path.stat()
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256")
@@ -102,10 +108,9 @@ class FileState:
 
     def holds(self, path: Path) -> bool:
         """Whether a file is the same: by size and time, and else by its bytes."""
-        sequence = is_sequence(path)
-        if not path.exists() and not sequence:
+        if not path.exists() and not is_sequence(path):
             return False
-        if not path.is_dir() and not sequence:
+        if not path.is_dir() and _files_of(path) == [path]:
             stat = path.stat()
             if stat.st_size != self.size:
                 return False
@@ -251,6 +256,13 @@ class Records:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """List the files that an image consists of."""
+    if is_sequence(path):
+        return list(sequence_files(path).values())
+    return list(ome_files(path))
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
