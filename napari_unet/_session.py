@@ -223,6 +223,13 @@ class Session(QObject):
         """Let a tool wait for the mouse, or do at once what needs none."""
         self.tools.arm(name)
 
+    def paint_class(self, number: int) -> None:
+        """Give the user a brush for a class, or with 0 the eraser; again: take it."""
+        if self.layers.brush == number:
+            self.layers.stop_brush()
+        else:
+            self.use_tool(f"class {number}" if number else "erase")
+
     def start_learning(self) -> None:
         """Train now."""
         self.learner.start()

@@ -27,12 +27,17 @@ __all__ = ["AdvancedPanel"]
 
 _CHOICES = {
     "architecture": tuple(ARCHITECTURES),
-    "loss": (*LOSSES, *CLASS_LOSSES),
     "optimizer": tuple(OPTIMIZERS),
     "schedule": tuple(SCHEDULES),
 }
+_LOSSES = {
+    "nuclei": (*LOSSES, *CLASS_LOSSES),
+    "classes": ("default", *CLASS_LOSSES),
+}
 # They follow from the images and from the architecture.
 _NOT_OFFERED = ("channels", "options")
+# They mean nothing to the other task.
+_NOT_ASKED = {"nuclei": (), "classes": ("diameter",)}
 
 
 class AdvancedPanel(QWidget):
@@ -43,6 +48,7 @@ class AdvancedPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._task = "nuclei"
         self._sent: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
         self.content = QWidget(self)
         self.content.setVisible(False)
@@ -69,6 +75,10 @@ class AdvancedPanel(QWidget):
     def show(self, state: LoopState) -> None:
         """Say that changes wait, while something is being learned."""
         self.note.setVisible(state.learning.phase != "idle")
+        if state.task != self._task:
+            self._task = state.task
+            if self.forms:
+                self._make_forms()
 
     def write(self, training: dict[str, Any]) -> None:
         """Show settings of training that were made elsewhere, or before."""
@@ -83,25 +93,35 @@ class AdvancedPanel(QWidget):
         self.content.setVisible(opened)
 
     def _fill(self) -> None:
-        # Here and not above: magicgui takes a moment, and the dock opens at once.
-        from napari_unet._panels.form import Form
-
-        self.forms = {
-            "model": Form(ModelConfig, _CHOICES, _NOT_OFFERED),
-            "training": Form(TrainingConfig, _CHOICES),
-        }
-        self.forms["training"].write(self._sent["training"])
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        for form in self.forms.values():
-            form.changed.connect(self._on_changed)
-            column.addWidget(form)
+        self._make_forms()
         below = QHBoxLayout()
         below.addWidget(self.note, 1)
         below.addStretch(0)
         below.addWidget(self.reset_button)
         column.addLayout(below)
+
+    def _make_forms(self) -> None:
+        """Make the forms of what is segmented, in place of others."""
+        # Here and not above: magicgui takes a moment, and the dock opens at once.
+        from napari_unet._panels.form import Form
+
+        column = self.content.layout()
+        for form in self.forms.values():
+            column.removeWidget(form)
+            form.deleteLater()
+        choices = {**_CHOICES, "loss": _LOSSES[self._task]}
+        self.forms = {
+            "model": Form(ModelConfig, choices, _NOT_OFFERED),
+            "training": Form(TrainingConfig, choices, _NOT_ASKED[self._task]),
+        }
+        self.forms["model"].write(self._sent["model"])
+        self.forms["training"].write(self._sent["training"])
+        for place, form in enumerate(self.forms.values()):
+            form.changed.connect(self._on_changed)
+            column.insertWidget(place, form)
 
     def _on_changed(self) -> None:
         for name, signal in (

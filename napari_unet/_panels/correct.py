@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_unet._panels.button import Button
+from napari_unet._panels.classes import ClassList
 from napari_unet._panels.look import Heading, Lines
 from napari_unet._panels.slider import NamedSlider
 
@@ -59,6 +60,19 @@ _TOOLS = {
     "undo": _Tool("Undo", "Ctrl+Z", "Take the last correction back"),
     "redo": _Tool("Redo", "Ctrl+Shift+Z", "Do again what was taken back"),
 }
+# What tools mean where tissue classes are told apart; others are hidden there.
+_OF_CLASSES = {
+    "ignore": _Tool(
+        *("Ignore a box", "I", "Drag a box that is never used; again: use it"),
+        "Drag a box that is never to be used",
+    ),
+    "box": _Tool(
+        *("Box is right", "⏎", "All in view is right; go to the next place"),
+        "Drag a box in which all is right",
+    ),
+    "undo": _TOOLS["undo"],
+    "redo": _TOOLS["redo"],
+}
 _ROWS = (
     *(("accept", "delete", "split"), ("join", "new", "ignore")),
     *(("box",), ("undo", "redo")),
@@ -70,6 +84,7 @@ class CorrectPanel(QWidget):
 
     tool_requested = Signal(str)
     outlines_requested = Signal(bool)
+    probabilities_requested = Signal(bool)
     threshold_changed = Signal(float)
     min_size_changed = Signal(float)
 
@@ -78,6 +93,10 @@ class CorrectPanel(QWidget):
         self._armed = ""
         self._outlines = True
         self._busy: tuple[bool, bool, bool] | None = None
+        self._task = "nuclei"
+        self._tools = _TOOLS
+        self._painting = ""
+        self.classes = ClassList()
         self.hint = Lines(1, right=True)
         self.buttons = {name: self._button(name) for name in _TOOLS}
         self.outlines = Button(
@@ -89,6 +108,14 @@ class CorrectPanel(QWidget):
         )
         self.outlines.setCheckable(True)
         self.outlines.clicked.connect(self._on_outlines)
+        self.probabilities = Button(
+            "Probabilities",
+            picture="unticked",
+            tip="Have a layer a class with its probability",
+            quiet=True,
+        )
+        self.probabilities.setCheckable(True)
+        self.probabilities.clicked.connect(self._on_probabilities)
         self.threshold = NamedSlider(
             *("Threshold", 0.1, 0.9, self),
             tip="How sure the model must be that a pixel is nucleus; "
@@ -121,7 +148,9 @@ class CorrectPanel(QWidget):
         top.addWidget(Heading("2  Correct"))
         top.addWidget(self.hint, 1)
         column.addLayout(top)
+        column.addWidget(self.classes)
         rows = [[self.buttons[name] for name in names] for names in _ROWS]
+        rows[1].append(self.probabilities)
         rows[2].append(self.outlines)
         for buttons in rows:
             row = QHBoxLayout()
@@ -129,6 +158,7 @@ class CorrectPanel(QWidget):
             for button in buttons:
                 row.addWidget(button, 1)
             column.addLayout(row)
+        self._show_task()
         column.addSpacing(2)
         sliders = QGridLayout()
         sliders.setSpacing(4)
@@ -139,6 +169,10 @@ class CorrectPanel(QWidget):
 
     def show(self, state: LoopState) -> None:
         """Show which tools can be used, and how masks are shown and made."""
+        if state.task != self._task:
+            self._task = state.task
+            self._show_task()
+        self._show_classes(state)
         can = (bool(state.current), state.can_undo, state.can_redo)
         if can != self._busy:
             self._busy = can
@@ -147,6 +181,8 @@ class CorrectPanel(QWidget):
                     {"undo": state.can_undo, "redo": state.can_redo}.get(name, can[0])
                 )
             self.outlines.setEnabled(can[0])
+            self.classes.setEnabled(can[0])
+            self.probabilities.setEnabled(can[0])
             self.threshold.set_enabled(can[0])
             self.min_size.set_enabled(can[0])
         self._outlines = state.shown.outlines
@@ -160,12 +196,57 @@ class CorrectPanel(QWidget):
         self._armed = name
         for key, button in self.buttons.items():
             button.setChecked(key == name)
-        self.hint.say(_TOOLS[name].hint if name in _TOOLS else "")
+        self._say_hint()
+
+    def _show_task(self) -> None:
+        """Show the tools of what is segmented, and no others."""
+        classes = self._task == "classes"
+        self._tools = _OF_CLASSES if classes else _TOOLS
+        for name, button in self.buttons.items():
+            button.setVisible(name in self._tools)
+            if name in self._tools:
+                tool = self._tools[name]
+                button.setText(tool.text)
+                button.setToolTip(f"{tool.tip} ({button.key})")
+        self.classes.setVisible(classes)
+        self.probabilities.setVisible(classes)
+        self.threshold.set_visible(not classes)
+        self.min_size.set_visible(not classes)
+        shown = "areas" if classes else "nuclei"
+        self.outlines.setToolTip(f"Show outlines instead of filled {shown} (O)")
+
+    def _show_classes(self, state: LoopState) -> None:
+        """Show the classes, and say which one is painted."""
+        self.classes.show_classes(state.classes, state.brush)
+        painting = ""
+        if state.task == "classes" and state.current:
+            names = [row.name for row in state.classes]
+            brush = state.brush
+            painting = "Choose a class and paint"
+            if brush == 0:
+                painting = "Erase what is wrong"
+            elif brush is not None and brush <= len(names):
+                painting = f"Paint some {names[brush - 1]}"
+        if painting != self._painting:
+            self._painting = painting
+            self._say_hint()
+        wanted = state.shown.probabilities
+        self.probabilities.setChecked(wanted)
+        picture = "ticked" if wanted else "unticked"
+        self.probabilities.set_face(self.probabilities.text(), picture)
+
+    def _say_hint(self) -> None:
+        tool = self._tools.get(self._armed)
+        self.hint.say(tool.hint if tool is not None else self._painting)
 
     def _on_clicked(self, name: str) -> None:
         # What looks pressed is what is armed, not what was clicked.
         self.buttons[name].setChecked(name == self._armed)
         self.tool_requested.emit(name)
+
+    def _on_probabilities(self, wanted: bool) -> None:
+        self.probabilities.setChecked(not wanted)
+        self.probabilities_requested.emit(wanted)
 
     def _on_outlines(self, wanted: bool) -> None:
         self.outlines.setChecked(self._outlines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, Qt, Signal
+from qtpy.QtCore import QRectF, QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet._panels.button import Button
 from napari_unet._panels.image_list import ImageList
+from napari_unet._panels.inline import InlineCombo
 from napari_unet._panels.look import Heading, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
 
@@ -37,6 +38,7 @@ __all__ = ["ImagesPanel", "dropped_paths"]
 
 _EMPTY = "Drop images or a folder here"
 _DROP = "Let go to open"
+_TASKS = {"nuclei": "nuclei", "classes": "tissue classes"}
 
 
 def dropped_paths(mime: QMimeData) -> list[Path]:
@@ -54,12 +56,17 @@ class ImagesPanel(QWidget):
     previous_requested = Signal()
     reading_changed = Signal(dict)
     lock_requested = Signal(str, bool)
+    task_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAcceptDrops(True)
         self._state: LoopState | None = None
         self.count = Word()
+        self.task = InlineCombo("What is segmented: single nuclei, or areas of tissue")
+        self.task.setAccessibleName("What is segmented")
+        self.task.addItems(list(_TASKS.values()))
+        self.task.activated.connect(self._on_task)
         self.open_button = Button("Open images…", tip="Open files or a folder")
         self.menu = QMenu(self)
         self.menu.addAction("Files…", self._choose_files)
@@ -96,6 +103,8 @@ class ImagesPanel(QWidget):
         column.setSpacing(4)
         top = QHBoxLayout()
         top.addWidget(Heading("1  Images"))
+        top.addSpacing(8)
+        top.addWidget(self.task)
         top.addStretch(1)
         top.addWidget(self.count)
         buttons = QHBoxLayout()
@@ -124,11 +133,11 @@ class ImagesPanel(QWidget):
         if images_changed:
             self.list.rows.set_rows(state.images)
             self._pages.setCurrentIndex(1 if state.images else 0)
-            seen = sum(_is_reviewed(row) for row in state.images)
-            total = len(state.images)
-            self.count.setText(f"{seen:,} of {total:,} reviewed" if total else "")
+            self.count.setText(_counted(state))
         if images_changed or before is None or before.current != state.current:
             self._show_lock()
+        with QSignalBlocker(self.task):
+            self.task.setCurrentText(_TASKS[state.task])
         self.list.mark_current(state.current)
         several = len(state.images) > 1
         self.previous_button.setEnabled(several)
@@ -149,6 +158,14 @@ class ImagesPanel(QWidget):
         self._show_lock()
         if self._state is not None:
             self.lock_requested.emit(self._state.current, wanted)
+
+    def _on_task(self, index: int) -> None:
+        wanted = list(_TASKS)[index]
+        if self._state is not None and wanted != self._state.task:
+            # What is drawn is what is so, not what is wished.
+            with QSignalBlocker(self.task):
+                self.task.setCurrentText(_TASKS[self._state.task])
+            self.task_requested.emit(wanted)
 
     def _show_menu(self) -> None:
         below = self.open_button.rect().bottomLeft()
@@ -201,6 +218,17 @@ class ImagesPanel(QWidget):
     def _end_drag(self) -> None:
         self.hint.say(_EMPTY)
         self._pages.setCurrentIndex(1 if self.list.rows.rowCount() else 0)
+
+
+def _counted(state: LoopState) -> str:
+    total = len(state.images)
+    if not total:
+        return ""
+    if state.task == "classes":
+        painted = sum(row.state in ("in work", "done") for row in state.images)
+        return f"{painted:,} of {total:,} painted"
+    seen = sum(_is_reviewed(row) for row in state.images)
+    return f"{seen:,} of {total:,} reviewed"
 
 
 def _is_reviewed(row: ImageRow) -> bool:

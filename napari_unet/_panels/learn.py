@@ -157,6 +157,7 @@ class _Models(QComboBox):
         self.setToolTip("Model that predicts, and that learning starts from")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Model")
+        self.setPlaceholderText("none yet")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_models(self, names: tuple[str, ...], current: str) -> None:

@@ -18,7 +18,7 @@ def draw_pictogram(painter: QPainter, name: str, box: QRectF, tint: QColor) -> N
     name : str
         A state of an image, or ``"previous"``, ``"next"``, ``"play"``, ``"pause"``,
         ``"stop"``, ``"closed"``, ``"open"``, ``"ticked"``, ``"unticked"``,
-        ``"unlocked"``, ``"warning"``.
+        ``"unlocked"``, ``"warning"``, ``"add"``, ``"more"``.
     box : QRectF
         Square to draw into.
     tint : QColor
@@ -44,6 +44,13 @@ def draw_pictogram(painter: QPainter, name: str, box: QRectF, tint: QColor) -> N
         painter.drawRoundedRect(QRectF(0.8, 0.8, 10.4, 10.4), 1.5, 1.5)
         if name == "ticked":
             painter.drawPolyline(_polygon((3.2, 6.2), (5.2, 8.2), (8.8, 3.8)))
+    elif name == "add":
+        painter.drawLine(QPointF(6, 1.8), QPointF(6, 10.2))
+        painter.drawLine(QPointF(1.8, 6), QPointF(10.2, 6))
+    elif name == "more":
+        painter.setBrush(tint)
+        for x in (1.9, 6, 10.1):
+            painter.drawEllipse(QPointF(x, 6), 0.7, 0.7)
     elif name in ("closed", "open"):
         if name == "open":
             painter.translate(12, 0)

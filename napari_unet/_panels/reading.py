@@ -82,10 +82,12 @@ class ReadingLine(QWidget):
             return
         self.axes.setText(reading.axes)
         self.depth.setText(_BITS.get(reading.dtype, reading.dtype))
-        for widget in (self.depth, self.pixel_size, self.nuclei, self.diameter):
+        for widget in (self.depth, self.pixel_size):
             widget.setVisible(True)
         for dot in self._dots:
             dot.setVisible(True)
+        for sized in (self._dots[3], self.nuclei, self.diameter):
+            sized.setVisible(reading.sized)
         self._show_channels(reading)
         self.pixel_size.set_value(reading.pixel_size, "? µm")
         found = reading.diameter_found
@@ -128,7 +130,8 @@ class ReadingLine(QWidget):
         parts = [self.axes.text(), self.depth.text(), self.pixel_size.text()]
         if several:
             parts.insert(1, self.channel.currentText())
-        parts.append(f"nuclei {self.diameter.text()}")
+        if self._reading.sized:
+            parts.append(f"nuclei {self.diameter.text()}")
         self.setToolTip(" · ".join(parts))
         points = self.axes.written_font().pointSizeF()
         for part in (self.channel, self.pixel_size, self.diameter):

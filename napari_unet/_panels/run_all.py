@@ -48,7 +48,8 @@ class RunAllPanel(QWidget):
             self._hindrance = _NOTHING_OPEN
             self._about = ""
         else:
-            self._hindrance = ""
+            # Nobody ships a model of anybody's classes.
+            self._hindrance = "" if state.model else "Let a model learn first."
             self._about = (
                 f"{state.model} over all images of the project's folders; results go "
                 f"into {state.folder / 'results'}"

@@ -82,6 +82,11 @@ class NamedSlider(QObject):
         for widget in (self.name, self.slider, self.number):
             widget.setEnabled(enabled)
 
+    def set_visible(self, visible: bool) -> None:
+        """Show it, or take it away."""
+        for widget in (self.name, self.slider, self.number):
+            widget.setVisible(visible)
+
     def value(self) -> float:
         """Give what the slider stands at, to the hundredth of its range or finer."""
         share: float = (self.slider.value() / _STEPS) ** self._power
