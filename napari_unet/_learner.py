@@ -293,7 +293,8 @@ class Learner(QObject):
         answers: dict[str, Callable[[dict[str, Any]], None]] = {
             "Notice": self._on_notice,
             "Progress": self._on_progress,
-            "EpochDone": self._on_epoch_done,
+            "StartScored": self._on_scored,
+            "EpochDone": self._on_scored,
             "BatchHalved": self._on_batch_halved,
             "RolledBack": self._on_rolled_back,
             "Examined": self._on_examined,
@@ -323,16 +324,8 @@ class Learner(QObject):
             self.live.emit(True)
         self._show(fraction=share, seconds_left=event.get("seconds_left"))
 
-    def _on_epoch_done(self, event: dict[str, Any]) -> None:
-        curve = self.state.curve
-        score = event.get("score")
-        self._show(
-            curve=Curve(
-                (*curve.steps, int(event["step"])),
-                (*curve.losses, float(event.get("loss") or 0.0)),
-                (*curve.scores, None if score is None else float(score)),
-            )
-        )
+    def _on_scored(self, event: dict[str, Any]) -> None:
+        self._show(curve=self.state.curve.grown(event))
 
     def _on_batch_halved(self, event: dict[str, Any]) -> None:
         self._show(sentence="Memory ran short: learning in smaller batches.")

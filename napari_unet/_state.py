@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
@@ -108,11 +110,45 @@ class Reading:
 
 @dataclass(frozen=True)
 class Curve:
-    """Loss and score of a training so far, one value an epoch."""
+    """Loss and score of a training so far.
+
+    Parameters
+    ----------
+    steps : tuple of int
+        After which they were found; 0: before the first one.
+    losses, scores : tuple of float or None
+        Of the same length, where they are known.
+    held_out : bool
+        Whether they are of images that are not learned from.
+    """
 
     steps: tuple[int, ...] = ()
-    losses: tuple[float, ...] = ()
+    losses: tuple[float | None, ...] = ()
     scores: tuple[float | None, ...] = ()
+    held_out: bool = False
+
+    def grown(self, event: Mapping[str, Any]) -> Curve:
+        """Add what the engine's ``StartScored`` or ``EpochDone`` says.
+
+        The loss of the same pixels each time is a curve; that of an epoch's random
+        patches is mostly noise, and taken only where there is no other.
+        """
+        step = int(event.get("step", 0))
+        score, loss = event.get("score"), event.get("val_loss")
+        held_out = self.held_out or score is not None
+        if not held_out:
+            score, loss = event.get("fit"), event.get("fit_loss")
+        scores = (*self.scores, score)
+        if loss is None and not any(known is not None for known in scores):
+            loss = event.get("loss")
+        # Those that a restarted engine makes again are in front of it.
+        kept = sum(known < step for known in self.steps)
+        return Curve(
+            (*self.steps[:kept], step),
+            (*self.losses[:kept], loss),
+            (*self.scores[:kept], score),
+            held_out,
+        )
 
 
 @dataclass(frozen=True)

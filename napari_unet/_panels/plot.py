@@ -1,8 +1,8 @@
-"""Loss and score over the steps of a training, as two small plots."""
+"""Score and loss over the steps of a training, as two small plots."""
 
 from __future__ import annotations
 
-from math import floor, isfinite, log10
+from math import ceil, floor, inf, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
@@ -19,24 +19,37 @@ if TYPE_CHECKING:
 __all__ = ["CurvePlot"]
 
 
+# Of which images the score is: what stands above, and the tooltip.
+_SCORED = {
+    True: (
+        "Score, held out",
+        "Mean average precision on images that it does not learn from, 0 to 1: "
+        "higher is better. Dashed: before it began",
+    ),
+    False: (
+        "Score, corrected",
+        "Mean average precision on what you corrected and it learns from, 0 to 1: "
+        "higher is better. Keep an image for scoring only to see how good it is "
+        "elsewhere. Dashed: before it began",
+    ),
+}
+
+
 class CurvePlot(QWidget):
-    """Two plots side by side, each with its last value in words above it."""
+    """Two plots side by side, each with its first and last value above it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._curve: Curve | None = None
-        self.loss = SmallPlot("Loss", "How far off the model is: lower is better")
-        self.score = SmallPlot(
-            "Score",
-            "Mean average precision on images it does not learn from, 0 to 1: "
-            "higher is better",
-            top=1.0,
+        self.score = SmallPlot("Score", _SCORED[False][1], least=0.1, most=1.0)
+        self.loss = SmallPlot(
+            "Loss", "How far off the model is: lower is better", least=0.02
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
-        row.addWidget(self.loss, 1)
-        row.addWidget(self.score, 1)
+        row.addWidget(self.score, 4)
+        row.addWidget(self.loss, 3)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Say what will be here, while nothing is."""
@@ -55,6 +68,9 @@ class CurvePlot(QWidget):
         self._curve = curve
         end = curve.steps[-1] if curve.steps else 0
         self.update()
+        scored = any(score is not None for score in curve.scores)
+        name, tip = _SCORED[curve.held_out]
+        self.score.name(name if scored else "Score", tip)
         self.loss.draw(curve.steps, curve.losses, end)
         self.score.draw(curve.steps, curve.scores, end)
 
@@ -65,13 +81,18 @@ class CurvePlot(QWidget):
         self.score.make()
 
 
-def _round_up(value: float) -> float:
-    """Give the next round number."""
-    if value <= 0:
-        return 1.0
-    unit = 10.0 ** floor(log10(value))
-    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-    return next(step * unit for step in steps if value <= step * unit * (1 + 1e-9))
+def _round_ends(
+    low: float, high: float, least: float, most: float
+) -> tuple[float, float]:
+    """Give round numbers around values, at least so far apart, from 0 to ``most``."""
+    missing = max(least - (high - low), 0.0) / 2
+    low = max(low - missing, 0.0)
+    high = max(high + missing, low + least)
+    half = (high - low) / 2 * (1 + 1e-9)
+    unit = 10.0 ** floor(log10(half))
+    unit *= next((step for step in (5, 2) if step * unit <= half), 1)
+    bottom = floor(low / unit + 1e-9) * unit
+    return bottom, min(ceil(high / unit - 1e-9) * unit, most)
 
 
 class SmallPlot(QWidget):
@@ -83,14 +104,16 @@ class SmallPlot(QWidget):
         Stands above it.
     tip : str
         Tooltip.
-    top : float, optional
-        Upper end of the axis; None: the largest value.
+    least : float
+        What the axis spans at least, so that noise does not look like a change.
+    most : float, optional
+        Values are never larger.
     """
 
-    def __init__(self, name: str, tip: str, top: float | None = None) -> None:
+    def __init__(self, name: str, tip: str, least: float, most: float = inf) -> None:
         super().__init__()
         self._name = name
-        self._top = top
+        self._limits = least, most
         self._parts: dict[str, Any] = {}
         self.title = Word(name)
         self.setToolTip(tip)
@@ -107,13 +130,18 @@ class SmallPlot(QWidget):
         """Whether the plot itself is there."""
         return bool(self._parts)
 
+    def name(self, name: str, tip: str) -> None:
+        """Say what is drawn; shown with the next curve."""
+        self._name = name
+        self.setToolTip(tip)
+
     def draw(
         self,
         steps: tuple[int, ...],
         values: tuple[float | None, ...],
         end: int,
     ) -> None:
-        """Draw values over steps; None and infinity leave gaps.
+        """Draw values over steps; None and infinity are left out.
 
         Parameters
         ----------
@@ -127,7 +155,8 @@ class SmallPlot(QWidget):
             for step, value in zip(steps, values, strict=True)
             if value is not None and isfinite(value)
         ]
-        self.title.setText(f"{self._name}  {known[-1][1]:.3g}" if known else self._name)
+        told = dict.fromkeys(f"{known[at][1]:.2f}" for at in (0, -1) if known)
+        self.title.setText("  ".join(filter(None, (self._name, " → ".join(told)))))
         if known:
             self.make()
         if not self._parts:
@@ -136,11 +165,14 @@ class SmallPlot(QWidget):
         y = [value for _, value in known]
         self._parts["curve"].setData(x, y)
         self._parts["last"].setData(x[-1:], y[-1:])
-        top = self._top or _round_up(max(y, default=1.0))
+        ends = _round_ends(min(y), max(y), *self._limits) if y else (0.0, 1.0)
         self._parts["view"].setRange(
-            xRange=(0, max(end, 1)), yRange=(0, top), padding=0.04, update=True
+            xRange=(0, max(end, 1)), yRange=ends, padding=0.04, update=True
         )
-        self._parts["axis"].setTicks([[(0, "0"), (top, f"{top:g}")]])
+        self._parts["axis"].setTicks([[(value, f"{value:.4g}") for value in ends]])
+        self._parts["ground"].setValue(ends[0])
+        self._parts["before"].setValue(y[0] if y else ends[0])
+        self._parts["before"].setVisible(len(y) > 1)
 
     def curve(self) -> tuple[list[float], list[float]]:
         """Give steps and values of the curve that is drawn."""
@@ -168,14 +200,16 @@ class SmallPlot(QWidget):
         axis = pg.AxisItem("left", linkView=view, maxTickLength=-4)
         canvas.ci.addItem(axis, 0, 0)
         ground = pg.InfiniteLine(0, angle=0)
+        before = pg.InfiniteLine(0, angle=0)
         view.addItem(ground)
+        view.addItem(before)
         curve = pg.PlotCurveItem(antialias=True)
         last = pg.ScatterPlotItem(size=6, pen=None, antialias=True)
         view.addItem(curve)
         view.addItem(last)
         self._parts = {
             **{"canvas": canvas, "view": view, "axis": axis, "ground": ground},
-            **{"curve": curve, "last": last},
+            **{"before": before, "curve": curve, "last": last},
         }
         axis.setStyle(tickFont=small(self.title.font()), autoExpandTextSpace=True)
         self._tint()
@@ -199,6 +233,8 @@ class SmallPlot(QWidget):
         text, line = colour(self, "text"), colour(self, "done")
         for part in ("axis", "ground"):
             self._parts[part].setPen(pg.mkPen(faint(text, 0.4)))
+        dashed = pg.mkPen(faint(text, 0.6), style=Qt.PenStyle.DashLine)
+        self._parts["before"].setPen(dashed)
         self._parts["axis"].setTextPen(faint(text, 0.8))
         self._parts["curve"].setPen(pg.mkPen(line, width=2))
         self._parts["last"].setBrush(line)

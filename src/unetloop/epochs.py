@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unetloop.events import EpochDone, Event
+from unetloop.events import EpochDone, Event, StartScored
 from unetloop.validation import predict_windows, score_windows
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Examiner"]
 
+# Of the time: what chooses the model, and what only shows how it goes.
 _VALIDATION_SHARE = 0.08
+_FIT_SHARE = 0.03
 
 
 class Examiner:
-    """Scores a network on the images held out, now and then.
+    """Scores a network on the images held out, or else on what it learns from.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ class Examiner:
         Images held out; may be none.
     images : sequence of TrainingImage
         What is learned from, for the card.
+    learned : sequence of Window
+        Some of what is learned from, scored where no image is held out.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Examiner:
         config: TrainingConfig,
         windows: Sequence[Window],
         images: Sequence[TrainingImage],
+        learned: Sequence[Window] = (),
     ) -> None:
         self._learner = learner
         self._keeper = keeper
@@ -59,11 +64,31 @@ class Examiner:
         self._config = config
         self._windows = windows
         self._images = images
+        self._learned = [] if windows else learned
         self._seconds = 0.0
+        self._fit_seconds: list[float] = []
 
-    def score(self) -> tuple[float, float]:
+    def score_start(self) -> StartScored:
+        """Score the network before its first step."""
+        measure = self._keeper.measure
+        if self._windows:
+            score, loss = self._score(self._windows)
+            return StartScored(val_loss=loss, score=score, measure=measure)
+        fit, fit_loss = self._score_learned()
+        return StartScored(fit_loss=fit_loss, fit=fit, measure=measure)
+
+    def _score_learned(self) -> tuple[float | None, float | None]:
+        # The first time it is compiled: that says nothing of the next.
+        spent = sum(self._fit_seconds[1:])
+        if not self._learned or spent > _FIT_SHARE * self._schedule.seconds:
+            return None, None
+        began = time.monotonic()
+        scored = self._score(self._learned)
+        self._fit_seconds.append(time.monotonic() - began)
+        return scored
+
+    def _score(self, windows: Sequence[Window]) -> tuple[float, float]:
         """Give score and loss of the network as it is."""
-        windows = self._windows
         maps = predict_windows(self._learner.network, windows)
         truth = np.stack([window.truth for window in windows])
         loss = self._learner.loss(truth, np.stack(maps))
@@ -95,7 +120,7 @@ class Examiner:
         due = self._seconds <= _VALIDATION_SHARE * schedule.seconds
         if self._windows and (due or patience):
             began = time.monotonic()
-            score, val_loss = self.score()
+            score, val_loss = self._score(self._windows)
             seconds = time.monotonic() - began
             schedule.score_took(seconds)
             self._seconds += seconds
@@ -104,6 +129,7 @@ class Examiner:
             score is not None
             and (keeper.best.score is None or score >= keeper.best.score)
         )
+        fit, fit_loss = self._score_learned()
         yield EpochDone(
             epoch=epoch,
             step=learner.step,
@@ -115,6 +141,8 @@ class Examiner:
             score=score,
             best=best,
             measure=keeper.measure,
+            fit_loss=fit_loss,
+            fit=fit,
         )
         if best:
             yield keeper.save(

@@ -29,6 +29,7 @@ __all__ = [
     "PredictionDone",
     "Progress",
     "RolledBack",
+    "StartScored",
     "TrainingDone",
     "to_json",
 ]
@@ -84,7 +85,9 @@ class EpochDone(Event):
     ``loss`` and ``val_loss`` are means over the epoch and over the validation
     images, ``score`` is the ``measure`` on the validation images (``mean_ap``,
     AP(0.5:0.95), of nuclei; ``mean_iou`` of classes); both are None where no image is
-    held out. ``best`` says whether this epoch's model is the best so far.
+    held out. Then ``fit_loss`` and ``fit`` are the same on a part of what is learned
+    from, which says how well it is learned, and not how good the model is elsewhere.
+    ``best`` says whether this epoch's model is the best so far.
     """
 
     epoch: int
@@ -97,6 +100,19 @@ class EpochDone(Event):
     score: float | None = None
     best: bool = False
     measure: str = "mean_ap"
+    fit_loss: float | None = None
+    fit: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartScored(Event):
+    """How good the model is that training starts from; fields as of `EpochDone`."""
+
+    val_loss: float | None = None
+    score: float | None = None
+    measure: str = "mean_ap"
+    fit_loss: float | None = None
+    fit: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,8 @@ _DIAMETER = 32.0
 # At the end the images are looked at once more: so many seconds, or this share.
 _LOOK_BACK = 2.0
 _LOOK_BACK_SHARE = 0.03
+# Of so many images learned from it is shown how well they are known by now.
+_SHOWN = 4
 
 
 def train(
@@ -91,8 +93,8 @@ def train(
     Yields
     ------
     Event
-        `Progress` after every step, `EpochDone`, `ModelSaved`, `RolledBack`,
-        `BatchHalved`, `Notice`, and at last `TrainingDone`.
+        `StartScored`, `Progress` after every step, `EpochDone`, `ModelSaved`,
+        `RolledBack`, `BatchHalved`, `Notice`, and at last `TrainingDone`.
 
     Raises
     ------
@@ -226,8 +228,13 @@ class Training:
         yield from cut_windows(
             held_out, self.model, self.diameter, config, windows.append, *look
         )
+        learned: list[Window] = []
         if not windows:
             yield Notice(text="No image is held out: the last model is kept.")
+            some = train_images[:: -(-len(train_images) // _SHOWN)]
+            yield from cut_windows(
+                some, self.model, self.diameter, config, learned.append, *look
+            )
         yield Notice(text="Starting the network.")
         trainable, share = self._how_to_go_on(planes)
         if trainable == "biases":
@@ -235,10 +242,13 @@ class Training:
         begun = replace(config, trainable=trainable)
         self._made = yield from begin(self.model, begun, self.task, self.start, share)
         examiner = Examiner(
-            self._made, self._keeper, self._schedule, config, windows, train_images
+            *(self._made, self._keeper, self._schedule, config),
+            *(windows, train_images, learned),
         )
-        if windows and self._onwards is not None:
-            self._start_score, _ = examiner.score()
+        if self._onwards is not None:
+            scored = examiner.score_start()
+            self._start_score = scored.score
+            yield scored
         model = to_dict(self.model)
         settings = {**to_dict(config), "maps": self.task.maps, "model": model}
         identity = fingerprint([*train_images, *held_out], settings, self.start)

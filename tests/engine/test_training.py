@@ -22,6 +22,7 @@ from unetloop.events import (
     ModelSaved,
     Progress,
     RolledBack,
+    StartScored,
     TrainingDone,
 )
 from unetloop.keeping import Keeper
@@ -58,6 +59,10 @@ def _weights(path: Path) -> list[np.ndarray]:
 
 def _kinds(events: Sequence[Event], kind: type) -> list[Event]:
     return [event for event in events if isinstance(event, kind)]
+
+
+def _ended(events: Sequence[Event]) -> list[EpochDone]:
+    return [event for event in events if isinstance(event, EpochDone)]
 
 
 def test_it_learns_and_leaves_a_model(
@@ -149,6 +154,32 @@ def test_warm_start_goes_on_from_the_weights(
     ):
         np.testing.assert_allclose(before, after, atol=1e-6)
     assert open_model(tmp_path / "b").card.started_from == start.weights_hash
+
+
+def test_it_says_how_well_is_learned_what_it_learns_from(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    config = _config(epochs=3, steps_per_epoch=10, learning_rate=0.01)
+    first = list(train(images[:2], tmp_path / "a", config, model=SMALL))
+    assert not _kinds(first, StartScored)
+    fit, loss = zip(*[(e.fit, e.fit_loss) for e in _ended(first)], strict=True)
+    assert loss[-1] < loss[0]
+    start = open_model(tmp_path / "a")
+    again = list(train(images[:2], tmp_path / "b", _config(), start=start))
+    (scored,) = _kinds(again, StartScored)
+    assert isinstance(scored, StartScored)
+    # It begins where the first one ended: with the same weights, on the same pixels.
+    assert scored.fit == pytest.approx(fit[-1], abs=0.01)
+    assert scored.fit_loss == pytest.approx(loss[-1], rel=0.02)
+    assert scored.score is None
+    done = again[-1]
+    assert isinstance(done, TrainingDone)
+    assert done.start_score is None  # it is no score on images held out
+    held = list(
+        train(images, tmp_path / "c", _config(), start=start, validation=images[:1])
+    )
+    assert all(event.fit is None for event in _ended(held))
+    assert _kinds(held, StartScored)[0].score is not None  # type: ignore[attr-defined]
 
 
 def test_few_images_move_a_trained_model_part_of_the_way(

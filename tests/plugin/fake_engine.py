@@ -238,6 +238,7 @@ class FakeEngine:
             harm, name = self.gain < 0, Path(newest).name
             self.emit("Examined", job, model=name, gain=self.gain, images=1, harm=harm)
         self.emit("Notice", job, text="Starting the network.", level="info")
+        self.emit("StartScored", job, score=score_after(0), val_loss=0.75)
 
     def do_pause(self, job: str) -> dict[str, Any]:
         return self.pause(True)

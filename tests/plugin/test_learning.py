@@ -68,7 +68,8 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     assert {"starting", "running", "idle"} <= set(phases)
     learning = loop.session.state.learning
     assert "round-1 predicts now" in learning.sentence
-    assert len(learning.curve.steps) == 4
+    assert len(learning.curve.steps) == 5  # and before the first one
+    assert learning.curve.steps[0] == 0
     assert learning.curve.losses[0] > learning.curve.losses[-1]
     assert loop.session.state.models == ("round-1", "nuclei")
     # What was stored before it began is what the screen showed.

@@ -123,17 +123,64 @@ def test_nothing_jumps_however_long_the_sentence_is(panel: LearnPanel) -> None:
     assert panel.sentence.toolTip() == long
 
 
-def test_curves_are_drawn_with_their_last_value(panel: LearnPanel) -> None:
+def test_curves_are_drawn_with_their_first_and_last_value(panel: LearnPanel) -> None:
     assert panel.plot.loss.title.text() == "Loss"
     panel.show(learning(phase="running", curve=CURVE))
     loss, score = panel.plot.loss, panel.plot.score
-    assert loss.title.text() == "Loss  0.5"
-    assert score.title.text() == "Score  0.5"
+    assert loss.title.text() == "Loss  0.90 → 0.50"
+    assert score.title.text() == "Score, corrected  0.25 → 0.50"
+    assert "it learns from" in score.toolTip()
     assert loss.curve() == ([100, 200], [0.9, 0.5])
     assert score.curve() == ([200, 300], [0.25, 0.5])
     panel.show(learning(curve=Curve()))
     assert loss.title.text() == "Loss"
     assert loss.curve() == ([], [])
+    panel.show(learning(curve=Curve((0,), (0.9,), (0.25,), held_out=True)))
+    assert score.title.text() == "Score, held out  0.25"
+    assert "does not learn from" in score.toolTip()
+
+
+def test_a_curve_is_of_the_same_pixels_where_that_is_known() -> None:
+    curve = Curve().grown({"event": "StartScored", "fit": 0.5, "fit_loss": 0.4})
+    for step, fit in ((30, 0.6), (60, None), (90, 0.7)):
+        loss = None if fit is None else 0.9 - fit
+        event = {"step": step, "loss": 0.1 * step, "fit": fit, "fit_loss": loss}
+        curve = curve.grown({**event, "score": None, "val_loss": None})
+    assert curve.steps == (0, 30, 60, 90)
+    assert curve.scores == (0.5, 0.6, None, 0.7)
+    assert curve.losses == pytest.approx((0.4, 0.3, None, 0.2))
+    assert not curve.held_out
+    again = curve.grown({"step": 60, "fit": 0.65, "fit_loss": 0.25})
+    assert again.steps == (0, 30, 60)
+    assert again.scores[-1] == 0.65
+    bare = Curve().grown({"step": 30, "loss": 0.4}).grown({"step": 60, "loss": 0.3})
+    assert bare.losses == (0.4, 0.3)
+    held = Curve().grown({"score": 0.5, "val_loss": 0.4})
+    held = held.grown({"step": 30, "score": None, "val_loss": None, "fit": None})
+    assert held.held_out
+    assert held.losses == (0.4, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ((0.28, 0.39), (0.25, 0.4)),
+        ((0.81, 0.815), (0.75, 0.9)),
+        ((0.0, 0.01), (0.0, 0.1)),
+        ((0.98, 0.99), (0.9, 1.0)),
+        ((0.2575, 0.243), (0.24, 0.27)),
+        ((3.2, 0.4), (0.0, 4.0)),
+    ],
+)
+def test_the_axis_ends_at_round_numbers_close_to_the_curve(
+    panel: LearnPanel, values: tuple[float, ...], ends: tuple[float, float]
+) -> None:
+    loss = values[0] in (0.2575, 3.2)
+    plot = panel.plot.loss if loss else panel.plot.score
+    plot.draw((0, 1), values, 1)
+    low, high = plot._parts["view"].viewRange()[1]
+    middle, half = sum(ends) / 2, (ends[1] - ends[0]) / 2
+    assert (low, high) == pytest.approx((middle - half * 1.08, middle + half * 1.08))
 
 
 def test_the_plot_leaves_the_mouse_alone(panel: LearnPanel) -> None:
