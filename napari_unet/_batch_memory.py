@@ -16,8 +16,9 @@ from unetloop.files import replacing
 
 __all__ = ["recall", "remember"]
 
-# One replaces what is there, to be said anew each time; the other is the loop's.
-_NEVER_KEPT = ("overwrite", "instances")
+# One replaces what is there, to be said anew each time; the next is the loop's, and
+# the last the model's.
+_NEVER_KEPT = ("overwrite", "instances", "classes")
 
 
 def remember(wish: Wish) -> None:

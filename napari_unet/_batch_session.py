@@ -54,8 +54,7 @@ class BatchSession(QObject):
         self.rows: list[FileRow] = []
         self._places: dict[str, int] = {}
         self._project_models: tuple[tuple[str, str], ...] = ()
-        self._wish = recall()
-        self._classes = classes_of(self._wish.model)
+        self._wish = _told_kind(recall())
         self.planner = Planner(engine, self)
         self.runner = Runner(engine, self)
         self.state = BatchState()
@@ -87,15 +86,15 @@ class BatchSession(QObject):
 
     def look(self) -> None:
         """Look at the files that are wished."""
-        self.planner.look(self._wish.fitting(bool(self._classes)))
+        self.planner.look(self._wish)
 
     def change(self, **values: Any) -> None:
         """Wish something else: fields of `Wish`."""
         before, self._wish = self._wish, replace(self._wish, **values)
+        if self._wish.model != before.model:
+            self._wish = _told_kind(self._wish)
         if self._wish == before:
             return
-        if self._wish.model != before.model:
-            self._classes = classes_of(self._wish.model)
         remember(self._wish)
         self._refresh()
         if not set(values) <= _NOT_PLANNED:
@@ -122,7 +121,7 @@ class BatchSession(QObject):
             again = row.status == "failed" or not retry_failed
             if again and row.status in ("done", "failed"):
                 self._set_row(number, "waits", "")
-        self.runner.start(wish.fitting(bool(classes_of(wish.model))), retry_failed)
+        self.runner.start(wish, retry_failed)
 
     def stop(self) -> None:
         """End the batch; what is done is kept."""
@@ -151,7 +150,7 @@ class BatchSession(QObject):
             known: dict[str, Any] = {}
             if wish is not None and wish.channel:
                 known["channel"] = wish.channel
-            if wish is not None and wish.diameter:
+            if wish is not None and wish.diameter and not wish.classes:
                 known["diameter"] = wish.diameter
             self.fix_wanted.emit(worst, known)
 
@@ -170,7 +169,6 @@ class BatchSession(QObject):
             self.planner.preview,
             self.runner.run,
             tuple(models),
-            self._classes,
         )
         self.changed.emit(self.state)
 
@@ -187,3 +185,8 @@ class BatchSession(QObject):
     def _set_row(self, number: int, status: str, said: str) -> None:
         self.rows[number] = replace(self.rows[number], status=status, said=said)
         self.told.emit(number)
+
+
+def _told_kind(wish: Wish) -> Wish:
+    """Tell a wish what its model is of."""
+    return replace(wish, classes=bool(classes_of(wish.model)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,20 @@ from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, SHIPPED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from unetloop.classes import TissueClass
+__all__ = [
+    "CLASSES_BESIDE",
+    "NUCLEI_BESIDE",
+    "BatchState",
+    "FileRow",
+    "Plan",
+    "Preview",
+    "Run",
+    "Wish",
+    "read_paths",
+]
 
-__all__ = ["BatchState", "FileRow", "Plan", "Preview", "Run", "Wish", "read_paths"]
-
-_BESIDE = "-nuclei"
+NUCLEI_BESIDE, CLASSES_BESIDE = "-nuclei", "-classes"
+"""What the name of a folder of results has behind that of the images."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Wish:
     instances : mapping
         Fields of `unetloop.config.InstanceConfig` that are not to be as the model
         says.
+    classes : bool
+        Whether the model tells tissue classes apart, and numbers no nuclei.
     """
 
     paths: tuple[str, ...] = ()
@@ -56,6 +67,7 @@ class Wish:
     recursive: bool = True
     overwrite: bool = False
     instances: Mapping[str, float] = field(default_factory=dict)
+    classes: bool = False
 
     @property
     def folder(self) -> str:
@@ -70,25 +82,24 @@ class Wish:
             first = Path(*fixed)
         elif not first.is_dir() or first.suffix == ".zarr":
             first = first.parent
-        return str(first.with_name(first.name + _BESIDE)) if first.name else ""
-
-    def fitting(self, classes: bool) -> Wish:
-        """Leave out what a model of nuclei, or one of classes, knows nothing of."""
-        known = CLASS_EXPORTERS if classes else EXPORTERS
-        fit = replace(self, exports=tuple(n for n in self.exports if n in known))
-        return replace(fit, diameter=None, instances={}) if classes else fit
+        beside = CLASSES_BESIDE if self.classes else NUCLEI_BESIDE
+        return str(first.with_name(first.name + beside)) if first.name else ""
 
     def command(self) -> dict[str, Any]:
-        """Give the fields that planning and predicting have in common."""
+        """Give the fields that planning and predicting have in common.
+
+        What the model knows nothing of is left out.
+        """
+        known = CLASS_EXPORTERS if self.classes else EXPORTERS
         return {
             "paths": list(self.paths),
             "out": self.folder,
             "model": self.model,
             "channel": self.channel or None,
-            "diameter": self.diameter,
-            "exports": list(self.exports),
+            "diameter": None if self.classes else self.diameter,
+            "exports": [name for name in self.exports if name in known],
             "recursive": self.recursive,
-            "instances": dict(self.instances),
+            "instances": {} if self.classes else dict(self.instances),
         }
 
 
@@ -217,8 +228,6 @@ class BatchState:
         What is wished, what it would do, how it looks, and what is done.
     models : tuple of tuple of str
         Models to choose from: what people call each, and where it is.
-    classes : tuple of TissueClass
-        Those that the wished model tells apart; empty: it numbers nuclei.
     """
 
     wish: Wish = field(default_factory=Wish)
@@ -226,7 +235,6 @@ class BatchState:
     preview: Preview = field(default_factory=Preview)
     run: Run = field(default_factory=Run)
     models: tuple[tuple[str, str], ...] = ((SHIPPED, SHIPPED),)
-    classes: tuple[TissueClass, ...] = ()
 
 
 def read_paths(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet._batch_state import CLASSES_BESIDE, NUCLEI_BESIDE
 from unetloop.classes import classes_from_json
 from unetloop.errors import EngineError
 from unetloop.images import open_image
@@ -180,7 +181,10 @@ def _image(folder: Path, row: dict[str, str], paths: dict[str, Path]) -> ResultI
         record = Records(folder).read(stem)
         path = Path(record.image) if record is not None else None
     # Moved to another place together with its results?
-    images = folder.parent / folder.name.removesuffix("-nuclei")
+    name_of_images = folder.name.removesuffix(NUCLEI_BESIDE).removesuffix(
+        CLASSES_BESIDE
+    )
+    images = folder.parent / name_of_images
     near = (path, images / name, folder.parent / name)
     found = (place for place in near if place is not None and place.exists())
     return ResultImage(name, next(found, None), folder / labels)

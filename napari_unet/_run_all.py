@@ -50,5 +50,6 @@ def everything(
         channel=channel or "",
         diameter=diameter,
         recursive=False,
-        instances={} if project.classes else dict(instances),
+        instances=dict(instances),
+        classes=bool(project.classes),
     )

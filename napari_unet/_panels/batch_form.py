@@ -154,7 +154,7 @@ class BatchForm(QWidget):
         wish = state.wish
         self._showing = True
         try:
-            self._show_kind(bool(state.classes))
+            self._show_kind(wish.classes)
             _choose(self.model, state.models, wish.model)
             names = [(_spoken(name), name) for name in state.plan.channels]
             if wish.channel and wish.channel not in (value for _, value in names):

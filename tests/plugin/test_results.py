@@ -226,7 +226,7 @@ def test_a_model_of_classes_is_offered_what_fits_and_its_areas_are_shown(
     docks.wait(lambda: docks.batch.state.plan.phase == "known")
     docks.wait(lambda: "bright" in docks.batch.state.preview.sentence)
     docks.run()
-    out = Path(f"{folder}-nuclei")
+    out = Path(f"{folder}-classes")
     docks.wait(lambda: widget.box.sentence.text().startswith("3 predicted, in "))
     assert (out / "probabilities/a.ome.tif").exists()
     assert (out / "overlays/a.png").exists()
