@@ -36,12 +36,15 @@ class Count:
         Whether anything was reviewed or is ignored.
     done : bool
         Whether every pixel of a nucleus was.
+    whole : bool
+        Whether every pixel was.
     """
 
     nuclei: int
     reviewed: int
     looked: bool
     done: bool
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class _InCell:
     reviewed: NDArray[np.int32]
     looked: bool
     done: bool
+    whole: bool
 
 
 class Census:
@@ -99,6 +103,7 @@ class Census:
             reviewed,
             any(found.looked for found in known.values()),
             all(found.done for found in known.values()),
+            all(found.whole for found in known.values()),
         )
 
 
@@ -114,10 +119,11 @@ def _look(labels: NDArray[np.int32], review: NDArray[np.uint8]) -> _InCell:
     looked = bool(review.any())
     numbers = _numbers(labels)
     if not looked:
-        return _InCell(numbers, numbers[:0], looked, done=numbers.size == 0)
+        empty = numbers.size == 0
+        return _InCell(numbers, numbers[:0], looked, done=empty, whole=False)
     reviewed = _numbers(np.where(review == 1, labels, 0))
     done = not bool(np.any((labels > 0) & (review == 0)))
-    return _InCell(numbers, reviewed, looked, done)
+    return _InCell(numbers, reviewed, looked, done, bool(review.all()))
 
 
 def _numbers(labels: NDArray[np.int32]) -> NDArray[np.int32]:

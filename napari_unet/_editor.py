@@ -235,6 +235,12 @@ class Editor(QObject):
             self._apply(plane, change)
         else:  # what was painted means nothing
             self._layers.update(plane, window)
+        count = len(truth.task.classes)
+        if stroke is not None and stroke.max() > count:
+            self.problem.emit(
+                f"There is no class {stroke.max()}. Add it to the list, or choose one "
+                "of the list to paint."
+            )
 
     def _on_replaced(self) -> None:
         """Take over what another plug-in made of the nuclei, if it has their size."""

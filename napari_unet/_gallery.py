@@ -151,8 +151,9 @@ def _count(current: Current, changed: set[Cell]) -> dict[str, Any]:
     if not found.nuclei and not found.looked:
         return {"nuclei": -1, "reviewed": 0, "state": "untouched"}
     all_seen = len(truth.loaded) == current.entry.planes
-    done = found.done and found.looked and all_seen
+    areas = bool(truth.task.classes)  # nobody counts them, and they are everywhere
+    done = (found.whole if areas else found.done and found.looked) and all_seen
     state = "done" if done else "in work" if found.looked else "proposed"
-    if truth.task.classes:  # areas, which nobody counts
+    if areas:
         return {"nuclei": -1, "reviewed": 0, "state": state}
     return {"nuclei": found.nuclei, "reviewed": found.reviewed, "state": state}

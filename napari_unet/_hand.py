@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -36,6 +37,10 @@ class Hand(Screen):
         self.mouse_down = False
         self._brush = BRUSH_SIZE
         viewer.mouse_drag_callbacks.append(self._on_drag)
+        with suppress(AttributeError):
+            # napari 0.9.2 leaves a black square where its brush was, once a layer
+            # was added.
+            viewer.canvas.overlays._brush_circle.box = False
 
     def start_brush(self, number: int, size: float | None = None) -> None:
         """Give the user napari's brush; with the number 0, the eraser.

@@ -122,7 +122,7 @@ class Layers(Overlay):
         if self.outlines is not None and pixels is not None:
             self.outlines.colormap = mark_colours(pixels.bright, classes)
         self._colours = (self.task.name, classes)
-        if len(self.probabilities.layers) == len(classes):
+        if len(self.probabilities.layers) <= len(classes):
             self.probabilities.take(classes)
 
     def set_probabilities(self, wanted: bool) -> None:
@@ -130,16 +130,17 @@ class Layers(Overlay):
         self._with_probabilities = wanted
         before, self._ours = self._ours, True
         try:
-            self._show_probabilities()
+            self._show_probabilities(keep=True)
         finally:
             self._ours = before
 
-    def _show_probabilities(self) -> None:
-        self.probabilities.remove()
+    def _show_probabilities(self, keep: bool = False) -> None:
         pixels, classes = self._pixels, self.task.classes
         if self._with_probabilities and classes and pixels is not None:
-            shape = (*pixels.lead, *pixels.plane_shape)
-            self.probabilities.show(classes, shape, self._how(pixels), self.nuclei)
+            shape, how = (*pixels.lead, *pixels.plane_shape), self._how(pixels)
+            self.probabilities.show(classes, shape, how, self.nuclei, keep=keep)
+        else:
+            self.probabilities.remove()
 
     def show_channel(self, number: int, channel: Channel) -> None:
         """Show another channel of the image, hidden at first."""

@@ -42,8 +42,10 @@ class Probabilities:
         shape: tuple[int, ...],
         how: dict[str, Any],
         above: Any = None,
+        *,
+        keep: bool = False,
     ) -> None:
-        """Add a layer a class, in which nothing is known yet.
+        """Have a layer a class; those that there are are taken over.
 
         Parameters
         ----------
@@ -55,11 +57,22 @@ class Probabilities:
             Scale, units and names of axes.
         above : Layer, optional
             What is to lie over them.
+        keep : bool
+            Keep what they show: the image is the same.
         """
-        self.remove()
+        known = [layer for layer in self.layers if layer is not None]
+        if len(self.layers) > len(classes) or any(
+            layer.ndim != len(shape) for layer in known
+        ):
+            self.remove()
+        elif not keep:
+            for layer in known:
+                for name, value in how.items():
+                    setattr(layer, name, value)
+                layer.data = np.zeros(shape, np.uint8)
         layers = self._viewer.layers
         active = layers.selection.active
-        for tissue in classes:
+        for tissue in classes[len(self.layers) :]:
             layer = self._viewer.add_image(
                 np.zeros(shape, np.uint8),
                 name=tissue.name,

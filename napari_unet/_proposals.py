@@ -177,5 +177,6 @@ class Proposals(QObject):
             "segmentation", placed.plane, placed.window, placed.segmentation
         )
         self._layers.update(placed.plane, placed.window, placed.marks)
-        self._layers.keep_number_free(placed.before, placed.after)
+        if not current.truth.task.classes:
+            self._layers.keep_number_free(placed.before, placed.after)
         self.shown.emit(current.entry.id)

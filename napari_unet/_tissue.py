@@ -29,6 +29,7 @@ __all__ = ["Tissue", "task_of"]
 
 # Letters that neither napari's Labels layer nor its viewer uses; digits are its tools.
 _CLASS_KEYS = "ASDGHJKQWRTYUN"
+_MOST_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ class Tissue:
         if missing:
             return Progress(
                 count,
-                missing=f"Paint some {_listed(missing)}, too, or press Learn now.",
+                missing=f"Nothing is painted as {_listed(missing)} yet. Do so, or "
+                "press Learn now.",
             )
         return Progress(count)
 
@@ -158,13 +160,18 @@ def task_of(classes: Sequence[TissueClass]) -> Task:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Write names one after the other.
+    """Write names one after the other, not too many.
 
     Examples
     --------
-    >>> _listed(["fat", "stroma", "tumour"])
-    'fat, stroma and tumour'
+    >>> _listed(["fat", "stroma"])
+    'fat or stroma'
+    >>> _listed(["fat", "stroma", "tumour", "vessel"])
+    'fat, stroma or 2 others'
     """
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    last = names[-1]
+    if len(names) > _MOST_LISTED:
+        last = f"{len(names) - 2} others"
+        names = [*names[:2], last]
+    first = ", ".join(names[:-1])
+    return f"{first} or {last}" if first else last

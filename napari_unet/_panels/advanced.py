@@ -37,7 +37,7 @@ _LOSSES = {
 # They follow from the images and from the architecture.
 _NOT_OFFERED = ("channels", "options")
 # They mean nothing to the other task.
-_NOT_ASKED = {"nuclei": (), "classes": ("diameter",)}
+_NOT_ASKED = {"nuclei": (), "classes": ("diameter", "nuclei")}
 
 
 class AdvancedPanel(QWidget):

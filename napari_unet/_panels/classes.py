@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet._panels.button import Button
 from napari_unet._panels.class_line import ClassLine
@@ -48,11 +54,7 @@ class ClassList(QWidget):
         self._column = QVBoxLayout(self._inside)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_GAP)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.area.setWidget(self._inside)
+        self.area = _Lines(self._inside)
         below = QHBoxLayout()
         below.setSpacing(4)
         below.addWidget(self.add_button, 1)
@@ -79,7 +81,7 @@ class ClassList(QWidget):
         for number, (line, row) in enumerate(zip(self.lines, rows, strict=True), 1):
             line.show_class(row, brush == number)
         self.eraser.setChecked(brush == 0)
-        self._fit()
+        self.area.updateGeometry()
         if more and brush is None and len(rows) > _SEEN_AT_ONCE:
             bar = self.area.verticalScrollBar()
             bar.setValue(bar.maximum())
@@ -92,16 +94,6 @@ class ClassList(QWidget):
         line.remove_requested.connect(lambda: self.remove_requested.emit(number))
         return line
 
-    def _fit(self) -> None:
-        """Be as high as the lines, but leave room for the steps below."""
-        if not self.lines:
-            return
-        line = self.lines[0].sizeHint().height() + _GAP
-        seen = min(len(self.lines), _SEEN_AT_ONCE)
-        # Half a line says that there are more.
-        half = line // 2 if len(self.lines) > _SEEN_AT_ONCE else -_GAP
-        self.area.setFixedHeight(seen * line + half)
-
     def _on_picked(self, number: int) -> None:
         # What looks pressed is what the brush paints, not what was clicked.
         _, brush = self._shown
@@ -109,3 +101,35 @@ class ClassList(QWidget):
             line.button.setChecked(brush == at)
         self.eraser.setChecked(brush == 0)
         self.picked.emit(number)
+
+
+class _Lines(QScrollArea):
+    """As high as the lines, but leaves room for the steps below."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setWidget(inside)
+
+    def sizeHint(self) -> QSize:
+        """Give the height of all lines, at most of some and a half."""
+        inside = self.widget().sizeHint()
+        count = max(self.widget().layout().count(), 1)
+        most = round(inside.height() / count * (_SEEN_AT_ONCE + 0.5))
+        high = inside.height() if count <= _SEEN_AT_ONCE else most
+        edges = max(self.height() - self.viewport().height(), 0)  # of the theme
+        return QSize(inside.width(), high + edges)
+
+    def minimumSizeHint(self) -> QSize:
+        """Give the same."""
+        wide = self.widget().minimumSizeHint().width()
+        return QSize(wide, self.sizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See the lines become higher, as in another theme."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))

@@ -224,9 +224,9 @@ class CorrectPanel(QWidget):
             brush = state.brush
             painting = "Choose a class and paint"
             if brush == 0:
-                painting = "Erase what is wrong"
+                painting = "Erasing"
             elif brush is not None and brush <= len(names):
-                painting = f"Paint some {names[brush - 1]}"
+                painting = f"Painting {names[brush - 1]}"
         if painting != self._painting:
             self._painting = painting
             self._say_hint()

@@ -40,7 +40,7 @@ class Form(QWidget):
     choices : mapping
         Names to choose from, by the name of the field.
     left_out : collection of str
-        Fields without a row.
+        Fields without a row, nested ones too.
     """
 
     changed = Signal()
@@ -70,7 +70,8 @@ class Form(QWidget):
                 continue
             tip = item.metadata.get("help", "")
             if dataclasses.is_dataclass(hints[item.name]):
-                self._add_part(item.name, hints[item.name], choices, tip)
+                part = Form(hints[item.name], choices, left_out)
+                self._add_part(item.name, part, tip)
             elif editor := _editor(
                 hints[item.name], _default(item), choices.get(item.name, ())
             ):
@@ -78,15 +79,12 @@ class Form(QWidget):
         self._trouble = _Trouble()
         self._grid.addWidget(self._trouble, self._grid.rowCount(), 0, 1, 2)
 
-    def _add_part(
-        self, name: str, kind: type, choices: Mapping[str, Sequence[str]], tip: str
-    ) -> None:
+    def _add_part(self, name: str, part: Form, tip: str) -> None:
         title = Word(_spoken(name))
         font = title.font()
         font.setBold(True)
         title.setFont(font)
         title.setToolTip(tip)
-        part = Form(kind, choices)
         part.changed.connect(self.changed)
         self.parts[name] = part
         row = self._grid.rowCount()

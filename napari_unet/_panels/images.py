@@ -138,6 +138,7 @@ class ImagesPanel(QWidget):
             self._show_lock()
         with QSignalBlocker(self.task):
             self.task.setCurrentText(_TASKS[state.task])
+        self.task.updateGeometry()
         self.list.mark_current(state.current)
         several = len(state.images) > 1
         self.previous_button.setEnabled(several)
