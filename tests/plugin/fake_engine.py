@@ -82,13 +82,17 @@ def threshold_model() -> Any:
 
 
 class ClassThresholdNetwork(ThresholdNetwork):
-    """Two classes: dark, and bright."""
+    """Two classes: dark, and bright; it never finds any more."""
+
+    def __init__(self, count: int = 2) -> None:
+        self.count = count
 
     def __call__(self, batch: Any) -> Any:
         import numpy as np
 
         bright = super().__call__(batch)[..., 0]
-        return np.stack([1 - bright, bright], axis=-1)
+        others = [np.zeros_like(bright)] * (self.count - 2)
+        return np.stack([1 - bright, bright, *others], axis=-1)
 
 
 def model_of(name: str) -> Any:
@@ -192,18 +196,23 @@ class FakeEngine:
         from unetloop.config import PredictionConfig, from_dict
         from unetloop.events import to_json
         from unetloop.field import predict_field
+        from unetloop.tasks import task_of
 
         if model is None and self.training is None:
             raise ValueError("No model was named, and none is being trained.")
         step = self.training["step"] if self.training else 0
-        scale = threshold_scale()
+        scale, network = threshold_scale(), ThresholdNetwork()
+        classes = self.opened().classes
+        if classes:
+            scale = replace(scale, diameter=1.0, task=task_of(classes))
+            network = ClassThresholdNetwork(len(classes))
         config = from_dict(PredictionConfig, settings or {})
         for event in predict_field(
             self.opened(),
             image,
             plane,
             box,
-            ThresholdNetwork(),
+            network,
             scale,
             config,
             channel,
@@ -403,6 +412,11 @@ class FakeEngine:
             "training": {"settings": {}, "steps": step, "seconds": 1.0, "images": []},
             "scores": {"mean_ap": score_after(step)},
         }
+        if self.opened().classes:
+            from unetloop.classes import classes_to_json
+
+            card |= {"version": 2, "task": "classes"}
+            card["classes"] = classes_to_json(self.opened().classes)
         fresh = folder / "model.json.new"
         fresh.write_text(json.dumps(card), encoding="utf-8")
         fresh.replace(folder / "model.json")

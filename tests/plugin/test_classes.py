@@ -1,0 +1,266 @@
+"""Tissue classes in the loop: painted, learned, proposed, taken back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from unetloop.classes import name_classes
+from unetloop.journal import Journal
+from unetloop.project import open_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ROW = [(30.0, 20.0), (30.0, 50.0), (30.0, 80.0)]
+LOW = [(120.0, 20.0), (120.0, 50.0), (120.0, 80.0)]
+
+
+@pytest.fixture
+def loop(start: Callable[..., Any], folder: Path) -> Any:
+    """The folder is open as one of tissue classes; nothing is learned by itself."""
+    loop = start()
+    loop.session.set_task("classes")
+    loop.session.open([folder])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+    loop.session.set_automatic(False)
+    return loop
+
+
+def _learn(loop: Any) -> None:
+    """Paint two classes and let the stand-in learn them."""
+    for key, line in (("A", ROW), ("S", LOW)):
+        loop.press(key)
+        loop.drag(*line)
+    loop.press("Escape")
+    loop.session.set_training({"epochs": 2})
+    loop.session.start_learning()
+    loop.wait(lambda: loop.session.state.model == "round-1")
+    loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.busy)
+
+
+def _stored(loop: Any) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads(
+        (loop.session.state.folder / "project.json").read_text()
+    )
+    return stored
+
+
+def test_what_is_painted_is_truth_and_nothing_beside_it(loop: Any) -> None:
+    assert loop.layers.nuclei.name == "classes"
+    assert _stored(loop)["task"] == "classes"
+    assert [row.key for row in loop.session.state.classes] == ["A", "S"]
+    assert "two classes" in loop.session.state.learning.can_start
+    assert loop.session.everything() is None  # there is no model to run
+    loop.press("S")
+    assert loop.session.state.brush == 2
+    loop.drag(*ROW)
+    labels, review = loop.recorded()
+    assert labels[30, 50] == 2
+    np.testing.assert_array_equal(labels > 0, review == 1)
+    assert 50 < np.count_nonzero(labels) < 2000
+    np.testing.assert_array_equal(loop.nuclei, labels)
+    loop.press("Control-Z")
+    assert not loop.nuclei.any()
+    assert not loop.review.any()
+    loop.press("Control-Shift-Z")
+    np.testing.assert_array_equal(loop.nuclei, labels)
+    loop.press("Escape")
+    assert loop.session.state.brush is None
+    assert str(loop.layers.nuclei.mode) == "pan_zoom"
+    loop.wait(lambda: loop.session.state.images[0].state == "in work")
+
+
+def test_it_learns_by_itself_once_all_classes_are_painted(loop: Any) -> None:
+    loop.session.learner._idle.setInterval(1)
+    loop.session.set_training({"epochs": 2})
+    loop.session.set_automatic(True)
+    loop.session.classes.add()
+    for key, line in (("A", ROW), ("S", LOW)):
+        loop.press(key)
+        loop.drag(*line)
+    state = loop.session.state.learning
+    assert (state.phase, state.can_start) == ("idle", "")
+    assert "Nothing is painted as class 3" in state.sentence
+    truth = loop.nuclei.copy()
+    loop.press("D")
+    loop.drag((75.0, 150.0), (75.0, 170.0))
+    loop.wait(lambda: loop.session.state.model == "round-1")
+    loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.waits)
+    assert set(np.unique(loop.nuclei)) == {1, 2, 3}
+    assert loop.nuclei[75, 160] == 3  # the stand-in knows no third class
+    np.testing.assert_array_equal(loop.nuclei[truth > 0], truth[truth > 0])
+    assert (loop.review[truth == 0] == 0).mean() > 0.9
+    wish = loop.session.everything()
+    assert wish is not None
+    assert wish.model.endswith("round-1")
+
+
+def test_painting_over_a_proposal_of_the_same_class_makes_it_truth(loop: Any) -> None:
+    _learn(loop)
+    row = int(np.argmax((loop.nuclei == 1).sum(axis=1) * (loop.review == 0).all(1)))
+    columns = np.flatnonzero(loop.nuclei[row] == 1)
+    column = float(columns[len(columns) // 2])
+    loop.layers.nuclei.brush_size = 1
+    loop.press("A")
+    before = loop.nuclei.copy()
+    loop.drag((float(row), column))
+    loop.wait(lambda: loop.review[row, int(column)] == 1)
+    np.testing.assert_array_equal(loop.nuclei, before)
+    np.testing.assert_array_equal(loop.recorded()[1], loop.review)
+
+
+def test_what_is_erased_is_a_proposal_again(loop: Any) -> None:
+    _learn(loop)
+    painted = loop.review == 1
+    loop.press("E")  # napari's own key
+    assert loop.session.state.brush == 0
+    loop.layers.nuclei.brush_size = 20
+    loop.drag(*ROW)
+    assert not loop.review[30, 20:80].any()
+    assert loop.review[painted].any()  # the other stroke stays
+    loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.waits)
+
+
+def test_a_box_is_right_or_ignored(loop: Any) -> None:
+    _learn(loop)
+    loop.press("Escape")
+    loop.press("I")
+    assert loop.session.tools.tool == "ignore"
+    loop.drag((60.0, 100.0), (70.0, 120.0))
+    assert (loop.review[60:71, 100:121] == 2).all()
+    loop.press("Enter")
+    assert (loop.review > 0).mean() > 0.9
+    assert (loop.review[60:71, 100:121] == 2).all()
+    ledger = loop.session.opener.workspace.journal.ledger()
+    assert ledger["ignore"] == 1
+    assert ledger["box"] >= 1
+    assert loop.session.state.learning.can_start == ""
+
+
+def test_classes_are_named_coloured_added_and_removed(loop: Any) -> None:
+    desk = loop.session.classes
+    desk.add()
+    desk.rename(2, "stroma")
+    desk.rename(1, "stroma")  # there is one already
+    desk.recolour(3, "#123456")
+    desk.recolour(3, "no colour")
+    expected = [
+        ("background", "#0072b2"),
+        ("stroma", "#e69f00"),
+        ("class 3", "#123456"),
+    ]
+    shown = [(row.name, row.color) for row in loop.session.state.classes]
+    stored = [(row["name"], row["color"]) for row in _stored(loop)["classes"]]
+    assert shown == stored == expected
+    colours = loop.layers.nuclei.colormap.colors
+    np.testing.assert_allclose(colours[3, :3], np.array([0x12, 0x34, 0x56]) / 255)
+    assert len(loop.said) == 2
+    loop.press("D")
+    loop.drag(*ROW)
+    loop.press("Control-Z")
+    desk.remove(3)  # it may be done again
+    loop.wait(lambda: "can't be removed" in loop.said[-1])
+    desk.add()
+    desk.remove(4)
+    loop.wait(lambda: len(loop.session.state.classes) == 3)
+    assert len(_stored(loop)["classes"]) == 3
+
+
+def test_a_number_that_is_no_class_is_not_painted(loop: Any) -> None:
+    loop.press("A")
+    loop.layers.nuclei.selected_label = 7
+    loop.drag(*ROW)
+    assert not loop.nuclei.any()
+    assert "no class 7" in loop.session.state.problem
+    loop.press("A")
+    loop.drag(*ROW)
+    assert loop.session.state.problem == ""
+    assert loop.nuclei.any()
+
+
+def test_probabilities_are_a_layer_a_class_and_follow_the_image(loop: Any) -> None:
+    _learn(loop)
+    loop.session.set_probabilities(True)
+    layers = loop.layers.probabilities.layers
+    assert [layer.name for layer in layers] == ["background", "tissue"]
+    names = [layer.name for layer in loop.viewer.layers]
+    assert names.index("tissue") < names.index("classes")
+    total = sum(layer.data.astype(int) for layer in layers)
+    assert np.abs(total - 255).max() <= 2
+    found = np.where(loop.review == 0, loop.nuclei, 0)
+    assert (layers[1].data[found == 2] >= 127).all()
+    first = layers[0].data.copy()
+    loop.session.classes.rename(2, "bright")
+    assert layers[1].name == "bright"
+    loop.show("b")
+    loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.busy)
+    assert loop.layers.probabilities.layers[0] is layers[0]
+    assert layers[0].data.any()
+    assert not np.array_equal(layers[0].data, first)
+    loop.viewer.layers.remove("background")  # the user's choice
+    loop.session.set_probabilities(False)
+    assert [layer.name for layer in loop.viewer.layers][1:] == ["classes", "outlines"]
+
+
+def test_the_same_images_may_be_segmented_both_ways(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.press("A")
+    loop.drag(*ROW)
+    loop.show("b")
+    loop.session.set_task("nuclei")
+    loop.wait(lambda: loop.session.state.task == "nuclei")
+    loop.wait(lambda: loop.layers.nuclei.name == "nuclei")
+    loop.wait_for_proposals()
+    assert loop.session.state.folder == folder / "unet-loop"
+    assert loop.session.state.current == "b"
+    assert loop.session.state.model == "nuclei"
+    assert len(np.unique(loop.nuclei)) > 5
+    number, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")  # has its own meaning again
+    assert not (loop.nuclei == number).any()
+    loop.session.set_task("classes")
+    loop.wait(lambda: loop.layers.nuclei.name == "classes")
+    assert loop.session.state.folder == folder / "unet-loop-classes"
+    loop.show("a")
+    assert loop.nuclei[30, 50] == 1
+    loop.session.close()
+
+    again = start()  # as it was open last
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current)
+    assert again.session.state.task == "classes"
+    assert again.nuclei[30, 50] == 1
+
+
+def test_a_project_of_classes_made_elsewhere_opens(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    classes = name_classes(["lumen", "stroma", "tumour"])
+    with open_project(folder / "mine", create=True) as project:
+        (image,) = project.add_images([folder / "a.tif"])
+        project.set_classes(classes)
+        truth = np.zeros((160, 200), np.int32)
+        truth[10:20, 10:20] = 3
+        project.write_segmentation(image, 0, truth)
+        project.write_review(image, 0, (truth > 0).astype(np.uint8))
+    loop = start()
+    loop.session.open([folder / "mine"])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+    assert [row.name for row in loop.session.state.classes] == [
+        "lumen",
+        "stroma",
+        "tumour",
+    ]
+    np.testing.assert_array_equal(loop.nuclei, truth)
+    assert not loop.session.state.shown.outlines
+    loop.session.close()
+    with open_project(folder / "mine") as project:
+        assert project.classes == classes
+        Journal(project).close()
