@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from contextlib import suppress
@@ -85,13 +86,23 @@ def keep_account(
         records.write(record)
     except (Stopped, EngineError, OSError) as error:
         if job.again and before is not None:
-            # Its masks were not touched, and are as good as before.
-            with suppress(OSError):
-                records.write(before)
+            _take_back(job, before)
         if _disk_is_full(error):
             raise DiskFull(str(error)) from error
         raise
     return record
+
+
+def _take_back(job: ImageJob, before: ImageRecord) -> None:
+    """Be as before an export that was broken off: the masks were not touched."""
+    with suppress(OSError):
+        for name in job.again:  # none of them was there
+            path = job.export_path(name)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        Records(job.out).write(before)
 
 
 def _left_behind(job: ImageJob, before: ImageRecord | None) -> dict[str, FileState]:

@@ -226,8 +226,16 @@ class Records:
         """
         from filelock import FileLock, Timeout
 
+        lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise EngineError(
+                "Another run writes into this folder.",
+                todo="Wait for it, or choose another folder.",
+                out=str(self.out),
+            ) from error
         except OSError as error:
             raise EngineError(
                 f"The output folder can't be written ({error.strerror}).",
@@ -235,15 +243,10 @@ class Records:
                 out=str(self.out),
             ) from error
         try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                self._clear()
-                yield
-        except Timeout as error:
-            raise EngineError(
-                "Another run writes into this folder.",
-                todo="Wait for it, or choose another folder.",
-                out=str(self.out),
-            ) from error
+            self._clear()
+            yield
+        finally:
+            lock.release()
 
     def _clear(self) -> None:
         """Remove half-written files and folders of runs that were killed."""

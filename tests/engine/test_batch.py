@@ -460,6 +460,20 @@ def test_two_runs_do_not_write_one_folder(
         run(deep, tmp_path / "out", model)
 
 
+def test_a_folder_that_can_not_be_written_is_one_sentence(
+    deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is mounted to be read only."""
+    run(deep, tmp_path / "out", model)
+
+    def refuse(*rest: Any, **how: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with pytest.raises(EngineError, match=r"can't be written.*another folder"):
+        run(deep, tmp_path / "out", model, overwrite=True)
+
+
 def test_an_omitted_diameter_is_estimated(tmp_path: Path, model: Model) -> None:
     folder = write_discs(tmp_path / "in", {"a.tif": 9})
     run(folder, tmp_path / "out", model, PredictionConfig(tile=128, overlap=48))
