@@ -207,7 +207,9 @@ class Editor(QObject):
             ("review", current.truth.review, change.review),
         ):
             before = array[plane][window]
-            if not np.array_equal(before, after):
+            # A part that a correction leaves alone may be a view: nothing to compare.
+            same = np.may_share_memory(before, after)
+            if not same and not np.array_equal(before, after):
                 where = (plane, name, change.row, change.column)
                 edits.append(Edit(current.entry.id, *where, before.copy(), after))
                 current.truth.write(name, plane, window, after)

@@ -32,7 +32,8 @@ class Change:
     row, column : int
         Upper left corner.
     segmentation : array of int32
-        (rows, columns): the rectangle afterwards.
+        (rows, columns): the rectangle afterwards. Where a tool leaves it alone it may
+        be a view of the plane, which can't be written.
     review : array of uint8
         The same.
     number : int

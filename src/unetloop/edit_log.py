@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 """Arrays that are edited, and what they hold."""
 
 _DONE, _UNDONE, _GIVEN_UP = 0, 1, 2
+_LARGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class EditLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="edit-log")
         with _spoken(path):
             self._base = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False
@@ -203,6 +206,7 @@ class EditLog:
     def close(self) -> None:
         """Close the file."""
         self._base.close()
+        self._threads.shutdown()
 
     def _give_up_undone(self) -> None:
         """Make what is undone impossible to redo.
@@ -222,10 +226,10 @@ class EditLog:
 
     def _insert(self, action: str, step: int, tick: int, edit: Edit) -> None:
         dtype = DTYPES[edit.array]
-        packed = [
-            zlib.compress(np.ascontiguousarray(values, dtype).tobytes(), 1)
-            for values in (edit.before, edit.after)
-        ]
+        both = [np.ascontiguousarray(a, dtype) for a in (edit.before, edit.after)]
+        # Large ones side by side: somebody waits for this.
+        spread = map if both[0].nbytes < _LARGE else self._threads.map
+        packed = list(spread(_pack, both))
         self._base.execute(
             "INSERT INTO edits (image, plane, array, row, col, height, width, before, "
             "after, action, step, time, tick) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -257,6 +261,10 @@ class EditLog:
             closing(self._base.execute(text, values)) as rows,
         ):
             return list(rows)
+
+
+def _pack(values: NDArray[Any]) -> bytes:
+    return zlib.compress(values.data, 1)
 
 
 @contextmanager

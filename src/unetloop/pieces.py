@@ -27,6 +27,7 @@ __all__ = [
     "overlap",
     "pieces_at",
     "pieces_in",
+    "pieces_round",
     "shifted",
     "within",
 ]
@@ -126,6 +127,25 @@ def pieces_in(
     return pieces
 
 
+def pieces_round(segmentation: NDArray[np.int32], window: Window) -> list[Piece]:
+    """Find the pieces that have a pixel just outside a window, each once."""
+    rows, columns = grown(window, 1, segmentation.shape)
+    strips = [
+        (slice(rows.start, window[0].start), columns),
+        (slice(window[0].stop, rows.stop), columns),
+        (window[0], slice(columns.start, window[1].start)),
+        (window[0], slice(window[1].stop, columns.stop)),
+    ]
+    pieces: list[Piece] = []
+    for strip in strips:
+        new = np.ones(segmentation[strip].shape, bool)
+        for piece in pieces:
+            both = overlap(piece.window, strip)
+            new[within(both, strip)] &= ~piece.mask[within(both, piece.window)]
+        pieces += pieces_in(segmentation, strip, new)
+    return pieces
+
+
 def line_pixels(line: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Turn a line through points into pixels, each a neighbour (of 8) of the last.
 
@@ -208,9 +228,9 @@ def enclosing(*windows: Window) -> Window:
 
 
 def overlap(window: Window, other: Window) -> Window:
-    """Give what two windows have in common, if they have."""
+    """Give what two windows have in common; of no height or width: nothing."""
     rows, columns = (
-        slice(max(one.start, two.start), min(one.stop, two.stop))
+        slice(start := max(one.start, two.start), max(start, min(one.stop, two.stop)))
         for one, two in zip(window, other, strict=True)
     )
     return rows, columns
