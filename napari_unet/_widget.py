@@ -17,6 +17,7 @@ from napari_unet._panels.status import StatusLine
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 
     from napari_unet._batch_state import BatchState
     from napari_unet._state import LoopState
@@ -35,6 +36,7 @@ class LoopWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        self.setAcceptDrops(True)  # wherever on the dock they are let go
         self.session = session = session_of(napari_viewer)
         self.images, self.correct = ImagesPanel(), CorrectPanel()
         self.learn, self.advanced = LearnPanel(), AdvancedPanel()
@@ -85,6 +87,18 @@ class LoopWidget(QWidget):
         layout.addWidget(area, 1)
         self.status.setContentsMargins(6, 0, 6, 4)
         layout.addWidget(self.status)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Show that files may be let go here."""
+        self.images.dragEnterEvent(event)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Show the images again."""
+        self.images.dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.images.dropEvent(event)
 
     def _join_batches(self, viewer: Viewer) -> None:
         desk, box = batch_of(viewer), self.run_all.box

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_unet import _session, _widget
 from napari_unet._engine import Engine
@@ -57,6 +60,44 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     widget.images.next_requested.emit()
     qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
     assert session.tools.tool == ""
+
+
+def _drop(widget: Any, path: Path) -> None:
+    """Let go of a file over the middle of a widget, as Qt hands it on."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    middle = widget.rect().center()
+    how = (
+        *(Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton),
+        Qt.KeyboardModifier.NoModifier,
+    )
+    at = widget.childAt(middle) or widget
+    place = at.mapFrom(widget, middle)
+    while at is not None:  # the first that wants it, from the inside outwards
+        if at.acceptDrops():
+            enter = QDragEnterEvent(place, *how)
+            QApplication.sendEvent(at, enter)
+            if enter.isAccepted():
+                QApplication.sendEvent(at, QDropEvent(QPointF(place), *how))
+                return
+        place, at = at.mapToParent(place), at.parentWidget()
+    raise AssertionError("nobody took it")
+
+
+def test_what_is_dropped_anywhere_on_the_dock_is_opened(
+    widget: Any, folder: Path, qtbot: QtBot
+) -> None:
+    session = widget.session
+    _drop(widget.images, folder)
+    qtbot.waitUntil(lambda: len(session.state.images) == 3, timeout=30_000)
+    other = folder.with_name("others")
+    other.mkdir()
+    (folder / "b.tif").rename(other / "b.tif")
+    _drop(widget.correct, other / "b.tif")
+    qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
+    assert session.state.folder.parent == other
+    _drop(widget.status, folder / "stack.tif")
+    qtbot.waitUntil(lambda: session.state.current == "stack", timeout=30_000)
 
 
 def test_closing_the_window_stores_everything_and_ends_the_engine(
