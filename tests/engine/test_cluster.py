@@ -113,6 +113,25 @@ def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
         predict_on_worker(job, model.path, "0" * 64, 1.0, __version__)
 
 
+def test_a_worker_exports_without_the_model(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from unetloop import __version__
+    from unetloop.batch import _Run
+    from unetloop.cluster import predict_on_worker
+
+    folder = write_discs(tmp_path / "in", {"a.tif": 2})
+    model, out = open_model(SHIPPED), tmp_path / "out"
+    found, config = find_images([folder]), PredictionConfig(diameter=32.0)
+    list(predict_images(found, out, model, config))
+    run = _Run(found, out, model, config, BatchOptions(exports=("rois",)))
+    job = replace(run.jobs[0], reference=None, again=("rois",))
+    record = predict_on_worker(job, tmp_path / "no model", "0" * 64, 1.0, __version__)
+    assert (record.status, record.exports) == ("done", ["rois"])
+    assert (out / "rois/a.zip").exists()
+    assert Records(out).read("a") == record
+
+
 def test_a_scheduler_that_is_not_there_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
