@@ -1,6 +1,7 @@
 # make demo    sets everything up and runs the main job (IMAGES=folder: on yours)
 # make test    sets everything up and passes the tests
-# make screenshots  takes the pictures of README and tutorial again (IMAGES=folder)
+# make screenshots  takes the pictures of README and tutorial again (IMAGES=folder
+#                  TISSUE=folder)
 # make install the set-up alone
 # make lint    the static checks alone
 
@@ -32,7 +33,7 @@ install: $(STAMP)
 
 screenshots: system $(STAMP)
 	xvfb-run -a -s "-screen 0 1440x900x24" $(BIN)/python scripts/screenshots.py \
-		$(if $(IMAGES),--images "$(IMAGES)")
+		$(if $(IMAGES),--images "$(IMAGES)") $(if $(TISSUE),--tissue "$(TISSUE)")
 
 # Set up again only when the dependencies change.
 $(STAMP): setup.cfg

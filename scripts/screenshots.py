@@ -1,9 +1,10 @@
 """Take the pictures of README and tutorial: the loop in napari, on real pixels.
 
-make screenshots [IMAGES=folder]
+make screenshots [IMAGES=folder] [TISSUE=folder]
 
-Without --images the project draws some. Steps are those of a user: open a folder,
-correct with the tools, let it learn. Written to docs/images/.
+Without --images the project draws some; with --tissue it paints classes of those, by
+how bright they are. Steps are those of a user: open a folder, correct with the tools,
+let it learn. Written to docs/images/.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 from qtpy.QtCore import QEventLoop, QTimer
+from scipy import ndimage
 
 from napari_unet._desk import BATCH, batch_of, open_dock, session_of
 from unetloop.samples import LARGE, SMALL, draw_nuclei
@@ -94,10 +97,82 @@ def segment(viewer: napari.Viewer, folder: Path, session: Session) -> None:
     desk.results.select(int(np.where(columns["image"] == 0, away, np.inf).argmin()))
 
 
+def strokes(pixels: np.ndarray, seed: int = 3) -> list[list[np.ndarray]]:
+    """Give a few strokes in what is dark, between, and bright: points of rows, columns.
+
+    Parameters
+    ----------
+    pixels : array
+        (rows, columns), and perhaps colours.
+    seed : int
+        Of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=-1)
+    smooth = ndimage.gaussian_filter(grey, 2)
+    low, middle, high = np.percentile(smooth, (10, 28, 65))
+    near = np.percentile(smooth, 40)
+    bands = smooth < low, (smooth > middle) & (smooth < near), smooth > high
+    result = []
+    for band in bands:
+        inside = ndimage.binary_erosion(band, iterations=2)
+        areas, count = ndimage.label(inside)
+        sizes = ndimage.sum_labels(inside, areas, range(1, count + 1))
+        lines = []
+        for area in np.argsort(-sizes)[:5] + 1:
+            points = np.argwhere(areas == area)
+            start = points[rng.integers(len(points))]
+            near = np.abs(points - start).sum(axis=1) < 24
+            # Along its longer side, as a hand would.
+            along = points[near] - points[near].mean(axis=0)
+            axis = np.linalg.svd(along, full_matrices=False)[2][0]
+            order = np.argsort(along @ axis)
+            lines.append(points[near][order[:: max(1, len(order) // 6)]])
+        result.append(lines)
+    return result
+
+
+def paint(session: Session) -> None:
+    """Paint three classes, and let a model learn them."""
+    desk, layers = session.classes, session.layers
+    for number, name in enumerate(("nucleus", "out of focus", "background"), 1):
+        if number > len(session.state.classes):
+            desk.add()
+        desk.rename(number, name)
+    image, layer = layers.image, layers.nuclei
+    if image is None or layer is None:
+        raise SystemExit("There is nothing to paint on.")
+    layer.brush_size = 4
+    for number, lines in enumerate(strokes(np.asarray(image.data)), 1):
+        session.paint_class(number)
+        for line in lines:
+            layer._begin_stroke()
+            for start, end in pairwise(line):
+                layer._draw(number, start, end)
+            layer._commit_stroke()
+            wait(0.05)
+
+
+def show_classes(session: Session, folder: Path, take: Callable[[str], None]) -> None:
+    """Take the picture of tissue classes."""
+    session.open([folder])
+    need(lambda: session.state.folder == folder / "unet-loop", "A project", session)
+    need(lambda: session.state.reading is not None, "An image", session)
+    session.set_task("classes")
+    need(lambda: session.layers.task.classes, "A project of classes", session)
+    session.set_automatic(False)
+    paint(session)
+    session.start_learning()
+    need(lambda: session.state.model == "round-1", "A model", session)
+    need(lambda: not session.predictor.busy, "A class map", session)
+    take("classes.png")
+
+
 def main() -> int:
     """Go through the loop, a picture a step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, help="images to copy and open")
+    parser.add_argument("--tissue", type=Path, help="images to paint classes of")
     parser.add_argument("--out", type=Path, default=_OUT)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -136,6 +211,9 @@ def main() -> int:
         need(lambda: session.state.learning.phase == "idle", "The end", session)
         segment(viewer, folder, session)
         take("batch.png")
+        if options.tissue:
+            tissue = Path(shutil.copytree(options.tissue, Path(name) / "tissue"))
+            show_classes(session, tissue, take)
         session.close()
         wait(3)
         viewer.close()
