@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,8 @@ def test_exports_asked_for_later_are_the_same_files_without_the_network(
     assert all((later / name).exists() for name in FILES)
     assert _bytes(later) == _bytes(at_once)
     assert read_table(later / "summary.csv") == before
+    described = json.loads((later / "run.json").read_text("utf-8"))
+    assert described["runtime"]["backend"] == "a test"  # of which the masks are
     assert _end(run(images, later, model, exports=ALL)) == (0, 0, 3)
     assert _end(run(images, later, model)) == (0, 0, 3)
 
