@@ -34,7 +34,8 @@ class BatchSession(QObject):
     Signals: ``changed(BatchState)``; ``listed()`` when ``rows`` is another list;
     ``told(number)`` when one of them changed; ``results_wanted(folder, image)`` when
     results are to be shown, from the image with this path on; ``fix_wanted(paths,
-    known)`` when images are to be corrected, and by which channel and diameter.
+    known)`` when images are to be corrected, by which channel and diameter, and what
+    is segmented in them.
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ class BatchSession(QObject):
         wish, worst = self.runner.wish, self.state.run.worst
         if worst:
             known: dict[str, Any] = {}
+            if wish is not None:
+                known["task"] = "classes" if wish.classes else "nuclei"
             if wish is not None and wish.channel:
                 known["channel"] = wish.channel
             if wish is not None and wish.diameter and not wish.classes:

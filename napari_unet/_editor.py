@@ -43,8 +43,9 @@ class Editor(QObject):
     Signals: ``corrected(action)`` after each; ``moved(image, plane)`` when what
     was undone lies elsewhere; ``problem(text)``, empty when it is over.
 
-    Its ``revision`` counts what was done to the planes; ``can_undo`` and
-    ``can_redo`` say whether there is something to.
+    Its ``revision`` counts what was done to the planes; ``last`` lists the planes and
+    rectangles of what was done last; ``can_undo`` and ``can_redo`` say whether there is
+    something to.
 
     Parameters
     ----------
@@ -65,6 +66,7 @@ class Editor(QObject):
         self._unstored: deque[_Unstored] = deque()
         self._last_stored = ""
         self.revision = 0
+        self.last: list[tuple[int, Window]] = []
         self.can_undo = self.can_redo = False
         self._retry = QTimer(self)
         self._retry.setInterval(_RETRY_MS)
@@ -174,6 +176,7 @@ class Editor(QObject):
         if not edits:
             return
         self.revision += 1
+        self.last = []
         current = self._current
         for edit in edits:
             if current is not None and edit.image == current.entry.id:
@@ -193,6 +196,7 @@ class Editor(QObject):
             slice(edit.column, edit.column + values.shape[1]),
         )
         current.truth.write(edit.array, edit.plane, window, values)
+        self.last.append((edit.plane, window))
         self._layers.update(edit.plane, window)
 
     def _apply(self, plane: int, change: Change) -> None:
@@ -201,6 +205,7 @@ class Editor(QObject):
             return
         self.revision += 1
         window = change.window
+        self.last = [(plane, window)]
         edits = []
         for name, array, after in (
             ("segmentation", current.truth.segmentation, change.segmentation),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_unet._engine import Engine
     from napari_unet._fields import Box, Field
     from napari_unet._layers import Layers
+    from napari_unet._strokes import Window
     from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
@@ -161,21 +162,34 @@ class Predictor(QObject):
         if instances is not None:
             self._label_again(instances)
 
-    def show_again(self) -> None:
-        """Put the proposals back where nobody has looked any more.
+    def show_again(self, where: list[tuple[int, Window]]) -> None:
+        """Put proposals back into rectangles where nobody has looked any more.
 
         While something is learned they come by themselves, and newer ones.
+
+        Parameters
+        ----------
+        where : list of tuple
+            Planes, and rows and columns in them.
         """
-        if not self._live.isActive():
-            self._label_again(self._instances or InstanceConfig())
+        windows = [window for plane, window in where if plane == self._layers.plane]
+        if windows and not self._live.isActive():
+            self._label_again(self._instances or InstanceConfig(), windows)
 
     def map_again(self) -> None:
         """Tell the maps of the plane on the screen anew."""
         for stored in self._stored():
             self._tell(self._layers.plane, stored)
 
-    def _label_again(self, instances: InstanceConfig) -> None:
-        maps = self._stored()
+    def _label_again(
+        self, instances: InstanceConfig, windows: list[Window] | None = None
+    ) -> None:
+        maps = [
+            stored
+            for stored in self._stored()
+            if windows is None
+            or any(_meet(stored.field.core, window) for window in windows)
+        ]
         visible = self._layers.visible or (0, 0, 0, 0)
         maps.sort(key=lambda stored: _distance(stored.field.core, visible))
         self.proposals.label_again(self._layers.plane, maps, instances)
@@ -314,6 +328,14 @@ class Predictor(QObject):
         for plane in range(current.entry.planes):
             self._fields.forget_plane(current.entry.id, plane)
             self._found.pop((current.entry.id, plane), None)
+
+
+def _meet(core: Box, window: Window) -> bool:
+    """Whether a box and a rectangle have a pixel in common."""
+    top, left, bottom, right = core
+    rows, columns = window
+    across = left < int(columns.stop) and int(columns.start) < right
+    return across and top < int(rows.stop) and int(rows.start) < bottom
 
 
 def _distance(core: Box, visible: Box) -> float:

@@ -162,10 +162,14 @@ class Session(QObject):
         paths : sequence of Path
             Images; the first one is shown.
         known : dict
-            ``channel`` and ``diameter`` that they were predicted by.
+            ``channel`` and ``diameter`` that they were predicted by, and ``task``:
+            another project than the one that is open, if it segments something else.
         """
         self.tools.disarm()
-        self.opener.open(paths, join=True, known=known)
+        reading = {name: value for name, value in known.items() if name != "task"}
+        task = str(known.get("task") or self.state.task)
+        join = task == self.state.task
+        self.opener.open(paths, join, reading, "" if join else task, task)
 
     def everything(self) -> Wish | None:
         """Say what "Run all" would run; None while no project is open."""
@@ -386,13 +390,13 @@ class Session(QObject):
     def _on_corrected(self, action: str) -> None:
         self.learner.corrected()
         if action == ERASE:
-            self.predictor.show_again()
+            self.predictor.show_again(self.editor.last)
         self._count()
 
     def _on_undone(self) -> None:
         self.learner.count()
         if self.learner.task.classes:
-            self.predictor.show_again()
+            self.predictor.show_again(self.editor.last)
         self._count()
 
     def _on_classes_changed(self, task: Task) -> None:

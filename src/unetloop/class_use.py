@@ -49,6 +49,7 @@ def highest_used_class(project: Project, journal: Journal) -> int:
             known = journal.state(image, plane, "review") == REVIEWED
             labels = journal.state(image, plane, "segmentation")
             highest = max(highest, int(labels.max(where=known, initial=0)))
+        journal.forget(image.id)  # there may be many
     return highest
 
 

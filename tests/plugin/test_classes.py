@@ -264,3 +264,53 @@ def test_a_project_of_classes_made_elsewhere_opens(
     with open_project(folder / "mine") as project:
         assert project.classes == classes
         Journal(project).close()
+
+
+def test_a_stack_is_painted_plane_by_plane(loop: Any) -> None:
+    loop.show("stack")
+    loop.session.set_probabilities(True)
+    loop.layers.go_to_plane(1)
+    current = loop.session.opener.current
+    loop.wait(lambda: 1 in current.loaded)
+    loop.press("S")
+    loop.drag(*ROW)
+    loop.wait(lambda: loop.review.any())
+    truth = current.truth
+    assert truth.segmentation[1][30, 50] == 2
+    assert not truth.segmentation[[0, 2]].any()
+    np.testing.assert_array_equal(truth.segmentation > 0, truth.review == 1)
+    np.testing.assert_array_equal(loop.layers.nuclei.data, truth.segmentation)
+    loop.drag(*ROW)  # once more, which changes nothing
+    assert loop.session.opener.workspace.journal.ledger() == {"class 2": 1}
+    assert loop.layers.probabilities.layers[0].data.shape == (3, 160, 200)
+    loop.show("a")
+    assert loop.layers.probabilities.layers[0].data.shape == (160, 200)
+
+
+def test_the_layer_comes_back_with_its_colours_when_it_was_removed(loop: Any) -> None:
+    loop.press("A")
+    loop.drag(*ROW)
+    labels = loop.nuclei.copy()
+    loop.viewer.layers.remove("classes")
+    loop.press("S")
+    layer = loop.layers.nuclei
+    assert layer.name == "classes"
+    assert (layer.selected_label, str(layer.mode)) == (2, "paint")
+    np.testing.assert_array_equal(loop.nuclei, labels)
+    loop.drag(*LOW)
+    assert loop.nuclei[120, 50] == 2
+    assert loop.review[120, 50] == 1
+
+
+def test_images_to_correct_go_to_a_project_that_segments_the_same(
+    loop: Any, folder: Path
+) -> None:
+    loop.session.fix([folder / "b.tif"], {"task": "nuclei", "diameter": 30.0})
+    loop.wait(lambda: loop.session.state.task == "nuclei")
+    loop.wait(lambda: loop.session.state.current == "b")
+    view = loop.session.opener.workspace.view
+    assert view.of("b") == {"diameter": 30.0} | view.of("b")
+    assert "task" not in view.of("b")
+    loop.session.fix([folder / "a.tif"], {"task": "nuclei"})
+    loop.wait(lambda: loop.session.state.current == "a")
+    assert loop.session.state.folder == folder / "unet-loop"
