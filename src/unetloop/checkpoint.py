@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Model",
     "build_network",
+    "check_folder",
     "file_hash",
     "load_weights",
     "open_model",
@@ -156,18 +157,9 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
         If the folder holds something else, or can't be written.
     """
     folder = folder.absolute()
-    if folder.exists() and not folder.is_dir():
-        raise EngineError("A model is a folder, but this is a file.", path=str(folder))
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / "model.json").exists():
-            raise EngineError(
-                "This folder holds something else than a model.",
-                todo="Choose a new or empty folder.",
-                path=str(folder),
-            )
-    fresh = folder.with_name(f".{folder.name}.new")
+    check_folder(folder)
+    fresh = _beside(folder)
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         network.save(fresh / "model.keras", include_optimizer=False)
         weights = file_hash(fresh / "model.keras")
@@ -183,12 +175,35 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
         _swap(fresh, folder)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise EngineError(
-            f"The model could not be saved ({error.strerror or error}).",
-            todo="Free some space or choose another folder.",
-            path=str(folder),
-        ) from error
+        raise _unsaved(folder, error) from error
     return Model(folder, card, weights)
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a model can be saved in a folder, before there is one.
+
+    Raises
+    ------
+    EngineError
+        If the folder holds something else, or can't be written.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise EngineError("A model is a folder, but this is a file.", path=str(folder))
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            if not (folder / "model.json").exists():
+                raise EngineError(
+                    "This folder holds something else than a model.",
+                    todo="Choose a new or empty folder.",
+                    path=str(folder),
+                )
+        fresh = _beside(folder)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        fresh.rmdir()
+    except OSError as error:
+        raise _unsaved(folder, error) from error
 
 
 def open_model(name_or_path: str | Path) -> Model:
@@ -268,6 +283,19 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _beside(folder: Path) -> Path:
+    """Where a new model is written before it takes the old one's place."""
+    return folder.with_name(f".{folder.name}.new")
+
+
+def _unsaved(folder: Path, error: OSError) -> EngineError:
+    return EngineError(
+        f"The model could not be saved ({error.strerror or error}).",
+        todo="Free some space or choose another folder.",
+        path=str(folder),
+    )
 
 
 def _swap(fresh: Path, folder: Path) -> None:

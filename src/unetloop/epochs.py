@@ -153,5 +153,6 @@ class Examiner:
                 epoch=epoch,
                 quick=False,
             )
-        keeper.note(learner, schedule)
+        if warning := keeper.note(learner, schedule):
+            yield warning
         return bool(patience) and epoch - keeper.best.epoch >= patience

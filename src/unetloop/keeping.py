@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unetloop.checkpoint import save_model
 from unetloop.config import InstanceConfig, to_dict
-from unetloop.events import ModelSaved
+from unetloop.errors import EngineError
+from unetloop.events import ModelSaved, Notice
 from unetloop.model_card import ModelCard
 from unetloop.tasks import NUCLEI
 from unetloop.training_state import read_state, remove_state, write_state
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from unetloop.training_step import Learner
 
 __all__ = ["Best", "Keeper"]
+
+_FILES = 2  # model.keras and model.onnx
+_BYTES_A_WEIGHT = 4
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Keeper:
         self._model = model
         self._start = start
         self._identity = ""
+        self._warned = False
 
     @property
     def measure(self) -> str:
@@ -150,22 +156,58 @@ class Keeper:
         schedule.losses.extend(state.losses)
         return True
 
-    def note(self, learner: Learner, schedule: Schedule) -> None:
-        """Write down where the run is, so that the same one goes on from there."""
+    def check_space(self, learner: Learner) -> None:
+        """Make sure that the model fits on the disk, before it is trained.
+
+        Raises
+        ------
+        EngineError
+            If less is free than its weights take.
+        """
+        needed = _FILES * _BYTES_A_WEIGHT * learner.averaged.count_params()
+        free = shutil.disk_usage(self.out.absolute().parent).free
+        if free < needed:
+            raise EngineError(
+                f"There is no room for the model: it takes {needed / 1e6:.1f} MB, and "
+                f"{free / 1e6:.1f} MB are free.",
+                todo="Free some space or choose another folder.",
+                path=str(self.out),
+            )
+
+    def note(self, learner: Learner, schedule: Schedule) -> Notice | None:
+        """Write down where the run is, so that the same one goes on from there.
+
+        Returns
+        -------
+        Notice or None
+            What to say if that fails; the first time only. The run goes on.
+        """
         if not learner.step or not self._identity:
-            return
-        write_state(
-            self.out,
-            self._identity,
-            arrays=learner.everything(),
-            step=learner.step,
-            seconds=schedule.seconds,
-            losses=schedule.losses,
-            rate_factor=learner.rate_factor,
-            score=self.best.score,
-            best_epoch=self.best.epoch,
-            saved=self.best.saved,
-        )
+            return None
+        try:
+            write_state(
+                self.out,
+                self._identity,
+                arrays=learner.everything(),
+                step=learner.step,
+                seconds=schedule.seconds,
+                losses=schedule.losses,
+                rate_factor=learner.rate_factor,
+                score=self.best.score,
+                best_epoch=self.best.epoch,
+                saved=self.best.saved,
+            )
+        except OSError as error:
+            if self._warned:
+                return None
+            self._warned = True
+            return Notice(
+                text="Where the training is could not be written "
+                f"({error.strerror or error}): if it is broken off, it begins again. "
+                "Free some space.",
+                level="warning",
+            )
+        return None
 
     def forget(self) -> None:
         """Nothing is left to go on with: the run has ended."""

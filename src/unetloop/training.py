@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.catalog import CLASS_LOSSES
+from unetloop.checkpoint import check_folder
 from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.epochs import Examiner
 from unetloop.errors import EngineError
@@ -212,6 +213,7 @@ class Training:
 
     def __iter__(self) -> Iterator[Event]:
         """Run: see `train`."""
+        check_folder(self.out)  # not at the end, when there is a model to lose
         config = self.config
         train_images, held_out = split_images(
             self._images, self._validation, config.val_fraction, config.seed
@@ -241,6 +243,7 @@ class Training:
             self._schedule.only_biases_learn()
         begun = replace(config, trainable=trainable)
         self._made = yield from begin(self.model, begun, self.task, self.start, share)
+        self._keeper.check_space(self._made)
         examiner = Examiner(
             *(self._made, self._keeper, self._schedule, config),
             *(windows, train_images, learned),

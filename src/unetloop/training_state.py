@@ -51,6 +51,11 @@ def write_state(
         Weights and optimiser state.
     **values
         The other fields of `TrainingState`.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; an older one stays.
     """
     path = _path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,11 +64,15 @@ def write_state(
     named: dict[str, Any] = {
         f"array{index}": array for index, array in enumerate(arrays)
     }
-    with fresh.open("wb") as stream:
-        np.savez(stream, note=np.array(note), **named)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
+    try:
+        with fresh.open("wb") as stream:
+            np.savez(stream, note=np.array(note), **named)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)  # it takes the place that others need
+        raise
 
 
 def read_state(out: Path, identity: str) -> TrainingState | None:

@@ -157,8 +157,9 @@ def test_warm_start_goes_on_from_the_weights(
 
 
 def test_it_says_how_well_is_learned_what_it_learns_from(
-    images: list[TrainingImage], tmp_path: Path
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(epochs, "_FIT_SHARE", np.inf)  # whatever time it takes
     config = _config(epochs=3, steps_per_epoch=10, learning_rate=0.01)
     first = list(train(images[:2], tmp_path / "a", config, model=SMALL))
     assert not _kinds(first, StartScored)
