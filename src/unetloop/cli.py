@@ -81,13 +81,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
     pairs = pair_by_stem(options.pred, options.truth)
-    scores = [
-        evaluate_pair(read_labels(pair.mask), read_labels(pair.image)) for pair in pairs
-    ]
+    scores = []
+    for pair in pairs:
+        truth, predicted = read_labels(pair.mask), read_labels(pair.image)
+        if truth.shape != predicted.shape:
+            raise EngineError(
+                "Masks and truth must have the same size.",
+                predicted=f"{pair.image} {predicted.shape}",
+                truth=f"{pair.mask} {truth.shape}",
+            )
+        scores.append(evaluate_pair(truth, predicted))
     if options.json:
         content = {
             "images": {
-                pair.image.stem: score.figures()
+                pair.stem: score.figures()
                 for pair, score in zip(pairs, scores, strict=True)
             },
             "by_image": average(scores),

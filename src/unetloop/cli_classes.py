@@ -147,7 +147,7 @@ def evaluate_classes(options: argparse.Namespace) -> int:
         predicted = read_labels(pair.image)
         if truth.shape != predicted.shape:
             raise EngineError(
-                "Class map and truth must have the same size.",
+                "Masks and truth must have the same size.",
                 predicted=f"{pair.image} {predicted.shape}",
                 truth=f"{pair.mask} {truth.shape}",
             )
@@ -156,7 +156,7 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     if options.json:
         content: dict[str, Any] = {
             "images": {
-                pair.image.stem: score.figures(names)
+                pair.stem: score.figures(names)
                 for pair, score in zip(pairs, scores, strict=True)
             },
             "pooled": pooled.figures(names),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -175,9 +176,12 @@ def _printing(
 def _diameter(text: str) -> float | None:
     if text == "auto":
         return None
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("must be above 0, or auto")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("must be a number above 0, or auto")
     return value
 
 

@@ -321,6 +321,7 @@ def _client(scheduler: str | None, count: int) -> Iterator[Any]:
     """Connect to a scheduler, or start one with some processes."""
     try:
         from distributed import Client, LocalCluster
+        from distributed.comm import get_address_host_port
     except ImportError as error:
         raise EngineError(
             "Dask is not installed, which is needed for more processes and machines.",
@@ -328,6 +329,7 @@ def _client(scheduler: str | None, count: int) -> Iterator[Any]:
         ) from error
     if scheduler is not None:
         try:
+            get_address_host_port(scheduler)  # a client would try for long
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EngineError(

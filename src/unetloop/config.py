@@ -8,6 +8,7 @@ folder, the project and the server write and read them.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
@@ -154,7 +155,9 @@ class TrainingConfig:
         )
         for name in ("minutes", "epochs", "learning_rate", "diameter"):
             value = getattr(self, name)
-            _check(value is None or value > 0, name, value, "above 0")
+            holds = value is None or 0 < value < math.inf
+            _check(holds, name, value, "above 0 and finite")
+        _check(self.seed >= 0, "seed", self.seed, "0 or more")
         _check(self.patience >= 0, "patience", self.patience, "0 or more")
         kinds = ("float32", "mixed")
         _check(self.precision in kinds, "precision", self.precision, "float32 or mixed")
@@ -224,7 +227,8 @@ class PredictionConfig:
         )
         _check(self.batch_size >= 0, "batch_size", self.batch_size, "0 or more")
         diameter = self.diameter
-        _check(diameter is None or diameter > 0, "diameter", diameter, "above 0")
+        holds = diameter is None or 0 < diameter < math.inf
+        _check(holds, "diameter", diameter, "above 0 and finite")
 
 
 Config = TypeVar("Config")

@@ -125,7 +125,7 @@ _DIAMETERS: WeakKeyDictionary[Any, dict[tuple[_Look, int], float]] = WeakKeyDict
 
 
 @lru_cache(maxsize=64)
-def _limits(look: _Look, config: NormalizationConfig) -> NDArray[np.float32]:
+def _limits(look: _Look, config: NormalizationConfig) -> NDArray[np.float64]:
     with open_image(look.path) as image:
         return PlaneView.of(image, look.plane, look.channels, config).limits
 

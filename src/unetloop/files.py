@@ -54,11 +54,15 @@ class FoundImage:
 
 @dataclass(frozen=True)
 class Pair:
-    """An image with its mask, and its review where there is one."""
+    """An image with its mask, its review where there is one, and their common name.
+
+    The name is that below the folders, without suffixes: ``a/x`` of ``a/x.ome.tif``.
+    """
 
     image: Path
     mask: Path
     review: Path | None = None
+    stem: str = ""
 
 
 def find_images(
@@ -101,6 +105,10 @@ def find_images(
             continue
         if not given.exists():
             raise EngineError("There is no such file or folder.", path=str(given))
+        if not given.is_dir() and not given.is_file():
+            raise EngineError(
+                "This is no file, but a pipe or a device.", path=str(given)
+            )
         if not given.is_dir() or given.suffix == ".zarr":
             bases.append(given.parent)
             found.setdefault(given.resolve(), (given, given.parent))
@@ -237,7 +245,7 @@ def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[
             todo="Rename or remove them.",
         )
     return [
-        Pair(by_image[stem], by_mask[stem], by_review.get(stem))
+        Pair(by_image[stem], by_mask[stem], by_review.get(stem), stem)
         for stem in sorted(by_image)
     ]
 
@@ -245,7 +253,7 @@ def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[
 def _by_stem(folder: Path, what: str) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for found in find_images([folder], recursive=True):
-        stem = str(found.stem)
+        stem = found.stem.as_posix()
         if stem in stems:
             raise EngineError(
                 f"Two {what} have the same name without suffix.",

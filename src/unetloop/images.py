@@ -234,6 +234,10 @@ def open_image(path: str | Path) -> Image:
     path = Path(path)
     if not path.exists() and not is_sequence(path):
         raise EngineError("There is no such image.", path=str(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise EngineError(  # to read from it might wait for ever
+            "This is no file, but a pipe or a device.", path=str(path)
+        )
     suffix = path.suffix.lower()
     try:
         if is_sequence(path):

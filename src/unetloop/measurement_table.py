@@ -51,7 +51,11 @@ class MeasurementsWriter:
         self._names = ["image", "plane", *known]
         path.parent.mkdir(parents=True, exist_ok=True)
         self._rows: TextIO = tempfile.TemporaryFile(
-            "w+", dir=path.parent, newline="", encoding="utf-8"
+            "w+",
+            dir=path.parent,
+            newline="",
+            encoding="utf-8",
+            errors="backslashreplace",  # file names may be no Unicode
         )
 
     def __enter__(self) -> Self:

@@ -203,7 +203,8 @@ def _intensity(
     else:
         values = values.astype(np.int64 if whole else np.float64)
         values = values[np.lexsort((values, nucleus))]
-    total = np.add.reduceat(values, starts)
+    with np.errstate(invalid="ignore"):  # of both infinities: not known
+        total = np.add.reduceat(values, starts)
     low = values[starts + (area - 1) // 2]
     high = values[starts + area // 2]
     lowest, highest = values[starts], values[starts + area - 1]

@@ -32,14 +32,14 @@ class PlaneView:
         Which plane.
     channels : tuple of int
         Which channels.
-    limits : array of float32
+    limits : array of float64
         (2, channels): intensities that become 0 and 1, of the whole plane.
     """
 
     image: Image
     plane: int
     channels: tuple[int, ...]
-    limits: NDArray[np.float32]
+    limits: NDArray[np.float64]
 
     @classmethod
     def of(

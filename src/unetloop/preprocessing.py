@@ -29,7 +29,7 @@ _BRIGHTEST = 4.0
 
 def intensity_limits(
     pixels: NDArray[Any], config: NormalizationConfig
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Find the intensities that become 0 and 1.
 
     Parameters
@@ -45,7 +45,7 @@ def intensity_limits(
 
     Returns
     -------
-    array of float32
+    array of float64
         (2, channels): intensities of 0 and of 1 in each channel. They differ
         even where a plane is constant; the first is the higher one where
         nuclei are dark.
@@ -54,7 +54,7 @@ def intensity_limits(
         1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
     )
     grid = pixels[::step, ::step]
-    limits = np.empty((2, pixels.shape[2]), np.float32)
+    limits = np.empty((2, pixels.shape[2]), np.float64)
     for channel in range(pixels.shape[2]):
         values = grid[..., channel]
         if values.dtype.kind == "f":
@@ -83,14 +83,14 @@ def _dark(values: NDArray[Any]) -> bool:
     return bool(middle - low > high - middle)
 
 
-def normalize(pixels: NDArray[Any], limits: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.float32]:
     """Map intensities so that the limits become 0 and 1.
 
     Parameters
     ----------
     pixels : array
         (rows, columns, channels) of any real dtype.
-    limits : array of float32
+    limits : array of float64
         (2, channels), from `intensity_limits`.
 
     Returns
@@ -98,12 +98,20 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float32]) -> NDArray[np.f
     array of float32
         Same shape, clipped to -1..4; NaN becomes 0.
     """
-    result = pixels.astype(np.float32)
-    result -= limits[0]
-    result /= limits[1] - limits[0]
+    zero, one = limits
+    if pixels.dtype.itemsize > 2 and pixels.dtype != np.float32:
+        # Large numbers that differ little, or too large ones for 32 bits.
+        wide = pixels.astype(np.float64) - zero
+        wide /= one - zero
+        result: NDArray[np.float32] = np.clip(wide, -1.0, _BRIGHTEST).astype(np.float32)
+    else:
+        result = pixels.astype(np.float32)
+        result -= zero.astype(np.float32)
+        result /= (one - zero).astype(np.float32)
     if pixels.dtype.kind == "f":
         np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
-    return np.clip(result, -1.0, _BRIGHTEST, out=result)
+    np.clip(result, -1.0, _BRIGHTEST, out=result)
+    return result
 
 
 def resize_pixels(

@@ -104,15 +104,46 @@ def test_a_bad_image_does_not_stop_the_others(
     assert done == {path.stem for path in folder.iterdir()} - {"a"}
 
 
-def test_clashing_names_are_refused_before_any_work(
-    samples: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_images_of_one_name_get_masks_of_their_own(
+    samples: Path, model: Path, tmp_path: Path
 ) -> None:
     image = next(iter((samples / "test/images").iterdir()))
+    (tmp_path / "in").mkdir()
     for name in ("x.tif", "x.tiff"):
-        shutil.copy(image, tmp_path / name)
-    error = _error(capsys, "predict", tmp_path, "--model", model, "--out", tmp_path)
-    assert "same masks" in error
-    assert not (tmp_path / "labels").exists()
+        shutil.copy(image, tmp_path / "in" / name)
+    out = tmp_path / "out"
+    words = ["predict", tmp_path / "in", "--model", model, "--out", out]
+    assert main([str(word) for word in words]) == 0
+    assert len(list((out / "labels").iterdir())) == 2
+
+
+@pytest.mark.parametrize("task", ["nuclei", "classes"])
+def test_evaluation_keeps_folders_apart_and_names_what_does_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:9, 5:9] = 1
+    for name in ("pred/a/x.tif", "pred/b/x.tif", "truth/a/x.tif", "truth/b/x.tif"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        tifffile.imwrite(tmp_path / name, truth)
+    words = ["evaluate", "--pred", tmp_path / "pred", "--truth", tmp_path / "truth"]
+    words += ["--task", task]
+    assert main([*map(str, words), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert set(figures["images"]) == {"a/x", "b/x"}
+    tifffile.imwrite(tmp_path / "pred/b/x.tif", truth[:10])
+    error = _error(capsys, *words)
+    assert "same size" in error
+    assert str(tmp_path / "pred/b/x.tif") in error
+
+
+@pytest.mark.parametrize("diameter", ["0", "-1", "nan", "inf", "wide"])
+def test_a_diameter_is_a_number_above_0(
+    diameter: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "images", "--out", "out", f"--diameter={diameter}"])
+    assert "must be a number above 0, or auto" in capsys.readouterr().err
 
 
 def test_unpaired_files_are_all_listed(

@@ -11,6 +11,7 @@ import tifffile
 
 from unetloop.errors import EngineError
 from unetloop.files import find_images, pair_by_stem, replacing
+from unetloop.images import open_image
 from unetloop.masks import read_labels, write_labels
 
 
@@ -50,6 +51,15 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
             find_images([folder])
     finally:
         folder.chmod(0o700)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(EngineError, match=r"a pipe.*a\.tif"):
+        find_images([tmp_path / "a.tif"])
+    with pytest.raises(EngineError, match=r"a pipe.*a\.tif"):
+        open_image(tmp_path / "a.tif")
 
 
 def test_pairs_by_stem_and_lists_all_that_have_none(tmp_path: Path) -> None:

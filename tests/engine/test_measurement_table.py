@@ -56,6 +56,13 @@ def test_tables_can_be_joined(tmp_path: Path) -> None:
     assert [row["intensity_max_b"] for row in rows] == ["", "", "1", "1"]
 
 
+def test_a_name_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
+    table = measure_plane(np.ones((2, 2), np.int32), {})
+    with MeasurementsWriter(tmp_path / "a.csv") as writer:
+        writer.write("x\udcff.tif", "", table)
+    assert "x\\udcff.tif" in (tmp_path / "a.csv").read_text("utf-8")
+
+
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     path = tmp_path / "half.csv"
     path.write_text("image,plane,label\na,0,1\na,0")

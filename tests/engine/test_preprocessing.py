@@ -38,6 +38,27 @@ def test_dark_nuclei_become_bright() -> None:
     np.testing.assert_array_equal(dark, [[200, 200], [50, 50]])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "factor", "offset"),
+    [
+        ("float64", 1e300, 0),
+        ("float64", 1, 1e9),
+        ("float64", 1e306, -1e308),
+        ("uint32", 100, 2**31),
+        ("int64", 1000, 2**50),
+    ],
+)
+def test_numbers_that_32_bits_do_not_hold(
+    dtype: str, factor: float, offset: float
+) -> None:
+    pixels = np.random.default_rng(0).gamma(2, 10, (32, 32, 1))
+    wide = (pixels * factor + offset).astype(dtype)
+    config = NormalizationConfig()
+    result = normalize(wide, intensity_limits(wide, config))
+    expected = normalize(pixels, intensity_limits(pixels, config))
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("value", [0.0, 1e30, -1e30])
 def test_a_constant_plane_of_any_size_is_finite(value: float) -> None:
     pixels = np.full((8, 8, 1), value)
