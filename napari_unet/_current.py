@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Current", "Opened", "Truth", "forget_image", "load_plane", "read_current"]
 
 _STRIP = 256
+# A plane's nuclei and reviews are in the truth, on the screen, and in the journal.
+_BYTES_A_PIXEL = 15
+_MOST_BYTES = 3 << 30
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Truth:
         The same size.
     loaded : set of int
         Planes that were read from the project.
+    seen : set of int
+        Those, and those that were, and were let go of since.
     changed : set of Cell
         Where it was written since somebody looked.
     task : Task
@@ -50,6 +55,7 @@ class Truth:
     segmentation: NDArray[np.int32]
     review: NDArray[np.uint8]
     loaded: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
     changed: set[Cell] = field(default_factory=set)
     task: Task = NUCLEI
 
@@ -71,6 +77,7 @@ class Truth:
     def set_loaded(self, plane: int) -> None:
         """Take note that a plane was read."""
         self.loaded.add(plane)
+        self.seen.add(plane)
         rows, columns = self.review.shape[1:]
         self.changed |= cells_of(plane, (slice(0, rows), slice(0, columns)))
 
@@ -113,6 +120,18 @@ class Current:
         """Planes that were read from the project."""
         return self.truth.loaded
 
+    @property
+    def full(self) -> bool:
+        """Whether another plane would take more memory than is given to one image."""
+        rows, columns = self.pixels.plane_shape
+        more = (len(self.loaded) + 1) * rows * columns * _BYTES_A_PIXEL
+        return bool(self.loaded) and more > _MOST_BYTES
+
+    def go_on_with(self, before: Current) -> None:
+        """Take over what is known of planes that are not in memory any more."""
+        self.census = before.census
+        self.truth.seen |= before.truth.seen
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -139,7 +158,9 @@ class Opened:
     free: int
 
 
-def read_current(workspace: Workspace, image: str, plane: int) -> Opened:
+def read_current(
+    workspace: Workspace, image: str, plane: int, pixels: Pixels | None = None
+) -> Opened:
     """Read an image and what is recorded of one of its planes.
 
     Parameters
@@ -150,6 +171,8 @@ def read_current(workspace: Workspace, image: str, plane: int) -> Opened:
         Id of the image.
     plane : int
         The plane to begin with.
+    pixels : Pixels, optional
+        Those of the image, if they were read before.
 
     Raises
     ------
@@ -161,7 +184,7 @@ def read_current(workspace: Workspace, image: str, plane: int) -> Opened:
     known = workspace.view.of(image)
     plane = plane if 0 <= plane < entry.planes else 0
     path = project.path_of(entry)
-    pixels = read_pixels(path, known.get("channel"), plane)
+    pixels = pixels or read_pixels(path, known.get("channel"), plane)
     size = known.get("pixel_size")
     if size:
         info = replace(pixels.info, pixel_size=(float(size), float(size)))
@@ -203,7 +226,7 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
     return marks
 
 
-def forget_image(journal: Journal, image: str) -> None:
-    """Store what is recorded, and let go of the memory that an image takes."""
+def forget_image(journal: Journal, image: str, but: int | None = None) -> None:
+    """Store what is recorded, and let go of an image's planes, or of all but one."""
     journal.flush()
-    journal.forget(image)
+    journal.forget(image, but)

@@ -150,7 +150,7 @@ def _count(current: Current, changed: set[Cell]) -> dict[str, Any]:
     found = current.census.count(truth.segmentation, truth.review, changed)
     if not found.nuclei and not found.looked:
         return {"nuclei": -1, "reviewed": 0, "state": "untouched"}
-    all_seen = len(truth.loaded) == current.entry.planes
+    all_seen = len(truth.seen) == current.entry.planes
     areas = bool(truth.task.classes)  # nobody counts them, and they are everywhere
     done = (found.whole if areas else found.done and found.looked) and all_seen
     state = "done" if done else "in work" if found.looked else "proposed"

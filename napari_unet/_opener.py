@@ -14,7 +14,7 @@ from napari_unet._workspace import open_workspace, store_layer
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -64,6 +64,9 @@ class Opener(QObject):
         self.current: Current | None = None
         self._turn = 0
         self._loading: set[int] = set()
+        self._letting_go = False
+        self.keeps: Callable[[], bool] = lambda: False
+        """Whether what is in memory is nowhere else, and must not be let go of."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_VIEW_MS)
@@ -172,6 +175,9 @@ class Opener(QObject):
             return
         if plane in current.loaded or plane in self._loading:
             return
+        if current.full and not self._layers.stroke_in_progress and not self.keeps():
+            self._show_alone(workspace, current, plane)
+            return
         self._loading.add(plane)
 
         def then(marks: NDArray[np.uint8]) -> None:
@@ -189,6 +195,33 @@ class Opener(QObject):
 
         self._background.run(
             lambda: load_plane(workspace.journal, current, plane), then, failed
+        )
+
+    def _show_alone(self, workspace: Workspace, current: Current, plane: int) -> None:
+        """Show a plane of the image on the screen, and let go of its others."""
+        if self._letting_go:
+            return
+        self._letting_go = True
+        self.busy.emit("Reading the image")
+
+        def then(opened: Opened) -> None:
+            self._letting_go = False
+            if current is not self.current:
+                return
+            if plane == self._layers.plane:
+                self._on_read(workspace, opened)
+            else:  # it went on meanwhile
+                self.busy.emit("")
+                self.load_plane()
+
+        def failed(error: EngineError) -> None:
+            self._letting_go = False
+            self.busy.emit("")
+            self.problem.emit("image", str(error))
+
+        image, pixels = current.entry.id, current.pixels
+        self._background.run(
+            lambda: read_current(workspace, image, plane, pixels), then, failed
         )
 
     def known(self, image: str | None = None) -> dict[str, Any]:
@@ -259,6 +292,8 @@ class Opener(QObject):
         current, plane = opened.current, opened.plane
         before = self.current.entry.id if self.current is not None else ""
         view, image = workspace.view, current.entry.id
+        if before == image and self.current is not None:
+            current.go_on_with(self.current)
         self.current = current
         self._loading.clear()
         view.current, view.plane = image, plane
@@ -276,9 +311,10 @@ class Opener(QObject):
         self.busy.emit("")
         self.shown.emit(before)
         self._timer.start()
-        if before and before != image:
+        if before:
+            but = plane if before == image else None
             self._background.run(
-                lambda: forget_image(workspace.journal, before),
+                lambda: forget_image(workspace.journal, before, but),
                 lambda _: None,
                 lambda error: self.problem.emit("flush", str(error)),
             )

@@ -111,6 +111,7 @@ class Session(QObject):
         self._engine.stopped.connect(self._on_engine_stopped)
         self._engine.started.connect(self._on_engine_started)
         self._engine.received.connect(self.board.hear)
+        self.opener.keeps = lambda: self.editor.unstored
         self.opener.opened.connect(self._on_opened)
         self.opener.shown.connect(self._on_shown)
         self.opener.plane_loaded.connect(self.predictor.request)

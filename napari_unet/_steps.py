@@ -69,7 +69,8 @@ class Steps(QObject):
             self._layers.centre_on(*centre)
             return
         planes = range(current.entry.planes)
-        plane = next((plane for plane in planes if plane not in current.loaded), None)
+        seen = current.truth.seen
+        plane = next((plane for plane in planes if plane not in seen), None)
         image = self._gallery.next_to_do(current.entry.id)
         if plane is not None:
             self._layers.go_to_plane(plane)

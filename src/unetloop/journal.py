@@ -191,11 +191,14 @@ class Journal:
         """Whether there is a step to do again."""
         return self._log.can_redo
 
-    def forget(self, image: str) -> None:
-        """Let go of an image's planes in memory; what is not stored yet stays."""
+    def forget(self, image: str, but: int | None = None) -> None:
+        """Let go of an image's planes in memory, or of all but one.
+
+        What is not stored yet stays.
+        """
         with self._flushing, self._lock:
             for key in [key for key in self._planes if key[0] == image]:
-                if key not in self._changed:
+                if key not in self._changed and key[1] != but:
                     del self._planes[key]
 
     def ledger(self) -> dict[str, int]:

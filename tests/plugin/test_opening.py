@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet import _current
+from unetloop.errors import EngineError
 from unetloop.masks import read_labels
 from unetloop.samples import LARGE, draw_nuclei
 
@@ -65,6 +67,74 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     loop.press("PageUp")
     loop.wait(lambda: loop.session.state.current == "b")
     assert loop.viewer.dims.ndim == 2
+
+
+def test_planes_that_take_too_much_memory_are_let_go_of_and_come_back(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_current, "_MOST_BYTES", 2 * 160 * 200 * 15)  # two planes
+    loop.show("stack")
+    first = loop.session.opener.current
+
+    def go_to(plane: int) -> None:
+        loop.viewer.dims.set_current_step(0, plane)
+        loop.wait(lambda: plane in loop.session.opener.current.loaded)
+        loop.wait_for_proposals()
+
+    loop.wait_for_proposals()
+    loop.press("Enter")  # all of it is right, and the next plane is shown
+    assert (first.truth.review[0] == 1).all()
+    reviewed = first.truth.segmentation[0].copy()
+    go_to(1)
+    assert first.loaded == {0, 1}
+    go_to(2)
+    now = loop.session.opener.current
+    assert now is not first
+    assert now.loaded == {2}
+    assert now.truth.seen == {0, 1, 2}
+    journal = loop.session.opener.workspace.journal
+    loop.wait(lambda: {key[1] for key in journal._planes} == {2})
+    loop.wait(lambda: loop.session.state.images[2].state == "in work")
+    loop.wait(
+        lambda: loop.session.state.images[2].reviewed == len(np.unique(reviewed)) - 1
+    )
+    go_to(0)
+    assert now.loaded == {0, 2}
+    assert (loop.nuclei == reviewed).all()
+    assert (loop.review == 1).all()
+    go_to(1)
+    loop.press("Control-Z")
+    loop.wait(lambda: loop.layers.plane == 0)
+    loop.wait(lambda: 0 in loop.session.opener.current.loaded)
+    assert not loop.review.any()
+    seen, marks = loop.recorded()
+    assert (seen == reviewed).all()
+    assert not marks.any()
+
+
+def test_what_is_not_stored_is_not_let_go_of(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_current, "_MOST_BYTES", 1)
+    loop.show("stack")
+    first = loop.session.opener.current
+    loop.wait_for_proposals()
+    journal = loop.session.opener.workspace.journal
+    with monkeypatch.context() as broken:
+
+        def full(*_: object) -> None:
+            raise EngineError("The disk is full.")
+
+        broken.setattr(journal, "record", full)
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        assert loop.session.editor.unstored
+        loop.viewer.dims.set_current_step(0, 1)
+        loop.wait(lambda: first.loaded == {0, 1})
+    assert loop.session.editor.store()
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: loop.session.opener.current.loaded == {2})
 
 
 def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
