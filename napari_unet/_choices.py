@@ -123,7 +123,7 @@ class Choices(QObject):
             self._opener.workspace.view.probabilities = wanted
         shown = replace(self._board.state.shown, probabilities=wanted)
         self._board.update(shown=shown)
-        self._predictor.map_again()
+        self._predictor.maps.tell_again()
         self._opener.note()
 
     def set_instances(self, **values: float) -> None:
@@ -152,4 +152,4 @@ class Choices(QObject):
             state.shown, threshold=instances.threshold, min_size=instances.min_size
         )
         self._board.update(shown=shown)
-        self._predictor.label_with(instances if changed else None)
+        self._predictor.maps.label_with(instances if changed else None)

@@ -20,6 +20,7 @@ __all__ = [
     "COLORS_ON_BRIGHT",
     "FILL_COLORS",
     "HALO",
+    "IGNORED",
     "LINE",
     "borders",
     "draw_line",

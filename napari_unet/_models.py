@@ -48,7 +48,7 @@ class Models:
 
     def location(self, name: str) -> str:
         """Say by what the engine knows a model: a path, or the shipped one's name."""
-        if self._folder is not None and (self._folder / name).is_dir():
+        if name and self._folder is not None and (self._folder / name).is_dir():
             return str(self._folder / name)
         return name
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._fields import Fields, StoredMaps
+from napari_unet._fields import StoredMaps
+from napari_unet._maps import Maps
 from napari_unet._placing import Labelled, label_field
 from napari_unet._proposals import Proposals
-from unetloop.config import InstanceConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
-    from napari_unet._fields import Box, Field
+    from napari_unet._fields import Field
     from napari_unet._layers import Layers
     from napari_unet._strokes import Window
     from unetloop.errors import EngineError
@@ -47,9 +47,9 @@ class Predictor(QObject):
     """Keeps what is in view predicted, one field at a time.
 
     Signals: ``changed()`` when there is something new to say; ``shown(image)``
-    when proposals came onto the screen; ``mapped(plane, core, maps)`` when maps of a
-    field came, (rows, columns, maps) of its core; ``problem(text)``, empty when it is
-    over.
+    when proposals came onto the screen; ``problem(text)``, empty when it is over.
+
+    ``maps`` holds what the network said.
 
     Parameters
     ----------
@@ -59,7 +59,6 @@ class Predictor(QObject):
 
     changed = Signal()
     shown = Signal(str)
-    mapped = Signal(int, object, object)
     problem = Signal(str)
 
     def __init__(
@@ -76,11 +75,9 @@ class Predictor(QObject):
         self._background = background
         self._current: Current | None = None
         self._model = ""
-        self._instances: InstanceConfig | None = None
         self._channel: str | None = None
         self._diameter: float | None = None
         self._found: dict[tuple[str, int], float] = {}
-        self._fields = Fields()
         self._asked: _Asked | None = None
         self._reading = False
         self.seconds: float | None = None
@@ -96,6 +93,7 @@ class Predictor(QObject):
         self.proposals = Proposals(layers, editor, background, self)
         self.proposals.shown.connect(self.shown)
         self.proposals.problem.connect(self.problem)
+        self.maps = Maps(layers, self.proposals, self)
 
     @property
     def busy(self) -> bool:
@@ -119,7 +117,8 @@ class Predictor(QObject):
         self._drop()
         self.proposals.open(journal)
         self._current = None
-        self._fields.forget()
+        self.maps.show(None)
+        self.maps.fields.forget()
         self._found.clear()
 
     def show(
@@ -132,6 +131,7 @@ class Predictor(QObject):
             self._forget_image(current)
         self._current = current
         self.proposals.show(current)
+        self.maps.show(current)
         self._channel, self._diameter = channel, diameter
         self.request()
 
@@ -140,13 +140,13 @@ class Predictor(QObject):
         if location != self._model:
             self._model = location
             self._drop()
-            self._fields.forget()
+            self.maps.fields.forget()
             self.request()
 
     def predict_again(self) -> None:
         """Forget what is known of all fields, and predict what is in view."""
         self._drop()
-        self._fields.forget()
+        self.maps.fields.forget()
         self.request()
 
     def set_live(self, live: bool) -> None:
@@ -156,53 +156,13 @@ class Predictor(QObject):
         elif not live and self._live.isActive():
             self._live.stop()
 
-    def label_with(self, instances: InstanceConfig | None) -> None:
-        """Make the proposals from the maps anew; None: as the model says."""
-        self._instances = instances
-        if instances is not None:
-            self._label_again(instances)
-
-    def show_again(self, where: list[tuple[int, Window]]) -> None:
-        """Put proposals back into rectangles where nobody has looked any more.
+    def label_again(self, where: list[tuple[int, Window]]) -> None:
+        """Put proposals back where nobody has looked any more, as `Maps` does.
 
         While something is learned they come by themselves, and newer ones.
-
-        Parameters
-        ----------
-        where : list of tuple
-            Planes, and rows and columns in them.
         """
-        windows = [window for plane, window in where if plane == self._layers.plane]
-        if windows and not self._live.isActive():
-            self._label_again(self._instances or InstanceConfig(), windows)
-
-    def map_again(self) -> None:
-        """Tell the maps of the plane on the screen anew."""
-        for stored in self._stored():
-            self._tell(self._layers.plane, stored)
-
-    def _label_again(
-        self, instances: InstanceConfig, windows: list[Window] | None = None
-    ) -> None:
-        maps = [
-            stored
-            for stored in self._stored()
-            if windows is None
-            or any(_meet(stored.field.core, window) for window in windows)
-        ]
-        visible = self._layers.visible or (0, 0, 0, 0)
-        maps.sort(key=lambda stored: _distance(stored.field.core, visible))
-        self.proposals.label_again(self._layers.plane, maps, instances)
-
-    def _stored(self) -> list[StoredMaps]:
-        if self._current is None:
-            return []
-        return self._fields.maps(self._current.entry.id, self._layers.plane)
-
-    def _tell(self, plane: int, stored: StoredMaps) -> None:
-        top, left, bottom, right = stored.field.core_in_box
-        core = stored.maps[top:bottom, left:right]
-        self.mapped.emit(plane, stored.field.core, core)
+        if not self._live.isActive():
+            self.maps.label_again(where)
 
     def request(self) -> None:
         """Ask for the next field in view that is not known."""
@@ -226,7 +186,7 @@ class Predictor(QObject):
             self._drop()
         shape = current.pixels.plane_shape
         size = self._size(image, plane)
-        wanted = self._fields.next(image, plane, shape, visible, size)
+        wanted = self.maps.fields.next(image, plane, shape, visible, size)
         if wanted is not None:
             self._ask(image, plane, wanted, live=False)
 
@@ -237,7 +197,7 @@ class Predictor(QObject):
         plane, image = self._layers.plane, current.entry.id
         if plane in current.loaded:
             shape = current.pixels.plane_shape
-            wanted = self._fields.view(shape, visible, self._size(image, plane))
+            wanted = self.maps.fields.view(shape, visible, self._size(image, plane))
             self._ask(image, plane, wanted, live=True)
 
     def _size(self, image: str, plane: int) -> float | None:
@@ -289,7 +249,7 @@ class Predictor(QObject):
         if current is None or current.entry.id != asked.image:
             return
         self._reading = True
-        diameter, instances = float(event["diameter"]), self._instances
+        diameter, instances = float(event["diameter"]), self.maps.instances
         task = current.truth.task
         top, left, bottom, right = asked.field.box
 
@@ -309,11 +269,11 @@ class Predictor(QObject):
                 stored = StoredMaps(asked.field, maps, diameter)
                 shape = current.pixels.plane_shape
                 if not asked.live:
-                    self._fields.add(asked.image, asked.plane, shape, stored)
+                    self.maps.fields.add(asked.image, asked.plane, shape, stored)
                 if not (asked.live or task.classes):  # those have no diameter
                     self._found[asked.image, asked.plane] = diameter
                 if current is self._current:
-                    self._tell(asked.plane, stored)
+                    self.maps.tell(asked.plane, stored)
                 field = asked.field
                 self.proposals.add(Labelled(asked.image, asked.plane, field, labels))
             self.request()
@@ -326,21 +286,5 @@ class Predictor(QObject):
 
     def _forget_image(self, current: Current) -> None:
         for plane in range(current.entry.planes):
-            self._fields.forget_plane(current.entry.id, plane)
+            self.maps.fields.forget_plane(current.entry.id, plane)
             self._found.pop((current.entry.id, plane), None)
-
-
-def _meet(core: Box, window: Window) -> bool:
-    """Whether a box and a rectangle have a pixel in common."""
-    top, left, bottom, right = core
-    rows, columns = window
-    across = left < int(columns.stop) and int(columns.start) < right
-    return across and top < int(rows.stop) and int(rows.start) < bottom
-
-
-def _distance(core: Box, visible: Box) -> float:
-    """Say how far the middles of two boxes are from each other, in pixels squared."""
-    return sum(
-        (core[axis] + core[axis + 2] - visible[axis] - visible[axis + 2]) ** 2 / 4
-        for axis in (0, 1)
-    )

@@ -129,7 +129,7 @@ class Session(QObject):
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
-        self.predictor.mapped.connect(self.layers.probabilities.draw)
+        self.predictor.maps.told.connect(self.layers.probabilities.draw)
         self.layers.brush_changed.connect(self._on_brush_changed)
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._note_training)
@@ -349,7 +349,7 @@ class Session(QObject):
         self.choices.tell_learner()
         self.predictor.show(current, *self.choices.how())
         if self.state.shown.probabilities:
-            self.predictor.map_again()
+            self.predictor.maps.tell_again()
         self._count()
 
     def _on_view_changed(self) -> None:
@@ -391,13 +391,13 @@ class Session(QObject):
     def _on_corrected(self, action: str) -> None:
         self.learner.corrected()
         if action == ERASE:
-            self.predictor.show_again(self.editor.last)
+            self.predictor.label_again(self.editor.last)
         self._count()
 
     def _on_undone(self) -> None:
         self.learner.count()
         if self.learner.task.classes:
-            self.predictor.show_again(self.editor.last)
+            self.predictor.label_again(self.editor.last)
         self._count()
 
     def _on_classes_changed(self, task: Task) -> None:
