@@ -23,7 +23,7 @@ from unetloop.config import (
     NormalizationConfig,
     from_dict,
 )
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, refusals_named
 from unetloop.model_card import card_to_json, read_card
 from unetloop.network import (
     KerasNetwork,
@@ -206,6 +206,7 @@ def check_folder(folder: Path) -> None:
         raise _unsaved(folder, error) from error
 
 
+@refusals_named()
 def open_model(name_or_path: str | Path) -> Model:
     """Open a model folder, or one of the models that ship.
 
@@ -217,7 +218,8 @@ def open_model(name_or_path: str | Path) -> Model:
     Raises
     ------
     EngineError
-        If it is missing, damaged, foreign or written by a newer version.
+        If it is missing, damaged, foreign, written by a newer version, or can't be
+        read.
     """
     path, shipped = Path(name_or_path), _PRETRAINED / str(name_or_path)
     if not (path / "model.json").exists():
@@ -235,6 +237,8 @@ def open_model(name_or_path: str | Path) -> Model:
             )
     try:
         values = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    except PermissionError:
+        raise
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise EngineError(
             "This is no model folder, or its model.json is damaged.",

@@ -17,7 +17,7 @@ from unetloop.cli_predict import add_options
 from unetloop.cli_predict import predict as predict_command
 from unetloop.cli_train import add_options as add_training_options
 from unetloop.cli_train import train as train_command
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             traceback.print_exc()
         _say(
-            f"error: something unforeseen happened ({type(error).__name__}: {error}). "
-            "Run again with --debug and send us what it prints."
+            f"error: {known}"
+            if (known := explain(error))
+            else f"error: something unforeseen happened ({type(error).__name__}: "
+            f"{error}). Run again with --debug and send us what it prints."
         )
         return 1
     return code

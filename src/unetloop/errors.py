@@ -1,8 +1,14 @@
-"""The one exception that users see."""
+"""The one exception that users see, and what the system's own ones mean to them."""
 
 from __future__ import annotations
 
-__all__ = ["EngineError"]
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["EngineError", "explain", "refusals_named"]
 
 
 class EngineError(Exception):
@@ -36,3 +42,41 @@ class EngineError(Exception):
         self.what = what
         self.todo = todo
         self.received = received
+
+
+def explain(error: BaseException) -> EngineError | None:
+    """Say what the system refused, whoever asked for it.
+
+    Parameters
+    ----------
+    error : BaseException
+        Raised somewhere below.
+
+    Returns
+    -------
+    EngineError or None
+        For a file that can't be read or written, and for memory that is not there;
+        None for all else, which is a mistake of ours.
+    """
+    if isinstance(error, MemoryError):
+        return EngineError(
+            f"There is not enough memory ({error or 'for this'}).",
+            todo="Close other programs, or work on smaller images.",
+        )
+    if isinstance(error, OSError) and error.strerror:
+        path = {} if error.filename is None else {"path": str(error.filename)}
+        return EngineError(
+            f"A file or folder can't be read or written ({error.strerror}).",
+            todo="Make sure that you may, and that its drive is there and has room.",
+            **path,
+        )
+    return None
+
+
+@contextmanager
+def refusals_named() -> Iterator[None]:
+    """Raise what the system refuses as an `EngineError`; also a decorator."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        raise explain(error) or error from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, refusals_named
 from unetloop.image_sequence import is_sequence
 from unetloop.ome_files import ome_files
 
@@ -65,6 +65,7 @@ class Pair:
     stem: str = ""
 
 
+@refusals_named()
 def find_images(
     paths: Sequence[str | Path], recursive: bool = False
 ) -> list[FoundImage]:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, explain
 from unetloop.events import Event, Failed, JobDone
 
 __all__ = ["Job", "JobQueue", "unforeseen"]
@@ -211,7 +211,10 @@ def _close(events: Iterator[Event]) -> None:
 
 def unforeseen(error: Exception) -> Failed:
     """Say what nobody thought of, with the traceback for a bug report."""
+    known = explain(error)
     return Failed(
-        message=f"Something unforeseen happened ({type(error).__name__}: {error}).",
+        message=str(known)
+        if known
+        else f"Something unforeseen happened ({type(error).__name__}: {error}).",
         detail="".join(traceback.format_exception(error)),
     )

@@ -24,7 +24,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from unetloop.classes import check_classes
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, refusals_named
 from unetloop.masks import read_labels, write_labels
 from unetloop.project_file import (
     ProjectImage,
@@ -282,6 +282,7 @@ class Project:
         self.images, self.classes = images, classes
 
 
+@refusals_named()
 def open_project(folder: Path, create: bool = False, shared: bool = False) -> Project:
     """Open a project folder, and make it first if asked to.
 

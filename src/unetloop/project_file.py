@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetloop.classes import classes_from_json, classes_to_json
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, refusals_named
 from unetloop.files import replacing
 from unetloop.images import open_image
 
@@ -69,6 +69,7 @@ class ProjectImage:
     fingerprint: str
 
 
+@refusals_named()
 def read_project(
     file: Path,
 ) -> tuple[tuple[ProjectImage, ...], tuple[TissueClass, ...]]:
@@ -100,7 +101,7 @@ def read_project(
             version += 1
         images = tuple(ProjectImage(**image) for image in content["images"])
         return images, classes_from_json(content.get("classes", ()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise damaged from error
 
 
