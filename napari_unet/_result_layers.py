@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, NDArray[Any]]
 
-__all__ = ["ResultLayers"]
+__all__ = ["ResultLayers", "make_levels"]
 
 _OUTLINE, _SELECTED = (0.34, 0.71, 0.91, 1.0), (0.9, 0.62, 0.0, 0.6)
 _NOTHING = (0.0, 0.0, 0.0, 0.0)
@@ -69,7 +69,7 @@ class ResultLayers:
         self,
         name: str,
         pixels: Pixels | None,
-        labels: NDArray[Any],
+        labels: NDArray[Any] | list[NDArray[Any]],
         features: Any,
         classes: Sequence[TissueClass] = (),
     ) -> None:
@@ -82,13 +82,15 @@ class ResultLayers:
         pixels : Pixels or None
             What was read of it; None: it is away, and only the masks are shown.
         labels : array of int
-            (planes..., rows, columns): nuclei, or class numbers.
+            (planes..., rows, columns): nuclei, or class numbers; or a list of ever
+            coarser copies, of `make_levels`.
         features : pandas.DataFrame or None
             What napari is to know of each number.
         classes : sequence of TissueClass
             What the numbers mean; none: they number nuclei.
         """
-        self._labels, self._classes = labels, tuple(classes)
+        self._labels = labels[0] if isinstance(labels, list) else labels
+        self._classes = tuple(classes)
         with self.doing():
             self._hide_others()
             if pixels is None or not self._backdrop.fits(pixels):
@@ -100,7 +102,7 @@ class ResultLayers:
                 self._backdrop.show(name, pixels, self._how)
             what = "classes" if classes else "nuclei"
             self.nuclei = self._viewer.add_labels(
-                _levels(labels),
+                labels,
                 name=f"{what} of {name}",
                 features=features,
                 opacity=_CLASS_OPACITY if classes else 1.0,
@@ -259,8 +261,14 @@ class ResultLayers:
         self.nuclei = self.selection = None
 
 
-def _levels(labels: NDArray[Any]) -> Any:
-    """Give masks, those of a large plane in ever coarser copies: no label is mixed."""
+def make_levels(labels: NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
+    """Give masks, those of a large plane in ever coarser copies: no label is mixed.
+
+    Parameters
+    ----------
+    labels : array of int
+        (planes..., rows, columns).
+    """
     if labels.ndim > 2 or labels.size <= _PYRAMID_PIXELS:
         return labels
     levels = [labels]

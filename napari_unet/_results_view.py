@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._pixels import read_pixels, with_contrast
-from napari_unet._result_layers import ResultLayers
+from napari_unet._result_layers import ResultLayers, make_levels
 from napari_unet._results import features_of, read_labels_of, read_results
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_unet._pixels import Channel, Pixels
     from napari_unet._results import Results
     from unetloop.errors import EngineError
+
+    Read = tuple[Pixels | None, NDArray[Any] | list[NDArray[Any]], Any]
 
 __all__ = ["ResultsView"]
 
@@ -97,13 +99,14 @@ class ResultsView(QObject):
         self._turn += 1
         turn, item = self._turn, results.images[image]
 
-        def work() -> tuple[Pixels | None, NDArray[Any], Any]:
+        def work() -> Read:
             pixels = None
             if item.path is not None:
                 pixels = read_pixels(item.path, results.channel or None)
-            return pixels, read_labels_of(item), features_of(results, image)
+            labels = make_levels(read_labels_of(item))
+            return pixels, labels, features_of(results, image)
 
-        def then(found: tuple[Pixels | None, NDArray[Any], Any]) -> None:
+        def then(found: Read) -> None:
             if turn == self._turn:
                 self._on_read(image, *found)
                 self._select(row)
@@ -141,7 +144,7 @@ class ResultsView(QObject):
         self.problem.emit(str(error))
 
     def _on_read(
-        self, image: int, pixels: Pixels | None, labels: NDArray[Any], features: Any
+        self, image: int, pixels: Pixels | None, labels: Any, features: Any
     ) -> None:
         results = self.results
         if results is None:
