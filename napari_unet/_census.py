@@ -44,7 +44,7 @@ class Count:
     reviewed: int
     looked: bool
     done: bool
-    whole: bool
+    whole: bool = False
 
 
 @dataclass(frozen=True)

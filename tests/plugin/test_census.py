@@ -55,3 +55,15 @@ def test_numbers_far_apart_are_counted() -> None:
 def test_cells_are_those_that_a_rectangle_touches() -> None:
     assert cells_of(3, (slice(0, CELL), slice(0, 1))) == {(3, 0, 0)}
     assert len(cells_of(0, (slice(CELL - 1, CELL + 1), slice(0, 3 * CELL)))) == 6
+
+
+def test_an_image_is_whole_when_every_pixel_was_looked_at() -> None:
+    truth, census = Truth.of(1, SHAPE), Census()
+    truth.set_loaded(0)
+    assert not _count(census, truth).whole
+    rows, columns = SHAPE
+    whole = slice(0, rows), slice(0, columns)
+    truth.write("review", 0, whole, np.ones(SHAPE, np.uint8))
+    assert _count(census, truth).whole
+    truth.write("review", 0, _window(0, 0), np.zeros((20, 20), np.uint8))
+    assert not _count(census, truth).whole
