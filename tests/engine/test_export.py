@@ -254,6 +254,15 @@ def test_a_mask_comes_back_as_it_was(name: str, case: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
+def test_an_image_whose_name_is_no_unicode(name: str, tmp_path: Path) -> None:
+    planes = CASES["touching"]()[None]
+    about = image_of(planes, name="a\udcff.tif")
+    read = READERS[name](write(name, tmp_path, planes, about), about, planes.shape)
+    if read is not None:
+        np.testing.assert_array_equal(read, planes)
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
 @pytest.mark.parametrize(("times", "slices", "axes"), [(1, 6, "Z"), (2, 3, "TZ")])
 def test_stacks_keep_their_planes_apart(
     name: str, times: int, slices: int, axes: str, tmp_path: Path

@@ -123,7 +123,11 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(
     path: Path, images: Iterable[dict[str, Any]], annotations: Iterable[dict[str, Any]]
 ) -> None:
-    with replacing(path) as fresh, fresh.open("w", encoding="utf-8") as file:
+    with (
+        replacing(path) as fresh,
+        # A file name that is no Unicode becomes an escape that JSON knows.
+        fresh.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         file.write(f'{{"info": {json.dumps(_INFO)},\n')
         file.write(f'"categories": {json.dumps(_CATEGORIES)},\n"images": [')
         _write_items(file, images)

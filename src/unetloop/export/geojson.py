@@ -82,6 +82,7 @@ def _to_feature(outline: Outline, number: int, about: ExportedImage) -> dict[str
     ]
     place = about.place(number)
     name = f"{about.name}/{number}/{outline.label}"
+    name = name.encode(errors="backslashreplace").decode()  # it may be no Unicode
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(_SPACE, name)),
