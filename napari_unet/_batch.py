@@ -85,9 +85,10 @@ class BatchWidget(QWidget):
     def _show(self, state: BatchState) -> None:
         self.form.show(state)
         plan = state.plan
+        known = plan.anew if state.wish.overwrite and plan.anew else plan.sentence
         text = {"none": _NOTHING, "looking": plan.sentence or _LOOKING}
         wrong = plan.phase == "wrong"
-        self.said.say(text.get(plan.phase, plan.sentence), "wrong" if wrong else "text")
+        self.said.say(text.get(plan.phase, known), "wrong" if wrong else "text")
         self.files.setVisible(bool(self.batch.rows))
         self.preview.show_preview(state.preview)
         self.box.show_run(state.run, _hindrance(plan))

@@ -138,6 +138,8 @@ class Plan:
         ``"none"``, ``"looking"``, ``"known"`` or ``"wrong"``.
     sentence : str
         What was found, and what it takes; or what is wrong and what to do.
+    anew : str
+        The same, if all is predicted anew.
     channels : tuple of str
         Names to choose from, each once.
     readable : int
@@ -146,6 +148,7 @@ class Plan:
 
     phase: str = "none"
     sentence: str = ""
+    anew: str = ""
     channels: tuple[str, ...] = ()
     readable: int = 0
 

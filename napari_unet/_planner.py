@@ -22,6 +22,12 @@ __all__ = ["Planner"]
 _REST_MS = 300
 # A preview must come while one looks: no larger plane or stack than this.
 _PREVIEW_PIXELS = 1 << 24
+_CHOICES = {
+    "done": "done already",
+    "export": "only to be exported",
+    "foreign": "left alone",
+    "edited": "left alone",
+}
 _TOO_LARGE = "The images are large: no preview."
 
 
@@ -131,7 +137,13 @@ class Planner(QObject):
         self._first = next(small, None)
         names = (name for row in readable for name in files[row.path]["channel_names"])
         channels = tuple(dict.fromkeys(map(str, names)))
-        plan = Plan("known", _sentence(found), channels, len(readable))
+        plan = Plan(
+            "known",
+            _sentence(found),
+            _sentence(found, anew=True),
+            channels,
+            len(readable),
+        )
         said = "" if self._first or not readable else _TOO_LARGE
         self._tell(plan, Preview(sentence=said))
         self.listed.emit(rows)
@@ -196,14 +208,15 @@ def _row(file: dict[str, Any]) -> FileRow:
     if int(file["planes"]) > 1:
         size += f" × {file['planes']:,}"
     channel = ", ".join(_spoken(str(item)) for item in file["reads"])
-    return FileRow(path, name, size, str(file["axes"]), channel)
+    said = _CHOICES.get(str(file["choice"]), "")
+    return FileRow(path, name, size, str(file["axes"]), channel, said=said)
 
 
 def _spoken(channel: str) -> str:
     return f"channel {channel}" if channel.isdecimal() else channel
 
 
-def _sentence(found: dict[str, Any]) -> str:
+def _sentence(found: dict[str, Any], anew: bool = False) -> str:
     """Say in one line what was found, and what it takes."""
     count, wrong = len(found["files"]), len(found["problems"])
     images = f"{count:,} image" + ("s" if count != 1 else "")
@@ -212,13 +225,26 @@ def _sentence(found: dict[str, Any]) -> str:
         images += f" in {files:,} files"
     if wrong:
         images += f", {wrong:,} of them can't be read"
+    cost = found["anew"] if anew else found
     parts = [images]
-    if wrong < count:
-        parts.append(f"about {in_words(float(found['seconds']))}")
-        parts.append(_bytes(float(found["bytes"])))
-    if found["done"]:
-        parts.append(f"{found['done']:,} have results already")
+    if cost["bytes"]:
+        parts.append(f"about {in_words(float(cost['seconds']))}")
+        parts.append(_bytes(float(cost["bytes"])))
+    if not anew:
+        parts += _done_in_words(found)
     return " · ".join(parts)
+
+
+def _done_in_words(found: dict[str, Any]) -> list[str]:
+    """Say what is not to be predicted."""
+    if found["done"] == len(found["files"]):
+        return ["all done already"]
+    words = (
+        ("exported", "only to be exported"),
+        ("done", "done already"),
+        ("left_alone", "left alone: their results are not ours, or were changed"),
+    )
+    return [f"{found[name]:,} {text}" for name, text in words if found[name]]
 
 
 def _bytes(count: float) -> str:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.batch_jobs import make_jobs
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
 from unetloop.images import open_image, resolve_channels
 from unetloop.naming import name_images
+from unetloop.resume import Choice, choose
 from unetloop.run_record import Records
+from unetloop.scale import Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from pathlib import Path
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
+    from unetloop.batch_jobs import BatchOptions
+    from unetloop.checkpoint import Model
+    from unetloop.config import PredictionConfig
     from unetloop.files import FoundImage
     from unetloop.network import Network
-    from unetloop.scale import Scale
 
 __all__ = ["describe_image", "plan_images"]
 
@@ -37,17 +43,18 @@ _LABEL_BYTES = 0.08
 _BYTES_AN_IMAGE = 60e3
 _EXPORT_BYTES = {"overlay": 1.2, "ome_zarr": 0.1}
 _OTHER_EXPORT_BYTES = 0.15
+# As measured over a plane of 20,000 x 20,000 with 250,000 nuclei.
+_EXPORT_SECONDS_A_PIXEL = 1.5e-7
 
 
 def plan_images(
     images: Sequence[FoundImage],
     out: Path | None,
+    model: Model,
     network: Network,
-    scale: Scale,
+    config: PredictionConfig,
+    options: BatchOptions,
     *,
-    channel: str | None = None,
-    diameter: float | None = None,
-    exports: Sequence[str] = (),
     start_seconds: float = 0.0,
 ) -> Generator[Event, None, dict[str, Any]]:
     """Open each image without reading its pixels, and estimate time and disk.
@@ -58,16 +65,14 @@ def plan_images(
         What would be predicted.
     out : Path or None
         Folder that would be written.
+    model : Model
+        An opened model.
     network : Network
         The model's; timed over a small tile.
-    scale : Scale
-        The model's.
-    channel : str, optional
-        Channel numbers or names.
-    diameter : float, optional
-        Nucleus diameter in the images, in pixels; none: as the model's.
-    exports : sequence of str
-        Names of `catalog.EXPORTERS`.
+    config : PredictionConfig
+        How it would be run; without a diameter, the model's is taken.
+    options : BatchOptions
+        What else was chosen.
     start_seconds : float
         What it takes to have a network, before the first image.
 
@@ -79,15 +84,27 @@ def plan_images(
     -------
     dict
         ``files``: for each image what `describe_image` says, ``name``, ``parts`` (how
-        many files it consists of) and ``reads``, the channels by name; ``problems``:
-        ``path`` and ``error`` of those that can't be read so; ``pixels``, ``seconds``
-        and ``bytes``, estimates of the whole;
-        ``done``: how many have results already.
+        many files it consists of), ``reads``, the channels by name, and ``choice``,
+        the word of `resume.Choice`; ``problems``: ``path`` and ``error`` of those that
+        can't be read so; ``pixels``, of all; ``seconds`` and ``bytes``, estimates of
+        what is to be done; ``anew``: the same two if all is predicted anew; ``done``,
+        ``exported``, ``left_alone``: for how many there is nothing to do, are but
+        exports to be made, and which have results that are not this program's.
+
+    Raises
+    ------
+    EngineError
+        If an option is wrong.
     """
-    files, problems = [], []
-    pixels = done = 0
-    records = None if out is None else Records(out)
-    for index, found in enumerate(name_images(images, records)):
+    scale = Scale.of(model).with_instances(options.instances)
+    records = None if out is None else Records(out.absolute())
+    named = name_images(images, records)
+    # Without a folder there are no results to look at.
+    jobs = make_jobs(named, (out or Path()).absolute(), model, scale, config, options)
+    cost = _Cost(network, scale, config.diameter, options.exports)
+    files: list[dict[str, Any]] = []
+    problems = []
+    for index, (found, job) in enumerate(zip(named, jobs, strict=True)):
         described = {
             "name": found.name,
             "parts": found.parts,
@@ -95,37 +112,84 @@ def plan_images(
         }
         if "error" not in described:
             try:
-                described["reads"] = _channels(found.path, channel, network.channels)
+                described["reads"] = _channels(
+                    found.path, options.channel, network.channels
+                )
             except EngineError as error:
                 described["error"] = str(error)
+        choice = Choice("predict")
+        if records is not None:
+            choice = choose(job, records, thorough=False)
+        described["choice"] = choice.what
         if "error" in described:
             problems.append({"path": str(found.path), "error": described["error"]})
         else:
-            planes = described["planes"]
-            pixels += planes * described["height"] * described["width"]
+            cost.add(described, choice)
         files.append(described)
-        if records is not None:
-            done += records.path(found.stem).exists()
         yield Progress(
             done=index + 1, total=len(images), unit="images", what=found.path.name
         )
-    area = (scale.diameter / diameter) ** 2 if diameter else _UNKNOWN_AREA
-    bytes_a_pixel = _LABEL_BYTES + sum(
-        _EXPORT_BYTES.get(name, _OTHER_EXPORT_BYTES) for name in exports
-    )
-    readable = len(files) - len(problems)
-    seconds = pixels * area * _seconds_a_pixel(network) * _OVERHEAD
-    seconds += readable * _SECONDS_AN_IMAGE
-    if readable:
-        seconds += start_seconds + _FIRST_IMAGE_SECONDS
+    chosen = Counter(file["choice"] for file in files)
     return {
         "files": files,
         "problems": problems,
-        "pixels": pixels,
-        "seconds": round(seconds, 1),
-        "bytes": round(pixels * bytes_a_pixel + readable * _BYTES_AN_IMAGE),
-        "done": done,
+        "pixels": cost.anew_pixels,
+        **cost.estimate(start_seconds, anew=False),
+        "anew": cost.estimate(start_seconds, anew=True),
+        "done": chosen["done"],
+        "exported": chosen["export"],
+        "left_alone": chosen["foreign"] + chosen["edited"],
     }
+
+
+class _Cost:
+    """Adds up what images cost in time and on disk."""
+
+    def __init__(
+        self,
+        network: Network,
+        scale: Scale,
+        diameter: float | None,
+        exports: Sequence[str],
+    ) -> None:
+        area = (scale.diameter / diameter) ** 2 if diameter else _UNKNOWN_AREA
+        self._seconds_a_pixel = area * _seconds_a_pixel(network) * _OVERHEAD
+        self._exports = exports
+        self.anew_pixels = self._anew = 0
+        self._pixels = self._images = 0
+        self._export_seconds = self._export_bytes = 0.0
+
+    def add(self, described: Mapping[str, Any], choice: Choice) -> None:
+        """Count an image."""
+        pixels = described["planes"] * described["height"] * described["width"]
+        self.anew_pixels += pixels
+        self._anew += 1
+        if choice.what in ("predict", "failed"):
+            self._pixels += pixels
+            self._images += 1
+        elif choice.what == "export":
+            count = len(choice.exports)
+            self._export_seconds += _SECONDS_AN_IMAGE
+            self._export_seconds += pixels * count * _EXPORT_SECONDS_A_PIXEL
+            self._export_bytes += pixels * _export_bytes(choice.exports)
+
+    def estimate(self, start_seconds: float, anew: bool) -> dict[str, Any]:
+        """Give ``seconds`` and ``bytes``."""
+        pixels = self.anew_pixels if anew else self._pixels
+        images = self._anew if anew else self._images
+        seconds = pixels * self._seconds_a_pixel + images * _SECONDS_AN_IMAGE
+        size = pixels * (_LABEL_BYTES + _export_bytes(self._exports))
+        size += images * _BYTES_AN_IMAGE
+        if images:
+            seconds += start_seconds + _FIRST_IMAGE_SECONDS
+        if not anew:
+            seconds += self._export_seconds
+            size += self._export_bytes
+        return {"seconds": round(seconds, 1), "bytes": round(size)}
+
+
+def _export_bytes(exports: Iterable[str]) -> float:
+    return sum(_EXPORT_BYTES.get(name, _OTHER_EXPORT_BYTES) for name in exports)
 
 
 def _channels(path: Path, channel: str | None, count: int) -> list[str]:

@@ -37,7 +37,7 @@ class Choice:
     exports: tuple[str, ...] = ()
 
 
-def choose(job: ImageJob, records: Records) -> Choice:
+def choose(job: ImageJob, records: Records, thorough: bool = True) -> Choice:
     """Say what is to be done with an image, by its record and what is there.
 
     Parameters
@@ -46,6 +46,9 @@ def choose(job: ImageJob, records: Records) -> Choice:
         What is wanted.
     records : Records
         Those of the output folder.
+    thorough : bool
+        Whether masks that something is to be made of are read whole, to see that
+        they are as they were written; else time and size must do.
     """
     record = records.read(job.stem)
     if record is None:
@@ -66,7 +69,7 @@ def choose(job: ImageJob, records: Records) -> Choice:
             return Choice("foreign")
         again = not same and record.input is not None
         return Choice("predict" if again else "failed")
-    return _complete(job, record) if same else Choice("predict")
+    return _complete(job, record, thorough) if same else Choice("predict")
 
 
 def keep_exports(job: ImageJob, record: ImageRecord | None) -> ImageJob:
@@ -79,7 +82,7 @@ def keep_exports(job: ImageJob, record: ImageRecord | None) -> ImageJob:
     return replace(job, exports=tuple(sorted(kept | set(job.exports))))
 
 
-def _complete(job: ImageJob, record: ImageRecord) -> Choice:
+def _complete(job: ImageJob, record: ImageRecord, thorough: bool) -> Choice:
     """Say what an image lacks that is done."""
     gone = {name for name in record.outputs if not (job.out / name).exists()}
     lacking = set(job.exports) - set(record.exports)
@@ -97,7 +100,7 @@ def _complete(job: ImageJob, record: ImageRecord) -> Choice:
         state = record.outputs.get(_relative(job, path))
         if state is None:
             return Choice("predict")
-        if FileState.of(path).sha256 != state.sha256:
+        if thorough and FileState.of(path).sha256 != state.sha256:
             return Choice("edited")
     return Choice("export", tuple(sorted(lacking)))
 

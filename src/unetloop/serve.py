@@ -416,8 +416,15 @@ class Server:
         diameter: float | None = None,
         exports: Sequence[str] = (),
         recursive: bool = True,
+        settings: dict[str, Any] | None = None,
         instances: dict[str, float] | None = None,
     ) -> None:
+        config = from_dict(PredictionConfig, settings or {})
+        config = replace(config, diameter=diameter or config.diameter)
+        options = BatchOptions(
+            channel=channel, exports=tuple(exports), instances=instances or {}
+        )
+
         def run(
             cancelled: Callable[[], bool],
         ) -> Generator[Event, None, dict[str, Any]]:
@@ -426,11 +433,10 @@ class Server:
                 yield from plan_images(
                     find_images(paths, recursive),
                     Path(out) if out else None,
+                    opened,
                     network,
-                    Scale.of(opened).with_instances(instances or {}),
-                    channel=channel,
-                    diameter=diameter,
-                    exports=exports,
+                    config,
+                    options,
                     start_seconds=self._models.start_seconds,
                 )
             )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from batch_parts import draw_discs, make_model, of_kind, read_table, run
+from batch_parts import CONFIG, draw_discs, make_model, of_kind, read_table, run
 
+from unetloop.batch import BatchOptions
 from unetloop.checkpoint import Model
 from unetloop.errors import EngineError
 from unetloop.files import find_images
@@ -17,7 +18,6 @@ from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.ome_files import ome_files
 from unetloop.planning import plan_images
-from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,9 @@ def test_a_set_is_predicted_once_and_again_if_any_of_its_files_changed(
 
 
 def test_a_plan_says_in_how_many_files_images_are(slices: Path, model: Model) -> None:
-    work = plan_images(find_images([slices]), None, model.network(), Scale.of(model))
+    found = find_images([slices])
+    network, options = model.network(), BatchOptions()
+    work = plan_images(found, None, model, network, CONFIG, options)
     while True:
         try:
             next(work)

@@ -279,18 +279,24 @@ class FakeEngine:
         model: str = "nuclei",
         recursive: bool = True,
         instances: dict[str, float] | None = None,
-        **wanted: Any,
+        channel: str | None = None,
+        diameter: float | None = None,
+        exports: tuple[str, ...] = (),
     ) -> dict[str, Any]:
+        from unetloop.batch import BatchOptions
+        from unetloop.config import PredictionConfig
         from unetloop.files import find_images
         from unetloop.planning import plan_images
-        from unetloop.scale import Scale
 
         planning = plan_images(
             find_images(paths, recursive),
             Path(out) if out else None,
+            model_of(model),
             ThresholdNetwork(),
-            Scale.of(model_of(model)).with_instances(instances or {}),
-            **wanted,
+            PredictionConfig(diameter=diameter),
+            BatchOptions(
+                channel=channel, exports=tuple(exports), instances=instances or {}
+            ),
         )
         while True:
             try:

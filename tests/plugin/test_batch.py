@@ -172,6 +172,22 @@ def test_tables_of_somebody_else_are_not_replaced_unasked(
             "0 predicted, 3 left as they were"
         )
     )
+    docks.batch.look()
+    docks.wait(lambda: widget.said.text() == "3 images · all done already")
+    assert {row[-1] for row in cells(widget)} == {"done already"}
+    widget.form.exports["rois"].value = True
+    docks.wait(lambda: widget.said.text().endswith(" · 3 only to be exported"))
+    widget.form.overwrite.value = True
+    docks.wait(lambda: "exported" not in widget.said.text())
+    assert widget.said.text().startswith("3 images · about ")
+    widget.form.overwrite.value = False
+    docks.run()
+    docks.wait(
+        lambda: widget.box.sentence.text().startswith(
+            "0 predicted, 3 exported from masks that were there, in"
+        )
+    )
+    assert {row[-1] for row in cells(widget)} == {"exported"}
 
 
 def test_the_last_settings_come_back_but_for_overwrite(
