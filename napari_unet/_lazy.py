@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LazyPlanes", "Source"]
 
 _KEPT_BYTES = 1 << 28
+_SMALL = 8
 
 
 class Source:
@@ -40,14 +42,20 @@ class LazyPlanes:
         (planes..., rows, columns).
     channel : int
         Which channel.
+    level : int
+        Which of the file's copies, 0 the image itself; ``shape`` is of this one.
     """
 
-    def __init__(self, source: Source, shape: tuple[int, ...], channel: int) -> None:
+    def __init__(
+        self, source: Source, shape: tuple[int, ...], channel: int, level: int = 0
+    ) -> None:
         self._source = source
         self._channel = channel
+        self._level = level
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self.shape = shape
         self.ndim = len(shape)
+        self.size = prod(shape)
         self.dtype = source.image.info.dtype
 
     def plane(self, number: int) -> NDArray[Any]:
@@ -60,7 +68,9 @@ class LazyPlanes:
         """
         found = self._kept.pop(number, None)
         if found is None:
-            found = self._source.image.read_plane(number, (self._channel,))[..., 0]
+            found = self._source.image.read_plane(
+                number, (self._channel,), level=self._level
+            )[..., 0]
         self.keep(number, found)
         return found
 
@@ -71,6 +81,21 @@ class LazyPlanes:
         while len(self._kept) > most:
             self._kept.popitem(last=False)
 
+    def _part(self, number: int, window: tuple[Any, ...]) -> NDArray[Any]:
+        """Give a part of a plane; of one not at hand a small one is read alone."""
+        if number not in self._kept and all(isinstance(at, slice) for at in window):
+            rows, columns = (
+                range(size)[at]
+                for size, at in zip(self.shape[-2:], window, strict=True)
+            )
+            small = 0 < len(rows) * len(columns) * _SMALL < prod(self.shape[-2:])
+            if small and rows.step == columns.step == 1:
+                box = rows.start, columns.start, rows.stop, columns.stop
+                image, channel = self._source.image, self._channel
+                return image.read_plane(number, (channel,), box, self._level)[..., 0]
+        part: NDArray[Any] = self.plane(number)[window]
+        return part
+
     def __getitem__(self, key: Any) -> NDArray[Any]:
         key = key if isinstance(key, tuple) else (key,)
         if Ellipsis in key:
@@ -80,7 +105,7 @@ class LazyPlanes:
         key = (*key, *(slice(None),) * (self.ndim - len(key)))
         lead = self.shape[:-2]
         wanted = np.arange(int(np.prod(lead))).reshape(lead)[key[:-2]]
-        planes = [self.plane(int(number))[key[-2:]] for number in np.ravel(wanted)]
+        planes = [self._part(int(number), key[-2:]) for number in np.ravel(wanted)]
         if np.ndim(wanted) == 0:
             only: NDArray[Any] = planes[0]
             return only

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.images import ImageInfo
+    from unetloop.images import Image, ImageInfo
 
 __all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"]
 
@@ -62,8 +62,8 @@ class Pixels:
     Parameters
     ----------
     data : array-like
-        (planes..., rows, columns), and 3 colours behind them if ``rgb``; of a large
-        plane a list of such, each of half the size of the one before.
+        (planes..., rows, columns), and 3 colours behind them if ``rgb``; of large
+        planes a list of such, each coarser than the one before.
     lead : tuple of int
         Sizes of the axes in front of rows and columns; empty: one plane.
     axes : tuple of str
@@ -135,7 +135,10 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     channels = (0, 1, 2) if rgb else (index,)
     first = image.read_plane(min(plane, info.planes - 1), channels)
     contrast, limits = _contrast(first)
-    if first.nbytes * info.planes <= _WHOLE_BYTES or rgb or info.planes == 1:
+    large = info.height * info.width > _PYRAMID_PIXELS
+    copies = image.levels[1:] if large and lead and not rgb else ()
+    small = first.nbytes * info.planes <= _WHOLE_BYTES and not copies
+    if small or rgb or info.planes == 1:
         planes = [
             first if number == plane else image.read_plane(number, channels)
             for number in range(info.planes)
@@ -144,16 +147,37 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
         data = data.reshape(*shape, 3) if rgb else data.reshape(shape)
         if rgb:
             data = _as_colours(data, limits)
-        if not lead and info.height * info.width > _PYRAMID_PIXELS:
-            data = make_pyramid(data)
+        if large and not lead:
+            data = make_pyramid(data, _copies(image, channels, limits))
     else:
         data = LazyPlanes(source, shape, index)
         data.keep(min(plane, info.planes - 1), first[..., 0])
+    if copies:
+        data = [data]
+        for level, size in enumerate(copies, 1):
+            copy = LazyPlanes(source, (*lead, *size), index, level)
+            copy.plane(min(plane, info.planes - 1))  # at hand when it is shown
+            data.append(copy)
     others = () if info.rgb else _others(source, shape, index)
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))
     bright = middle > (contrast[0] + contrast[1]) / 2
     return Pixels(data, lead, axes, rgb, contrast, limits, info, bright, others)
+
+
+def _copies(
+    image: Image, channels: tuple[int, ...], limits: tuple[float, float]
+) -> list[NDArray[Any]]:
+    """Read the coarser copies of the plane that the file holds, as they are shown."""
+    found = []
+    try:
+        for level in range(1, len(image.levels)):
+            copy = image.read_plane(0, channels, level=level)
+            rgb = len(channels) > 1
+            found.append(_as_colours(copy, limits) if rgb else copy[..., 0])
+    except EngineError:  # the image itself can be read: the rest is made from it
+        return found
+    return found
 
 
 def with_contrast(channel: Channel, plane: int) -> Channel:
@@ -202,7 +226,9 @@ def make_thumbnail(path: Path) -> NDArray[np.uint8]:
     """Make a small picture of the first plane, at most 64 x 64."""
     with open_image(path) as image:
         (index,) = resolve_channels(image.info, None)
-        plane = image.read_plane(image.info.planes // 2, (index,))[..., 0]
+        coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
+        level = sum(coarse)  # the smallest that is not too small
+        plane = image.read_plane(image.info.planes // 2, (index,), level=level)[..., 0]
     step = max(1, int(np.ceil(max(plane.shape) / _THUMBNAIL)))
     small = np.nan_to_num(plane[::step, ::step].astype(np.float32))
     low, high = np.percentile(small, (1, 99.8))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 __all__ = ["make_pyramid"]
@@ -15,21 +17,25 @@ _COARSEST = 2048
 _STRIP = 256
 
 
-def make_pyramid(plane: NDArray[Any]) -> list[NDArray[Any]]:
+def make_pyramid(
+    plane: NDArray[Any], copies: Iterable[NDArray[Any]] = ()
+) -> list[NDArray[Any]]:
     """Halve a plane until it fits a screen.
 
     Parameters
     ----------
     plane : array
         (rows, columns), perhaps with colours behind.
+    copies : iterable of array
+        Coarser and coarser ones that are there already.
 
     Returns
     -------
     list of array
-        The plane itself, and copies of half the size of the one before. A pixel is
-        the mean of four; a last odd row or column is left out.
+        The plane itself, those copies, and copies of half the size of the one before.
+        A pixel is the mean of four; a last odd row or column is left out.
     """
-    levels = [plane]
+    levels = [plane, *copies]
     while max(levels[-1].shape[:2]) > _COARSEST and min(levels[-1].shape[:2]) > 1:
         levels.append(_halve(levels[-1]))
     return levels

@@ -40,10 +40,14 @@ _MOST_PIXELS = 1 << 32
 
 
 class _LazyTiff:
-    """A TIFF series that is sliced page by page, or by region where it is large."""
+    """A TIFF series that is sliced page by page, or by region where it is large.
+
+    ``copies`` are its coarser copies, if the file has some.
+    """
 
     def __init__(self, series: Any, axes: str) -> None:
         self._series = series
+        self.copies = [_LazyTiff(level, axes) for level in series.levels[1:]]
         self.shape = series.shape
         self.dtype = series.dtype
         self._inside = len(axes) - sum(axis in "TZC" for axis in axes)
@@ -83,6 +87,19 @@ class _LazyTiff:
         finally:
             if closed:
                 file.close()
+
+
+class _LazyZarr:
+    """A Zarr array with its coarser ``copies``."""
+
+    def __init__(self, array: Any, copies: list[Any]) -> None:
+        self._array = array
+        self.copies = copies
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        return self._array[index]
 
 
 def open_tiff(path: Path) -> Opened:
@@ -203,7 +220,7 @@ def open_picture(path: Path) -> Opened:
 
 
 def open_zarr(path: Path) -> Opened:
-    """Open an OME-Zarr (NGFF 0.4 or 0.5) at its full resolution."""
+    """Open an OME-Zarr (NGFF 0.4 or 0.5)."""
     import zarr
 
     group = zarr.open(str(path), mode="r")
@@ -219,7 +236,8 @@ def open_zarr(path: Path) -> Opened:
             todo="Open one of the folders inside.",
             path=str(path),
         )
-    first = scales[0]["datasets"][0]
+    levels = scales[0]["datasets"]
+    first = levels[0]
     array = group[first["path"]]
     described = scales[0].get("axes") or list("tczyx"[-array.ndim :])
     names = [axis["name"] if isinstance(axis, dict) else axis for axis in described]
@@ -238,7 +256,9 @@ def open_zarr(path: Path) -> Opened:
                 if factor:
                     sizes.append(float(transform["scale"][position]) * factor)
             pixel_size = (sizes[0], sizes[1]) if len(sizes) == 2 else None
-    return axes, array, labels, pixel_size, None
+    there = [level["path"] for level in levels[1:] if level["path"] in group]
+    copies = [_LazyZarr(group[name], []) for name in there]
+    return axes, _LazyZarr(array, copies), labels, pixel_size, None
 
 
 def open_with_plugin(path: Path, plugin: str | None) -> Opened:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Image", "ImageInfo", "open_image", "resolve_channels"]
 
+_ROUNDED = 2.0
 _READER_PLUGINS = {
     ".czi": "bioio-czi",
     ".nd2": "bioio-nd2",
@@ -101,22 +102,32 @@ class Image:
     info : ImageInfo
         What is known of it.
     data : array-like
-        Anything of ``info.shape`` whose slices become numpy arrays.
+        Anything of ``info.shape`` whose slices become numpy arrays; it may have
+        ``copies``, a list of such with fewer rows and columns.
     close : callable, optional
         Called by `close`.
     """
 
     def __init__(self, info: ImageInfo, data: Any, close: Any = None) -> None:
         self.info = info
-        self._data = data
+        self._levels = [data, *_usable(info, getattr(data, "copies", []))]
         self._close = close
         self._reading = threading.Lock()  # a file has one position to read at
+
+    @property
+    def levels(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the image, and of the coarser copies that it holds."""
+        row, column = self.info.axes.index("Y"), self.info.axes.index("X")
+        return tuple(
+            (int(data.shape[row]), int(data.shape[column])) for data in self._levels
+        )
 
     def read_plane(
         self,
         plane: int = 0,
         channels: Sequence[int] = (0,),
         box: tuple[int, int, int, int] | None = None,
+        level: int = 0,
     ) -> NDArray[Any]:
         """Read one plane, or a rectangle of it.
 
@@ -130,6 +141,8 @@ class Image:
             pure blue would all but vanish in its luminance.
         box : tuple of int, optional
             First row, first column, and the row and column behind the last.
+        level : int
+            Which of ``levels``; the box is in its rows and columns.
 
         Returns
         -------
@@ -148,11 +161,12 @@ class Image:
                 f"The image has {info.planes} planes.", path=str(info.path), plane=plane
             )
         time, depth = divmod(plane, info.size("Z"))
-        row0, column0, row1, column1 = box or (0, 0, info.height, info.width)
-        inside = 0 <= row0 <= row1 <= info.height
-        if not (inside and 0 <= column0 <= column1 <= info.width):
+        rows, columns = self.levels[level]
+        row0, column0, row1, column1 = box or (0, 0, rows, columns)
+        inside = 0 <= row0 <= row1 <= rows
+        if not (inside and 0 <= column0 <= column1 <= columns):
             raise EngineError(
-                f"The image has {info.height} rows and {info.width} columns.",
+                f"The image has {rows} rows and {columns} columns.",
                 path=str(info.path),
                 box=box,
             )
@@ -185,7 +199,7 @@ class Image:
             wanted = (0,)
         try:
             with self._reading:
-                pixels = np.asarray(self._data[tuple(index)])
+                pixels = np.asarray(self._levels[level][tuple(index)])
         except EngineError:
             raise
         except Exception as error:
@@ -214,6 +228,28 @@ class Image:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _usable(info: ImageInfo, copies: Sequence[Any]) -> list[Any]:
+    """List the copies that are coarser and coarser, and else like the image."""
+    rows, columns = info.axes.index("Y"), info.axes.index("X")
+    found: list[Any] = []
+    last = info.shape
+    for copy in copies:
+        shape = tuple(copy.shape)
+        others = [size for at, size in enumerate(shape) if at not in (rows, columns)]
+        same = [size for at, size in enumerate(last) if at not in (rows, columns)]
+        if len(shape) != len(last) or others != same or copy.dtype != info.dtype:
+            break
+        # Halves may be rounded up or down, by one pixel each.
+        ratio = info.shape[rows] / max(shape[rows], 1)
+        slack = abs(info.shape[columns] - shape[columns] * ratio) / ratio
+        smaller = shape[rows] < last[rows] and shape[columns] < last[columns]
+        if min(shape[rows], shape[columns]) < 1 or not smaller or slack > _ROUNDED:
+            break
+        found.append(copy)
+        last = shape
+    return found
 
 
 def open_image(path: str | Path) -> Image:

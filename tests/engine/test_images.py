@@ -283,6 +283,66 @@ def test_ome_zarr(tmp_path: Path, version: str) -> None:
     np.testing.assert_array_equal(plane[..., 0], pixels[1, 2:9, 3:11])
 
 
+def _write_copies(path: Path, pixels: np.ndarray, copies: list[np.ndarray]) -> None:
+    """Write an OME-TIFF that holds coarser copies of its planes."""
+    axes = "ZYX"[-pixels.ndim :]
+    with tifffile.TiffWriter(path) as file:
+        file.write(pixels, subifds=len(copies), tile=(16, 16), metadata={"axes": axes})
+        for copy in copies:
+            file.write(copy, subfiletype=1, tile=(16, 16))
+
+
+@pytest.mark.parametrize("planes", [(), (3,)])
+def test_coarser_copies_of_an_ome_tiff_are_read(
+    tmp_path: Path, planes: tuple[int, ...]
+) -> None:
+    pixels = numbers(*planes, 50, 70)
+    copies = [pixels[..., ::2, ::2] + 1, pixels[..., ::4, ::4] + 2]
+    _write_copies(tmp_path / "a.ome.tif", pixels, copies)
+    with open_image(tmp_path / "a.ome.tif") as image:
+        assert image.info.shape == pixels.shape
+        assert image.levels == ((50, 70), (25, 35), (13, 18))
+        last = image.info.planes - 1
+        for level, expected in enumerate([pixels, *copies]):
+            found = image.read_plane(last, level=level)[..., 0]
+            expected = expected[last] if planes else expected
+            np.testing.assert_array_equal(found, expected)
+        part = image.read_plane(last, box=(2, 3, 13, 18), level=2)[..., 0]
+        np.testing.assert_array_equal(part, expected[2:, 3:])
+        with pytest.raises(EngineError, match="13 rows and 18 columns"):
+            image.read_plane(box=(0, 0, 14, 18), level=2)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_coarser_copies_of_an_ome_zarr_are_read(tmp_path: Path, version: str) -> None:
+    pixels = numbers(2, 12, 9)
+    write_zarr(tmp_path / "a.zarr", pixels, version)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    attributes = dict(group.attrs)
+    about = attributes.get("ome", attributes)["multiscales"][0]
+    about["datasets"] += [{"path": "half"}, {"path": "lost"}]
+    group.attrs.update(attributes)
+    group.create_array("half", data=pixels[:, ::2, ::2])
+    with open_image(tmp_path / "a.zarr") as image:
+        assert image.levels == ((12, 9), (6, 5))
+        found = image.read_plane(0, (1,), level=1)[..., 0]
+        np.testing.assert_array_equal(found, pixels[1, ::2, ::2])
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        numbers(25, 35, dtype="uint8"),  # a preview
+        numbers(25, 70),  # of other proportions
+        numbers(50, 70),  # not coarser
+    ],
+)
+def test_copies_that_are_none_are_left_alone(tmp_path: Path, copy: np.ndarray) -> None:
+    _write_copies(tmp_path / "a.ome.tif", numbers(50, 70), [copy])
+    with open_image(tmp_path / "a.ome.tif") as image:
+        assert image.levels == ((50, 70),)
+
+
 def test_a_plate_says_to_open_what_is_inside(tmp_path: Path) -> None:
     zarr.open_group(tmp_path / "a.zarr", mode="w").attrs["plate"] = {"wells": []}
     with pytest.raises(EngineError, match="Open one of the folders inside"):

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_unet import _current
+from napari_unet._pixels import read_pixels
 from unetloop.errors import EngineError
 from unetloop.masks import read_labels
 from unetloop.samples import LARGE, draw_nuclei
@@ -400,3 +401,64 @@ def test_a_large_plane_has_coarser_copies_and_is_corrected_as_any(
     loop.show("a")
     assert loop.layers.image.multiscale
     assert number not in loop.nuclei
+
+
+@pytest.fixture
+def copied(folder: Path) -> Path:
+    """An image and a stack, with coarser copies that are told by their brightness."""
+    image = draw_nuclei(LARGE, 0, (160, 200)).image
+    for name, pixels in (("a", image), ("stack", np.stack([image, image[::-1]]))):
+        (folder / f"{name}.tif").unlink()
+        axes = "ZYX"[-pixels.ndim :]
+        with tifffile.TiffWriter(folder / f"{name}.ome.tif") as file:
+            file.write(pixels, subifds=1, tile=(16, 16), metadata={"axes": axes})
+            copy = pixels[..., ::2, ::2] // 2
+            file.write(copy, subfiletype=1, tile=(16, 16))
+    return folder
+
+
+def test_copies_that_a_file_holds_are_shown(
+    start: Callable[..., Any], copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
+    loop = start()
+    loop.open(copied)
+    assert loop.session.state.current == "a.ome"
+    full, half, quarter = loop.layers.image.data  # the last one is made here
+    assert (half == full[::2, ::2] // 2).all()
+    assert quarter.shape == (40, 50)
+    loop.show("stack.ome")
+    full, half = loop.layers.image.data
+    assert (full.shape, half.shape) == ((2, 160, 200), (2, 80, 100))
+    loop.wait_for_proposals()
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.wait(lambda: loop.session.state.plane == 1)
+    loop.wait_for_proposals()
+    number, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")
+    assert number not in loop.nuclei
+    assert (np.asarray(half[1]) == np.asarray(full[1])[::2, ::2] // 2).all()
+    loop.show("b")
+    assert len(loop.layers.image.data) == 3
+
+
+def test_copies_that_are_damaged_are_made_anew(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
+    with tifffile.TiffFile(copied / "a.ome.tif") as file:
+        page = file.series[0].levels[1].pages[0]
+        at, size = page.dataoffsets[0], page.databytecounts[0]
+        tag = page.tags["Compression"].valueoffset
+    with (copied / "a.ome.tif").open("r+b") as raw:
+        raw.seek(tag)
+        raw.write((8).to_bytes(2, "little"))  # it says zlib, which it is not
+        raw.seek(at)
+        raw.write(b"\xff" * size)
+    full, half, quarter = read_pixels(copied / "a.ome.tif", None).data
+    assert half.shape == (80, 100)
+    assert abs(float(half.mean()) / float(full.mean()) - 1) < 0.05
+    assert quarter.shape == (40, 50)
