@@ -79,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if wants_classes(options):
         return evaluate_classes(options)
     from unetloop.files import pair_by_stem
-    from unetloop.masks import read_labels
+    from unetloop.masks import number_areas, read_labels
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
     pairs = pair_by_stem(options.pred, options.truth)
@@ -92,6 +92,13 @@ def _evaluate(options: argparse.Namespace) -> int:
                 predicted=f"{pair.image} {predicted.shape}",
                 truth=f"{pair.mask} {truth.shape}",
             )
+        (truth, true), (predicted, found) = map(number_areas, (truth, predicted))
+        for path, areas in ((pair.mask, true), (pair.image, found)):
+            if areas:
+                _say(
+                    f"{path}: all nuclei have the same number; each of {areas} "
+                    "connected areas is taken as one."
+                )
         scores.append(evaluate_pair(truth, predicted))
     if options.json:
         content = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import ndimage
 
 from unetloop.errors import EngineError
 from unetloop.files import replacing
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read_labels", "write_labels"]
+__all__ = ["number_areas", "read_labels", "write_labels"]
 
 _LARGE_BYTES = 1 << 28
 _TILE = 512
+_MANY_AREAS = 4  # a nucleus may lie in pieces, but not in so many
 
 
 def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
@@ -66,6 +68,32 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
     if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:
         raise EngineError("A mask's numbers must fit into 32 bits.", path=str(path))
     return values.astype(np.int32)
+
+
+def number_areas(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    """Give each nucleus a number where a mask has one for all: 255, for instance.
+
+    Parameters
+    ----------
+    labels : array of int32
+        (rows, columns), 0 background.
+
+    Returns
+    -------
+    labels : array of int32
+        Each connected area (8 neighbours) with its own number, if one number is in
+        so many areas that it can't be that of a nucleus; else as given.
+    areas : int
+        How many there are; 0: as given.
+    """
+    largest = int(labels.max(initial=0))
+    inside = labels > 0
+    if largest == 0 or (labels[inside] != largest).any():
+        return labels, 0
+    areas, count = ndimage.label(inside, np.ones((3, 3), bool))
+    if count < _MANY_AREAS:
+        return labels, 0
+    return np.asarray(areas, np.int32), int(count)
 
 
 def write_labels(

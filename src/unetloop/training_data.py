@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, Progress
 from unetloop.images import open_image
-from unetloop.masks import read_labels
+from unetloop.masks import number_areas, read_labels
 from unetloop.preprocessing import (
     intensity_limits,
     median_diameter,
@@ -42,6 +42,7 @@ __all__ = [
     "class_pixel_size",
     "fingerprint",
     "load_annotated",
+    "load_nuclei",
     "load_planes",
     "split_images",
 ]
@@ -97,13 +98,15 @@ class TrainingImage:
 class AnnotatedPlane:
     """A plane as it was read: pixels (rows, columns, channels) and annotations.
 
-    ``pixel_size`` is the side of a pixel in µm, None where it is not known.
+    ``pixel_size`` is the side of a pixel in µm, None where it is not known; ``areas``
+    how many areas of the mask were numbered here, see `load_nuclei`.
     """
 
     pixels: NDArray[Any]
     labels: NDArray[np.int32]
     review: NDArray[np.uint8] | None
     pixel_size: float | None = None
+    areas: int = 0
 
     @property
     def diameter(self) -> float | None:
@@ -230,6 +233,17 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
     return AnnotatedPlane(pixels, labels, review, side)
 
 
+def load_nuclei(image: TrainingImage) -> AnnotatedPlane:
+    """Read one plane as `load_annotated` does; see that its nuclei are numbered.
+
+    Where the mask has one number for all of them, each connected area gets its own:
+    as a single nucleus they would say nothing of the size of one.
+    """
+    plane = load_annotated(image)
+    labels, areas = number_areas(plane.labels)
+    return replace(plane, labels=labels, areas=areas)
+
+
 def class_pixel_size(images: Sequence[TrainingImage]) -> float | None:
     """Choose the scale of a model of classes: the median side of a pixel, in µm.
 
@@ -279,7 +293,8 @@ def load_planes(
     Yields
     ------
     Event
-        `Progress`, and a `Notice` for each image without a reviewed pixel.
+        `Progress`, and a `Notice` for each image without a reviewed pixel, and if
+        masks do not number their nuclei.
 
     Raises
     ------
@@ -295,7 +310,9 @@ def load_planes(
                 channels=image.channels,
             )
     with ThreadPoolExecutor(_WORKERS) as pool:
-        annotated = list(pool.map(load_annotated, images))
+        load = load_annotated if task.classes else load_nuclei
+        annotated = list(pool.map(load, images))
+        yield from _say_numbered(images, annotated)
         typical = None if task.classes else _typical_diameter(annotated)
 
         def prepare(plane: AnnotatedPlane) -> TrainingPlane:
@@ -327,6 +344,23 @@ def load_planes(
                 else "Paint or accept a few nuclei first.",
                 images=len(images),
             )
+
+
+def _say_numbered(
+    images: Sequence[TrainingImage], planes: Sequence[AnnotatedPlane]
+) -> Iterator[Notice]:
+    names = [
+        image.mask.name
+        for image, plane in zip(images, planes, strict=True)
+        if plane.areas
+    ]
+    if names:
+        yield Notice(
+            text=f"In {len(names)} of {len(images)} masks all nuclei have the same "
+            f"number ({names[0]}): each connected area is taken as one nucleus. Those "
+            "that touch need numbers of their own.",
+            level="warning",
+        )
 
 
 def _typical_diameter(planes: Sequence[AnnotatedPlane]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from unetloop.annotations import REVIEWED
 from unetloop.events import Event, Progress
 from unetloop.tasks import NUCLEI, class_zoom
-from unetloop.training_data import load_annotated
+from unetloop.training_data import load_annotated, load_nuclei
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -90,7 +90,7 @@ def cut_windows(
     Progress
     """
     for index, item in enumerate(images):
-        plane = load_annotated(item)
+        plane = load_annotated(item) if task.classes else load_nuclei(item)
         if task.classes:
             zoom = class_zoom(plane.pixel_size, pixel_size)
         else:

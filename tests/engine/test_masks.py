@@ -10,7 +10,7 @@ import tifffile
 
 from unetloop.errors import EngineError
 from unetloop.images import open_image
-from unetloop.masks import read_labels, write_labels
+from unetloop.masks import number_areas, read_labels, write_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +102,29 @@ def test_labels_that_would_not_come_back_are_refused(
     with pytest.raises(EngineError, match="whole numbers from 0"):
         write_labels(tmp_path / "a.tif", labels)
     assert list(tmp_path.iterdir()) == []
+
+
+def _squares(*numbers: int) -> np.ndarray:
+    labels = np.zeros((20, 40), np.int32)
+    for place, number in enumerate(numbers):
+        labels[3:7, 6 * place : 6 * place + 4] = number
+    return labels
+
+
+def test_areas_of_one_number_get_numbers_of_their_own() -> None:
+    labels = _squares(255, 255, 255, 255)
+    labels[7, 4] = 255  # it touches the first at a corner
+    numbered, areas = number_areas(labels)
+    assert areas == 4
+    assert numbered.dtype == np.int32
+    assert numbered[7, 4] == numbered[5, 2]
+    assert [int(numbered[5, 6 * place]) for place in range(4)] == [1, 2, 3, 4]
+    assert ((numbered > 0) == (labels > 0)).all()
+
+
+@pytest.mark.parametrize("numbers", [(), (7,), (1, 1, 1), (1, 1, 1, 1, 2)])
+def test_a_mask_that_numbers_its_nuclei_stays(numbers: tuple[int, ...]) -> None:
+    labels = _squares(*numbers)
+    numbered, areas = number_areas(labels)
+    assert numbered is labels
+    assert areas == 0

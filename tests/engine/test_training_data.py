@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop.training_data import TrainingImage, fingerprint
+from unetloop.classes import name_classes
+from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.events import Notice
+from unetloop.tasks import NUCLEI, Classes
+from unetloop.training_data import TrainingImage, fingerprint, load_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from unetloop.training_plane import TrainingPlane
 
 
 @pytest.fixture
@@ -48,3 +54,27 @@ def test_what_is_learned_from_makes_another_run(
     assert path is not None
     _rewrite(path, (slice(3, 5), slice(3, 5)), 0)
     assert fingerprint([image], {}, None) != before
+
+
+def test_a_mask_that_says_the_same_of_all_nuclei_is_numbered_and_named(
+    tmp_path: Path,
+) -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    for row in range(4, 64, 16):
+        for column in range(4, 64, 16):
+            mask[row : row + 8, column : column + 8] = 255
+    tifffile.imwrite(tmp_path / "a.tif", mask)
+    tifffile.imwrite(tmp_path / "b.tif", 2 - mask // 255)
+    images = [TrainingImage(tmp_path / "a.tif", tmp_path / "a.tif")]
+    planes: list[TrainingPlane] = []
+    looks = ModelConfig(), 32.0, TrainingConfig(), planes.append
+    (warning, *_) = load_planes(images, *looks, NUCLEI)
+    assert isinstance(warning, Notice)
+    assert "1 of 1 masks all nuclei have the same number (a.tif)" in warning.text
+    # A nucleus of 9 px becomes one of 32: not the sum of all of them.
+    assert planes[0].truth.shape[0] > 200
+    classes = Classes(name_classes(["tissue", "background"]))
+    scribbles = [TrainingImage(tmp_path / "a.tif", tmp_path / "b.tif")]
+    assert not any(
+        isinstance(event, Notice) for event in load_planes(scribbles, *looks, classes)
+    )
