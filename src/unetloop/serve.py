@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,18 +39,17 @@ from unetloop.events import (
 from unetloop.field import predict_field
 from unetloop.files import find_images
 from unetloop.jobs import JobQueue, unforeseen
+from unetloop.live_training import LiveTraining, TrainRequest
 from unetloop.machine import find_device
 from unetloop.model_cache import ModelCache
 from unetloop.planning import describe_image, plan_images
 from unetloop.project import Project, open_project
 from unetloop.scale import Scale
-from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from unetloop.network import Network
-    from unetloop.training import Training
 
 __all__ = ["Server", "describe_image", "leave_room_for_the_viewer", "serve"]
 
@@ -119,9 +117,8 @@ class Server:
         self._writing = threading.Lock()
         self._project: Project | None = None
         self._models = ModelCache(self._say_device)
-        self._training: Training | None = None
-        self._paused = False
         self._jobs = JobQueue(self.emit)
+        self._training = LiveTraining(self._jobs)
 
     def prepare(self, seconds: float) -> None:
         """Import Keras in so many seconds, or after a field that is asked for first."""
@@ -217,8 +214,7 @@ class Server:
     def _pause(self, job: str | None, paused: bool) -> None:
         if not self._jobs.has("train"):
             raise EngineError("Nothing is being trained.")
-        self._paused = paused
-        self._jobs.wake()
+        self._training.pause(paused)
         self.emit(JobDone(), job)
 
     # Commands that become jobs.
@@ -235,57 +231,24 @@ class Server:
         root: str | None = None,
         newest: str | None = None,
     ) -> None:
-        config = from_dict(TrainingConfig, settings or {})
-        network = from_dict(ModelConfig, model) if model else None
+        request = TrainRequest(
+            out=out,
+            config=from_dict(TrainingConfig, settings or {}),
+            network=from_dict(ModelConfig, model) if model else None,
+            start=start,
+            channel=channel,
+            locked=tuple(locked),
+            root=root,
+            newest=newest,
+        )
         project = self._opened()
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             self._models.import_keras()
-            from unetloop.exams import examine
-            from unetloop.project_training import annotated_planes
-            from unetloop.training import Training
-
-            begin = open_model(start) if start else None
-            project.refresh()
-            own = begin.card.model if begin else ModelConfig()
-            task, made = task_of(project.classes), network
-            if begin and task.classes and len(begin.card.classes) != len(task.maps):
-                made = network or own  # it lends its weights where they fit
-            count = (made or own).channels
-            learned = [image.id for image in project.images if image.id not in locked]
-            images = annotated_planes(project, channel, count, learned)
-            if begin and root and newest and not (made or task.classes):
-                first, last = open_model(root), open_model(newest)
-                if (yield from examine(last, first, images, project.exams_path)):
-                    begin = first
-            held_out = annotated_planes(project, channel, count, locked)
-            training = Training(
-                images,
-                project.models_folder / out,
-                config,
-                model=made,
-                start=begin,
-                # Nuclei are found in the way that model and loss know.
-                task=task if task.classes else None,
-                validation=held_out or None,
-                cancelled=cancelled,
-            )
-            self._training = training
-            try:
-                for event in training:
-                    yield event
-                    if self._paused:
-                        began = time.monotonic()
-                        self._jobs.wait_while(lambda: self._paused and not cancelled())
-                        training.leave_out(time.monotonic() - began)
-            except GeneratorExit:  # the engine is told to end
-                training.keep()
-                raise
-            finally:
-                self._training = None
+            yield from self._training.run(project, request, cancelled)
 
         if not self._jobs.has("train"):
-            self._paused = False
+            self._training.pause(False)
         self._jobs.add(job, "train", run)
 
     def _do_predict_field(
@@ -450,10 +413,7 @@ class Server:
 
     def _network(self, wanted: str | None) -> tuple[Network, Scale, int]:
         """Give the network being trained, or the saved model that is named."""
-        training = self._training
         if wanted is None:
-            if training is None:
-                raise EngineError("No model was named, and none is being trained.")
-            return training.network(), training.scale, training.step
+            return self._training.network()
         model, network = self._models.open(wanted)
         return network, Scale.of(model), int(model.card.training.get("steps", 0))

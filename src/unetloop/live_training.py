@@ -1,0 +1,159 @@
+"""A training that one looks at: it is paused, and predicts fields as it goes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unetloop.checkpoint import open_model
+from unetloop.config import ModelConfig
+from unetloop.errors import EngineError
+from unetloop.tasks import task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from unetloop.config import TrainingConfig
+    from unetloop.events import Event
+    from unetloop.jobs import JobQueue
+    from unetloop.network import Network
+    from unetloop.project import Project
+    from unetloop.scale import Scale
+    from unetloop.training import Training
+
+__all__ = ["LiveTraining", "TrainRequest"]
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train of a project.
+
+    Parameters
+    ----------
+    out : str
+        Name of the model.
+    config : TrainingConfig
+        How it learns.
+    network : ModelConfig or None
+        A new network; with ``start``, it takes over the weights that fit.
+    start : str or None
+        Model to go on with.
+    channel : str or None
+        Number or name of the channel.
+    locked : tuple of str
+        Ids of the images to score with only.
+    root, newest : str or None
+        Models to compare on the images that neither learned from.
+    """
+
+    out: str
+    config: TrainingConfig
+    network: ModelConfig | None = None
+    start: str | None = None
+    channel: str | None = None
+    locked: tuple[str, ...] = ()
+    root: str | None = None
+    newest: str | None = None
+
+
+class LiveTraining:
+    """The training that runs, if one does.
+
+    Parameters
+    ----------
+    jobs : JobQueue
+        Runs it, and quick jobs between two of its steps.
+    """
+
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+        self._training: Training | None = None
+        self._paused = False
+
+    def pause(self, paused: bool) -> None:
+        """Let it wait between two steps, or go on."""
+        self._paused = paused
+        self._jobs.wake()
+
+    def network(self) -> tuple[Network, Scale, int]:
+        """Give the network as it is now, its scale, and its step.
+
+        Raises
+        ------
+        EngineError
+            If nothing is trained, or it has not begun yet.
+        """
+        training = self._training
+        if training is None:
+            raise EngineError("No model was named, and none is being trained.")
+        return training.network(), training.scale, training.step
+
+    def run(
+        self, project: Project, request: TrainRequest, cancelled: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """Train on what the project holds now; closing keeps where the run is.
+
+        Parameters
+        ----------
+        project : Project
+            Read again first, if it is shared.
+        request : TrainRequest
+            What to train.
+        cancelled : callable
+            True once it should end.
+
+        Yields
+        ------
+        Event
+            As from `training.train` and `exams.examine`.
+        """
+        training = yield from self._prepare(project, request, cancelled)
+        self._training = training
+        try:
+            for event in training:
+                yield event
+                if self._paused:
+                    began = time.monotonic()
+                    self._jobs.wait_while(lambda: self._paused and not cancelled())
+                    training.leave_out(time.monotonic() - began)
+        except GeneratorExit:  # the engine is told to end
+            training.keep()
+            raise
+        finally:
+            self._training = None
+
+    def _prepare(
+        self, project: Project, request: TrainRequest, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Training]:
+        from unetloop.exams import examine
+        from unetloop.project_training import annotated_planes
+        from unetloop.training import Training
+
+        begin = open_model(request.start) if request.start else None
+        project.refresh()
+        own = begin.card.model if begin else ModelConfig()
+        task, made = task_of(project.classes), request.network
+        if begin and task.classes and len(begin.card.classes) != len(task.maps):
+            made = made or own  # it lends its weights where they fit
+        look = request.channel, (made or own).channels
+        locked = request.locked
+        learned = [image.id for image in project.images if image.id not in locked]
+        images = annotated_planes(project, *look, learned)
+        root, newest = request.root, request.newest
+        if begin and root and newest and not (made or task.classes):
+            first, last = open_model(root), open_model(newest)
+            if (yield from examine(last, first, images, project.exams_path)):
+                begin = first
+        held_out = annotated_planes(project, *look, locked)
+        return Training(
+            images,
+            project.models_folder / request.out,
+            request.config,
+            model=made,
+            start=begin,
+            # Nuclei are found in the way that model and loss know.
+            task=task if task.classes else None,
+            validation=held_out or None,
+            cancelled=cancelled,
+        )
