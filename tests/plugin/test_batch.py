@@ -258,6 +258,32 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     docks.wait(lambda: session.layers.nuclei.data.any())  # proposals
 
 
+def test_run_all_over_folders_with_images_of_the_same_name(
+    docks: Any, folder: Path, tmp_path: Path
+) -> None:
+    loop = docks.open(LOOP)
+    session = session_of(docks.viewer)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.tif").write_bytes((folder / "b.tif").read_bytes())
+    session.open([folder / "a.tif"])
+    docks.wait(lambda: session.state.current == "a")
+    loop.run_all.box.start_button.click()
+    docks.wait_for_end()
+    session.opener.open([other / "a.tif"], join=True)
+    docks.wait(lambda: len(session.state.images) == 2)
+    loop.run_all.box.start_button.click()
+    docks.wait_for_end()
+    sentence = loop.run_all.box.sentence.text
+    docks.wait(lambda: sentence().startswith("1 predicted, 3 left as they were"))
+    out = folder / "unet-loop/results"
+    same = read_labels(out / "labels/other/a.tif") == read_labels(out / "labels/b.tif")
+    assert same.all()
+    images = {image.name: image.path for image in read_results(out).images}
+    assert images["a.tif"] == folder / "a.tif"
+    assert images["other/a.tif"] == other / "a.tif"
+
+
 def test_the_worst_become_a_project_where_none_is_open(
     docks: Any, folder: Path
 ) -> None:
