@@ -100,6 +100,7 @@ class ClassLine(QWidget):
 
     def _on_edited(self, name: str) -> None:
         self._pages.setCurrentWidget(self.button)
+        self.button.clearFocus()  # keys are the viewer's again
         if self._row is not None and name and name != self._row.name:
             self.renamed.emit(name)
 
