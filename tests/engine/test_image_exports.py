@@ -14,8 +14,11 @@ from batch_parts import draw_discs, make_model, of_kind, read_table, run, write_
 
 from unetloop import image_exports
 from unetloop.checkpoint import Model
+from unetloop.classes import name_classes
+from unetloop.config import ModelConfig, PredictionConfig
 from unetloop.image_job import Stopped
 from unetloop.masks import read_labels
+from unetloop.model_card import ModelCard
 from unetloop.run_record import Records
 
 if TYPE_CHECKING:
@@ -194,3 +197,33 @@ def test_masks_of_a_stack_lie_by_time_and_slice(tmp_path: Path, model: Model) ->
     run([tmp_path / "s.tif"], out, model)
     counts = [int(read_labels(out / "labels/s.tif", n).max()) for n in range(6)]
     assert counts == [1, 3, 5, 2, 4, 0]
+
+
+def test_of_classes_all_but_probabilities_come_from_the_masks(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Network:
+        backend, channels, bytes_a_pixel = "a test", 1, 1500
+
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            bright = np.clip(batch[..., 0], 0, 1)
+            return np.stack([1 - bright, bright], axis=-1).astype(np.float32)
+
+    monkeypatch.setattr(Model, "network", lambda self, pixels=None: Network())
+    classes = name_classes(["dark", "bright"])
+    card = ModelCard(
+        ModelConfig(), 1.0, maps=("dark", "bright"), task="classes", classes=classes
+    )
+    model = Model(tmp_path / "tissue", card, "0" * 64)
+    config, out = PredictionConfig(tile=128, overlap=48), tmp_path / "out"
+    once = tmp_path / "once"
+    run(images, once, model, config, exports=("overlay", "ome_zarr", "probabilities"))
+    assert _end(run(images, out, model, config)) == (3, 0, 0)
+    wanted = ("overlay", "ome_zarr")
+    assert _end(run(images, out, model, config, exports=wanted)) == (0, 3, 0)
+    picture = (out / "overlays/a.png").read_bytes()
+    assert picture == (once / "overlays/a.png").read_bytes()
+    events = run(images, out, model, config, exports=("probabilities",))
+    assert _end(events) == (3, 0, 0)
+    assert (out / "probabilities/a.ome.tif").exists()
+    assert (out / "overlays/a.png").read_bytes() == picture
