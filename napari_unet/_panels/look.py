@@ -67,7 +67,16 @@ def small(font: QFont) -> QFont:
     return smaller
 
 
-class Word(QLabel):
+class _Written(QLabel):
+    """A label that draws its text itself, up to its edges."""
+
+    def setText(self, text: str) -> None:
+        """Change the text."""
+        super().setText(text)
+        self.update()  # Qt leaves out the margin, and what was drawn there
+
+
+class Word(_Written):
     """A short text in the small font, never cut off.
 
     It is a label for the theme's sake, but stands where it is put: labels of a
@@ -114,7 +123,7 @@ class Heading(Word):
         return font
 
 
-class Lines(QLabel):
+class Lines(_Written):
     """A text that always takes the same number of lines, so that nothing jumps.
 
     What does not fit ends in "…"; the tooltip has it all.

@@ -8,18 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QRect, Qt
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_unet._panels.advanced import AdvancedPanel
 from napari_unet._panels.correct import CorrectPanel
 from napari_unet._panels.images import ImagesPanel
 from napari_unet._panels.learn import LearnPanel
+from napari_unet._panels.look import Lines
 from napari_unet._panels.status import StatusLine
 from napari_unet._state import Curve, ImageRow, Learning, LoopState, Reading
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
+    from qtpy.QtGui import QPaintEvent
 
 PANELS = (ImagesPanel, CorrectPanel, LearnPanel, AdvancedPanel, StatusLine)
 FULL = LoopState(
@@ -60,6 +62,28 @@ def test_it_says_saved_when_time_to_go_speed_and_machine(line: StatusLine) -> No
     assert line.lines[0].toolTip().splitlines() == said(line)
     line.show(replace(FULL, learning=Learning("idle", seconds_left=200.0)))
     assert said(line) == ["Saved 12:03 · 0.4 s a field", "CPU, 4 cores", ""]
+
+
+def test_nothing_is_left_of_the_last_text(qtbot: QtBot) -> None:
+    class Watched(Lines):
+        painted = QRect()
+
+        def paintEvent(self, event: QPaintEvent) -> None:
+            self.painted = event.rect()
+            super().paintEvent(event)
+
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    holder.setStyleSheet("QLabel { margin: 4px; }")
+    label = Watched()
+    QVBoxLayout(holder).addWidget(label)
+    holder.resize(200, 60)
+    with qtbot.waitExposed(holder):
+        holder.show()
+    label.painted = QRect()
+    label.setText("Saved")
+    qtbot.waitUntil(lambda: not label.painted.isNull())
+    assert label.painted == label.rect()
 
 
 def test_before_the_engine_is_there_it_says_so(line: StatusLine) -> None:
