@@ -87,8 +87,9 @@ def test_a_large_plane_is_done_block_by_block(tmp_path: Path) -> None:
     one, other = (
         read_labels(tmp_path / out / "labels/a.tif") for out in ("there", "here")
     )
-    assert one.max() > 20
-    assert (one == other).all()
+    assert one.max() == other.max() > 20
+    # Each process sums in its own order: a pixel on an edge may fall either way.
+    assert np.count_nonzero(one != other) < 1e-5 * one.size
 
 
 def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
