@@ -15,36 +15,64 @@ from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from napari_unet._background import Background
+    from napari_unet._board import Board
+    from napari_unet._choices import Choices
+    from napari_unet._layers import Layers
+    from napari_unet._learner import Learner
     from napari_unet._opener import Opener
     from napari_unet._task import Task
+    from napari_unet._tools import Tools
 
 __all__ = ["ClassDesk", "rows_of"]
 
 _LEAST = 2
+_BRUSH_ON_SCREEN = 14  # pixels of the screen
 
 
 class ClassDesk(QObject):
-    """Changes the classes of the open project; the project is written at once.
+    """Changes the classes of the open project, and tells whoever must know.
 
-    Signals: ``changed(Task)`` when there are others; ``said(text, level)``.
+    The project is written at once. Signal: ``said(text, level)``.
 
     Parameters
     ----------
-    opener : Opener
-        Holds the project.
-    background : Background
-        Looks through annotations.
+    layers, opener, tools, learner, choices, board, background
+        What it works with.
     """
 
-    changed = Signal(object)
     said = Signal(str, str)
 
     def __init__(
-        self, opener: Opener, background: Background, parent: QObject | None = None
+        self,
+        layers: Layers,
+        opener: Opener,
+        tools: Tools,
+        learner: Learner,
+        choices: Choices,
+        board: Board,
+        background: Background,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._layers = layers
         self._opener = opener
+        self._tools = tools
+        self._learner = learner
+        self._choices = choices
+        self._board = board
         self._background = background
+        layers.brush_changed.connect(self._on_brush_changed)
+
+    def paint(self, number: int) -> None:
+        """Give the user a brush for a class, or with 0 the eraser; again: take it."""
+        if self._layers.brush == number:
+            self._layers.stop_brush()
+        else:
+            self._tools.arm(f"class {number}" if number else "erase")
+
+    def start_brush(self, number: int) -> None:
+        """Give the user a brush that suits the screen: a class has no size."""
+        self._layers.start_brush(number, _BRUSH_ON_SCREEN / self._layers.zoom)
 
     def add(self) -> None:
         """Add a class behind the others, with a name and a colour that are free."""
@@ -134,7 +162,23 @@ class ClassDesk(QObject):
         except EngineError as error:
             self._on_failed(error)
             return
-        self.changed.emit(task_of(classes))
+        self._tell(task_of(classes))
+
+    def _tell(self, task: Task) -> None:
+        """Let everybody have the classes as they are now."""
+        if self._opener.current is not None:
+            self._opener.current.truth.task = task
+        others = len(task.classes) != len(self._learner.task.classes)
+        self._tools.take(task)
+        self._learner.take(task)
+        self._layers.recolour()
+        self._board.update(classes=rows_of(task))
+        if others and self._board.state.shown.probabilities:
+            self._choices.set_probabilities(True)
+
+    def _on_brush_changed(self) -> None:
+        classes = self._learner.task.classes
+        self._board.update(brush=self._layers.brush if classes else None)
 
     def _on_failed(self, error: EngineError) -> None:
         self.said.emit(str(error), "error")

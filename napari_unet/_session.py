@@ -34,11 +34,8 @@ if TYPE_CHECKING:
 
     from napari_unet._batch_state import Wish
     from napari_unet._state import LoopState
-    from napari_unet._task import Task
 
 __all__ = ["Session"]
-
-_BRUSH_ON_SCREEN = 14  # pixels of the screen: a class has no size of its own
 
 
 class Session(QObject):
@@ -88,8 +85,10 @@ class Session(QObject):
         self.choices.locked.connect(self.gallery.set_locked)
         self.steps = Steps(self.layers, self.opener, self.editor, self.gallery, self)
         self.steps.said.connect(self.said)
-        self.classes = ClassDesk(self.opener, self._background, self)
-        self.classes.changed.connect(self._on_classes_changed)
+        self.classes = ClassDesk(
+            *(self.layers, self.opener, self.tools, self.learner, self.choices),
+            *(self.board, self._background, self),
+        )
         self.classes.said.connect(self.said)
         self._task = ""
         self._connect()
@@ -130,7 +129,6 @@ class Session(QObject):
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
         self.predictor.maps.told.connect(self.layers.probabilities.draw)
-        self.layers.brush_changed.connect(self._on_brush_changed)
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._note_training)
         self.learner.changed.connect(self._refresh)
@@ -227,13 +225,6 @@ class Session(QObject):
     def use_tool(self, name: str) -> None:
         """Let a tool wait for the mouse, or do at once what needs none."""
         self.tools.arm(name)
-
-    def paint_class(self, number: int) -> None:
-        """Give the user a brush for a class, or with 0 the eraser; again: take it."""
-        if self.layers.brush == number:
-            self.layers.stop_brush()
-        else:
-            self.use_tool(f"class {number}" if number else "erase")
 
     def start_learning(self) -> None:
         """Train now."""
@@ -371,8 +362,7 @@ class Session(QObject):
             size = diameter / 3 if diameter else None
             self.layers.start_brush(self.editor.free_number(), size)
         elif name == "erase" or painted_class(name):
-            size = _BRUSH_ON_SCREEN / self.layers.zoom
-            self.layers.start_brush(painted_class(name), size)
+            self.classes.start_brush(painted_class(name))
         elif name == "undo":
             self.editor.undo()
         elif name == "redo":
@@ -399,21 +389,6 @@ class Session(QObject):
         if self.learner.task.classes:
             self.predictor.label_again(self.editor.last)
         self._count()
-
-    def _on_classes_changed(self, task: Task) -> None:
-        if self.opener.current is not None:
-            self.opener.current.truth.task = task
-        more = len(task.classes) != len(self.learner.task.classes)
-        self.tools.take(task)
-        self.learner.take(task)
-        self.layers.recolour()
-        self.board.update(classes=rows_of(task))
-        if more and self.state.shown.probabilities:
-            self.set_probabilities(True)
-
-    def _on_brush_changed(self) -> None:
-        classes = self.learner.task.classes
-        self.board.update(brush=self.layers.brush if classes else None)
 
     def _note_training(self) -> None:
         """Remember what is being learned, to go on with it another day."""

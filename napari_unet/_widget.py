@@ -56,7 +56,7 @@ class LoopWidget(QWidget):
         correct.tool_requested.connect(session.use_tool)
         correct.outlines_requested.connect(session.set_outlines)
         correct.probabilities_requested.connect(session.set_probabilities)
-        correct.classes.picked.connect(session.paint_class)
+        correct.classes.picked.connect(session.classes.paint)
         correct.classes.add_requested.connect(session.classes.add)
         correct.classes.renamed.connect(session.classes.rename)
         correct.classes.recoloured.connect(session.classes.recolour)

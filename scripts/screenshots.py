@@ -144,7 +144,7 @@ def paint(session: Session) -> None:
         raise SystemExit("There is nothing to paint on.")
     layer.brush_size = 4
     for number, lines in enumerate(strokes(np.asarray(image.data)), 1):
-        session.paint_class(number)
+        session.classes.paint(number)
         for line in lines:
             layer._begin_stroke()
             for start, end in pairwise(line):
