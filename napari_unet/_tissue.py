@@ -127,8 +127,12 @@ class Tissue:
         core: tuple[int, int, int, int],
         first: int,
     ) -> NDArray[np.int32]:
-        """Put the field's core where nobody has looked."""
-        return place_classes(segmentation, review, labels, core)
+        """Put the field's core where nobody has looked.
+
+        What a model of more classes finds of these is left out.
+        """
+        known = np.where(labels <= len(self.classes), labels, 0).astype(np.int32)
+        return place_classes(segmentation, review, known, core)
 
     def progress(self, ledger: Mapping[str, int]) -> Progress:
         """Count strokes; two classes must be painted, and all before it starts."""

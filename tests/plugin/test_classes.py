@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from unetloop.classes import name_classes
 from unetloop.journal import Journal
@@ -314,3 +315,29 @@ def test_images_to_correct_go_to_a_project_that_segments_the_same(
     loop.session.fix([folder / "a.tif"], {"task": "nuclei"})
     loop.wait(lambda: loop.session.state.current == "a")
     assert loop.session.state.folder == folder / "unet-loop"
+
+
+def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images/a.tif", rgb, photometric="rgb")
+    log = tmp_path / "log"
+    loop = start("--log", log)
+    loop.session.set_task("classes")
+    loop.session.open([tmp_path / "images"])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+    loop.session.set_automatic(False)
+    _learn(loop)
+    loop.session.start_learning()
+    loop.wait(lambda: loop.session.state.model == "round-2")
+    commands = [json.loads(line) for line in log.read_text().splitlines()]
+    first, second = [item for item in commands if item["command"] == "train"]
+    assert first["model"] == {"channels": 3}
+    assert "start" not in first
+    assert "model" not in second
+    assert second["start"].endswith("round-1")
+    assert "root" not in second  # exams are for nuclei
+    asked = [item for item in commands if item["command"] == "predict_field"]
+    assert all("settings" not in item for item in asked)  # no diameter

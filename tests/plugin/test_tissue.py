@@ -127,6 +127,14 @@ def test_a_class_map_is_what_is_most_probable() -> None:
     assert TASK.label(maps, None, 0.0).tolist() == [[2, 1]]  # type: ignore[arg-type]
 
 
+def test_a_model_of_more_classes_proposes_only_those_that_there_are() -> None:
+    segmentation, review = _plane()
+    labels = np.full((20, 20), 4, np.int32)
+    labels[:, :5] = 3
+    placed = TASK.place(segmentation, review, labels, (0, 0, 20, 20), 0)
+    assert set(np.unique(placed)) == {0, 3}
+
+
 def test_a_task_can_be_sent_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(TASK)) == TASK
     assert task_of(()) is NUCLEI
