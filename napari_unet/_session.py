@@ -148,7 +148,8 @@ class Session(QObject):
         """Segment ``"nuclei"`` or ``"classes"``: in these images, and the next ones."""
         self._task = task
         if self.opener.workspace is None:
-            self.board.update(task=task)
+            names = Models(task=task).names()
+            self.board.update(task=task, models=names, model=next(iter(names), ""))
         elif task != self.opener.workspace.project.task:
             self.tools.disarm()
             self.opener.open_other(task)

@@ -26,6 +26,7 @@ def loop(start: Callable[..., Any], folder: Path) -> Any:
     """The folder is open as one of tissue classes; nothing is learned by itself."""
     loop = start()
     loop.session.set_task("classes")
+    assert (loop.session.state.task, loop.session.state.model) == ("classes", "")
     loop.session.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.set_automatic(False)
