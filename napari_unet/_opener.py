@@ -124,20 +124,26 @@ class Opener(QObject):
             self._on_not_opened,
         )
 
-    def open_layer(self) -> None:
-        """Work on the image layer that is selected in napari."""
+    def open_layer(self, task: str = "", otherwise: str = "nuclei") -> None:
+        """Work on the image layer that is selected in napari.
+
+        Parameters
+        ----------
+        task, otherwise : str
+            What is segmented in it, as for `open_workspace`.
+        """
         layer = self._layers.selected_image()
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")
             return
         path, name, data, size = layer
         if path is not None:
-            self.open([path])
+            self.open([path], task=task, otherwise=otherwise)
             return
         self.busy.emit("Storing the layer as an image")
         self._background.run(
             lambda: store_layer(name, data, size),
-            lambda stored: self.open([stored]),
+            lambda stored: self.open([stored], task=task, otherwise=otherwise),
             self._on_not_opened,
         )
 

@@ -182,7 +182,7 @@ class Session(QObject):
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari."""
-        self.opener.open_layer()
+        self.opener.open_layer(self._task, self.state.task)
 
     def show_image(self, image: str) -> None:
         """Bring an image of the project to the screen."""

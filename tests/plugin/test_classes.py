@@ -342,3 +342,21 @@ def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
     assert "root" not in second  # exams are for nuclei
     asked = [item for item in commands if item["command"] == "predict_field"]
     assert all("settings" not in item for item in asked)  # no diameter
+
+
+def test_a_layer_and_the_next_folder_are_of_classes_too(
+    loop: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    layer = loop.viewer.add_image(np.zeros((40, 50), np.uint8), name="mine")
+    loop.viewer.layers.selection.active = layer
+    loop.session.use_layer()
+    loop.wait(lambda: loop.session.state.current == "mine")
+    assert loop.session.state.task == "classes"
+    other = tmp_path / "other"
+    other.mkdir()
+    (folder / "b.tif").rename(other / "c.tif")
+    loop.session.open([other])
+    loop.wait(lambda: loop.session.state.current == "c")
+    assert loop.session.state.folder == other / "unet-loop-classes"
