@@ -226,7 +226,7 @@ def open_model(name_or_path: str | Path) -> Model:
         backup = path.absolute().with_name(f".{path.name}.old")
         if backup.is_dir():
             path = backup
-        elif shipped.is_dir():  # whatever else is called so here
+        elif (shipped / "model.json").exists():  # whatever else is called so here
             path = shipped
         elif not path.exists():
             raise EngineError(
