@@ -24,7 +24,7 @@ from unetloop.console import run_job
 from unetloop.files import pair_by_stem
 from unetloop.images import open_image, resolve_channels
 from unetloop.network import start_keras
-from unetloop.training_data import TrainingImage
+from unetloop.training_image import TrainingImage
 
 _HELD_OUT = 0.1
 _UNSEEN = 0.25

@@ -30,7 +30,7 @@ from unetloop.masks import read_labels
 from unetloop.metrics import Score, average, evaluate_pair
 
 if TYPE_CHECKING:
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
 _FIGURES = ("mean_ap", "ap@0.50", "ap@0.75", "ap@0.90", "f1@0.50", "dice")
 _HEIGHT = 256

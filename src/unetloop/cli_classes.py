@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
 __all__ = [
     "add_class_options",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.tasks import Task
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
 __all__ = ["add_options", "train"]
 
@@ -246,7 +246,7 @@ def _paired(
 ) -> list[TrainingImage]:
     from unetloop.files import pair_by_stem
     from unetloop.images import open_image, resolve_channels
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
     result = []
     for pair in pair_by_stem(images, masks, review):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unetloop.config import TrainingConfig
     from unetloop.keeping import Keeper
     from unetloop.schedule import Schedule
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
     from unetloop.training_step import Learner
     from unetloop.validation import Window
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.checkpoint import Model
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
     from unetloop.validation import Window
 
 __all__ = ["examine"]

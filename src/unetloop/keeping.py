@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from unetloop.config import ModelConfig, TrainingConfig
     from unetloop.schedule import Schedule
     from unetloop.tasks import Task
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
     from unetloop.training_step import Learner
 
 __all__ = ["Best", "Keeper"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unetloop.images import open_image, resolve_channels
-from unetloop.training_data import TrainingImage
+from unetloop.training_image import TrainingImage
 
 if TYPE_CHECKING:
     from collections.abc import Collection

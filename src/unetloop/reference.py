@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unetloop.checkpoint import Model
     from unetloop.network import Network
     from unetloop.scale import Scale
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
 __all__ = ["LearnedPlane", "learn_reference", "look_back"]
 

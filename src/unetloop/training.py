@@ -22,7 +22,6 @@ from unetloop.selection import independent_nuclei, usual_share, usual_trainable
 from unetloop.starting import begin, check_start
 from unetloop.tasks import NUCLEI, nuclei_task
 from unetloop.training_data import (
-    TrainingImage,
     class_pixel_size,
     fingerprint,
     load_planes,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from unetloop.config import Trainable
     from unetloop.network import Network
     from unetloop.tasks import Task
+    from unetloop.training_image import TrainingImage
     from unetloop.training_plane import TrainingPlane
     from unetloop.training_step import Learner
     from unetloop.validation import Window

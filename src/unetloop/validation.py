@@ -10,7 +10,7 @@ import numpy as np
 from unetloop.annotations import REVIEWED
 from unetloop.events import Event, Progress
 from unetloop.tasks import NUCLEI, class_zoom
-from unetloop.training_data import load_annotated, load_nuclei
+from unetloop.training_image import load_annotated, load_nuclei
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig
     from unetloop.network import Network
     from unetloop.tasks import Scored, Task
-    from unetloop.training_data import TrainingImage
+    from unetloop.training_image import TrainingImage
 
 __all__ = ["Window", "cut_windows", "predict_windows", "score_windows", "window_scores"]
 

@@ -43,12 +43,8 @@ from unetloop.project_training import annotated_planes
 from unetloop.scale import Scale
 from unetloop.tasks import NUCLEI, Classes, class_zoom, label_classes, task_of
 from unetloop.training import train
-from unetloop.training_data import (
-    TrainingImage,
-    class_pixel_size,
-    load_annotated,
-    load_planes,
-)
+from unetloop.training_data import class_pixel_size, load_planes
+from unetloop.training_image import TrainingImage, load_annotated
 
 if TYPE_CHECKING:
     from pathlib import Path

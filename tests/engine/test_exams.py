@@ -12,7 +12,7 @@ from unetloop.checkpoint import Model, load_weights, open_model, save_model
 from unetloop.events import Event, Examined
 from unetloop.exams import examine
 from unetloop.samples import LARGE, draw_nuclei
-from unetloop.training_data import TrainingImage
+from unetloop.training_image import TrainingImage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

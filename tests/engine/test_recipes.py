@@ -27,7 +27,7 @@ from unetloop.precision import lower_precision
 from unetloop.schedule import Schedule
 from unetloop.tasks import FOREGROUND, NUCLEI, Classes, nuclei_task
 from unetloop.training import Training, train
-from unetloop.training_data import TrainingImage
+from unetloop.training_image import TrainingImage
 from unetloop.training_step import Learner
 from unetloop.transfer import take_over
 

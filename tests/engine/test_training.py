@@ -28,7 +28,8 @@ from unetloop.events import (
 from unetloop.keeping import Keeper
 from unetloop.schedule import Schedule
 from unetloop.training import Training, train
-from unetloop.training_data import TrainingImage, split_images
+from unetloop.training_data import split_images
+from unetloop.training_image import TrainingImage
 from unetloop.training_step import Learner
 
 if TYPE_CHECKING:

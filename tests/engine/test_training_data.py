@@ -12,7 +12,8 @@ from unetloop.classes import name_classes
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.events import Notice
 from unetloop.tasks import NUCLEI, Classes
-from unetloop.training_data import TrainingImage, fingerprint, load_planes
+from unetloop.training_data import fingerprint, load_planes
+from unetloop.training_image import TrainingImage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,154 @@
+"""An annotated image: its files, and a plane of it as it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.annotations import REVIEWED
+from unetloop.checkpoint import file_hash
+from unetloop.errors import EngineError
+from unetloop.images import open_image
+from unetloop.masks import number_areas, read_labels
+from unetloop.preprocessing import (
+    intensity_limits,
+    median_diameter,
+    normalize,
+    resize_labels,
+    resize_pixels,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from unetloop.config import TrainingConfig
+
+__all__ = ["AnnotatedPlane", "TrainingImage", "load_annotated", "load_nuclei"]
+
+_ZOOMS = (0.1, 8.0)
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """One annotated plane, by its files.
+
+    Parameters
+    ----------
+    image, mask : Path
+        The image and its segmentation (0 background, one number a nucleus).
+    review : Path, optional
+        0 nobody has looked, 1 right, 2 ignore. None: all is right.
+    plane : int
+        Which plane of a stack or movie.
+    channels : tuple of int
+        Channels of the image that the network sees.
+    first_class : int
+        Number of the first class in a mask of classes; 0: the mask has no number
+        for what nobody labelled.
+    """
+
+    image: Path
+    mask: Path
+    review: Path | None = None
+    plane: int = 0
+    channels: tuple[int, ...] = (0,)
+    first_class: int = 1
+
+    def describe(self) -> dict[str, Any]:
+        """Name and hashes, for the model's card."""
+        description = {
+            "image": self.image.name,
+            "image_sha256": file_hash(self.image) if self.image.is_file() else None,
+            "mask_sha256": file_hash(self.mask),
+            "plane": self.plane,
+            "channels": list(self.channels),
+        }
+        if self.review is not None:
+            description["review_sha256"] = file_hash(self.review)
+        return description
+
+
+@dataclass(frozen=True)
+class AnnotatedPlane:
+    """A plane as it was read: pixels (rows, columns, channels) and annotations.
+
+    ``pixel_size`` is the side of a pixel in µm, None where it is not known; ``areas``
+    how many areas of the mask were numbered here, see `load_nuclei`.
+    """
+
+    pixels: NDArray[Any]
+    labels: NDArray[np.int32]
+    review: NDArray[np.uint8] | None
+    pixel_size: float | None = None
+    areas: int = 0
+
+    @property
+    def diameter(self) -> float | None:
+        """Median diameter of the nuclei that somebody looked at, in pixels."""
+        if self.review is None:
+            return median_diameter(self.labels)
+        seen = np.unique(self.labels[self.review == REVIEWED])
+        return median_diameter(np.where(np.isin(self.labels, seen), self.labels, 0))
+
+    def at_scale(
+        self, zoom: float, config: TrainingConfig
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8] | None]:
+        """Normalise, and resize by ``zoom``."""
+        zoom = float(np.clip(zoom, *_ZOOMS))
+        rows, columns = self.labels.shape
+        shape = max(1, round(rows * zoom)), max(1, round(columns * zoom))
+        limits = intensity_limits(self.pixels, config.normalization)
+        image = resize_pixels(normalize(self.pixels, limits), shape)
+        labels = resize_labels(self.labels, shape)
+        review = (
+            None
+            if self.review is None
+            else resize_labels(self.review, shape).astype(np.uint8)
+        )
+        return image, labels, review
+
+
+def load_annotated(image: TrainingImage) -> AnnotatedPlane:
+    """Read one plane with its annotations.
+
+    Raises
+    ------
+    EngineError
+        If a file can't be read, or image, mask and review differ in size.
+    """
+    with open_image(image.image) as opened:
+        pixels = opened.read_plane(image.plane, image.channels)
+        size = opened.info.pixel_size
+    labels = read_labels(image.mask) + np.int32(1 - image.first_class)
+    if labels.shape != pixels.shape[:2]:
+        raise EngineError(
+            "Image and mask must have the same size.",
+            image=f"{image.image} {pixels.shape[:2]}",
+            mask=f"{image.mask} {labels.shape}",
+        )
+    review = None
+    if image.review is not None:
+        review = read_labels(image.review).astype(np.uint8)
+        if review.shape != labels.shape:
+            raise EngineError(
+                "Review and mask must have the same size.",
+                review=f"{image.review} {review.shape}",
+                mask=f"{image.mask} {labels.shape}",
+            )
+    side = None if size is None else float(np.sqrt(np.prod(size)))
+    return AnnotatedPlane(pixels, labels, review, side)
+
+
+def load_nuclei(image: TrainingImage) -> AnnotatedPlane:
+    """Read one plane as `load_annotated` does; see that its nuclei are numbered.
+
+    Where the mask has one number for all of them, each connected area gets its own:
+    as a single nucleus they would say nothing of the size of one.
+    """
+    plane = load_annotated(image)
+    labels, areas = number_areas(plane.labels)
+    return replace(plane, labels=labels, areas=areas)
