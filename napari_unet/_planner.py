@@ -54,6 +54,7 @@ class Planner(QObject):
         self._wish: Wish | None = None
         self._job = self._preview_job = ""
         self._first: FileRow | None = None
+        self._shown: tuple[object, ...] = ()
         self._folder: Path | None = None
         self._waiting = ""
         self._rest = QTimer(self)
@@ -144,11 +145,26 @@ class Planner(QObject):
             channels,
             len(readable),
         )
-        said = "" if self._first or not readable else _TOO_LARGE
-        self._tell(plan, Preview(sentence=said))
         self.listed.emit(rows)
+        shown = self._what_is_shown()
+        if self.preview.folder is not None and shown and shown == self._shown:
+            self._tell(plan, self.preview)  # nothing changed that can be seen in it
+            return
+        said = "" if self._first or not readable else _TOO_LARGE
+        self._shown = shown
+        self._tell(plan, Preview(sentence=said))
         if self._first is not None and self._wish is not None:
             self._ask_for_preview(self._wish, self._first)
+
+    def _what_is_shown(self) -> tuple[object, ...]:
+        """Give what a preview depends on; nothing where there is to be none."""
+        if self._first is None or self._wish is None:
+            return ()
+        asked = self._wish.command()
+        names = ("model", "channel", "diameter", "instances")
+        path = Path(self._first.path)
+        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        return (self._first.path, changed, *(asked[name] for name in names))
 
     def _ask_for_preview(self, wish: Wish, first: FileRow) -> None:
         if self._folder is None:

@@ -110,7 +110,9 @@ class BatchForm(QWidget):
                 ("", self.overwrite),
             )
         ):
-            grid.addWidget(Word(str(name)), line, 0)
+            # Beside the first of two lines of formats.
+            above = Qt.AlignmentFlag.AlignTop if name == "Also" else Qt.AlignmentFlag(0)
+            grid.addWidget(Word(str(name)), line, 0, above)
             grid.addLayout(_row(widgets), line, 1)
 
     def _offer_exports(self) -> None:

@@ -52,6 +52,14 @@ def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) ->
     assert widget.preview.sentence.text().startswith("a.tif: ")
     assert widget.preview.picture.isVisible()
     assert not Path(f"{broken}-nuclei").exists()  # nothing is written unasked
+    preview = docks.batch.state.preview
+    widget.form.exports["rois"].value = True  # which no preview shows
+    docks.wait(lambda: docks.batch.state.plan.phase == "looking")
+    docks.wait(lambda: docks.batch.state.plan.phase == "known")
+    assert docks.batch.state.preview is preview
+    docks.batch.change(diameter=30.0)
+    docks.wait(lambda: docks.batch.state.preview is not preview)
+    docks.wait(lambda: docks.batch.state.preview.folder is not None)
     widget.preview.layers_button.click()
     docks.wait(lambda: docks.results.nuclei is not None)
     assert docks.results.nuclei.data.any()
@@ -262,20 +270,20 @@ def test_run_all_over_folders_with_images_of_the_same_name(
     docks: Any, folder: Path, tmp_path: Path
 ) -> None:
     loop = docks.open(LOOP)
-    session = session_of(docks.viewer)
+    box, session = loop.run_all.box, session_of(docks.viewer)
     other = tmp_path / "other"
     other.mkdir()
     (other / "a.tif").write_bytes((folder / "b.tif").read_bytes())
     session.open([folder / "a.tif"])
     docks.wait(lambda: session.state.current == "a")
-    loop.run_all.box.start_button.click()
-    docks.wait_for_end()
+    docks.wait(box.start_button.isEnabled)
+    box.start_button.click()
+    docks.wait(lambda: box.sentence.text().startswith("3 predicted, in"))
     session.opener.open([other / "a.tif"], join=True)
     docks.wait(lambda: len(session.state.images) == 2)
-    loop.run_all.box.start_button.click()
-    docks.wait_for_end()
-    sentence = loop.run_all.box.sentence.text
-    docks.wait(lambda: sentence().startswith("1 predicted, 3 left as they were"))
+    docks.wait(box.start_button.isEnabled)
+    box.start_button.click()
+    docks.wait(lambda: box.sentence.text().startswith("1 predicted, 3 left as they"))
     out = folder / "unet-loop/results"
     same = read_labels(out / "labels/other/a.tif") == read_labels(out / "labels/b.tif")
     assert same.all()
