@@ -134,6 +134,8 @@ class Curve:
         patches is mostly noise, and taken only where there is no other.
         """
         step = int(event.get("step", 0))
+        if self.steps and not step:  # an engine that was started again goes on
+            return self
         score, loss = event.get("score"), event.get("val_loss")
         held_out = self.held_out or score is not None
         if not held_out:

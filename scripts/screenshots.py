@@ -205,7 +205,7 @@ def main() -> int:
         session.editor.correct("ignore", middles[-1])
         take("loop_corrected.png")
         session.start_learning()
-        need(lambda: len(session.state.learning.curve.steps) >= 2, "Learning", session)
+        need(lambda: len(session.state.learning.curve.steps) >= 3, "Learning", session)
         take("loop_learning.png")
         session.stop_learning()
         need(lambda: session.state.learning.phase == "idle", "The end", session)

@@ -76,24 +76,24 @@ def test_open_correct_learn_and_come_back(
     np.testing.assert_array_equal(again.nuclei, labels)
 
 
+def _made(loop: Any) -> list[int]:
+    """Steps that the curve shows, without the start's."""
+    return [step for step in loop.session.state.learning.curve.steps if step]
+
+
 def test_the_engine_is_killed_in_training_and_it_goes_on(loop: Any) -> None:
     loop.session.set_automatic(False)
     loop.session.set_training({**QUICK, "epochs": 400})
     loop.press("Enter")
     loop.session.start_learning()
-    loop.wait(lambda: loop.session.state.learning.curve.steps, seconds=200)
+    loop.wait(lambda: _made(loop), seconds=200)
     loop.engine._process.kill()
     loop.wait(lambda: any("started again" in text for text in loop.said))
     loop.wait(lambda: loop.session.state.learning.phase == "running", seconds=200)
-    reached = loop.session.state.learning.curve.steps[-1]
-    loop.wait(lambda: loop.session.state.learning.curve.steps[-1] > reached, seconds=60)
+    reached = _made(loop)[-1]
+    loop.wait(lambda: _made(loop)[-1] > reached, seconds=60)
     loop.session.stop_learning()
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=60)
-
-
-def _made(loop: Any) -> list[int]:
-    """Steps that the curve shows, without the start's."""
-    return [step for step in loop.session.state.learning.curve.steps if step]
 
 
 def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(

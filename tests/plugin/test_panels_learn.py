@@ -153,6 +153,7 @@ def test_a_curve_is_of_the_same_pixels_where_that_is_known() -> None:
     again = curve.grown({"step": 60, "fit": 0.65, "fit_loss": 0.25})
     assert again.steps == (0, 30, 60)
     assert again.scores[-1] == 0.65
+    assert again.grown({"event": "StartScored", "fit": 0.1}) is again
     bare = Curve().grown({"step": 30, "loss": 0.4}).grown({"step": 60, "loss": 0.3})
     assert bare.losses == (0.4, 0.3)
     held = Curve().grown({"score": 0.5, "val_loss": 0.4})
