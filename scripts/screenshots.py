@@ -155,10 +155,8 @@ def paint(session: Session) -> None:
 
 def show_classes(session: Session, folder: Path, take: Callable[[str], None]) -> None:
     """Take the picture of tissue classes."""
-    session.open([folder])
-    need(lambda: session.state.folder == folder / "unet-loop", "A project", session)
-    need(lambda: session.state.reading is not None, "An image", session)
     session.set_task("classes")
+    session.open([folder])
     need(lambda: session.layers.task.classes, "A project of classes", session)
     session.set_automatic(False)
     paint(session)
@@ -194,8 +192,15 @@ def main() -> int:
             picture = Image.fromarray(pixels[..., :3]).quantize(256)
             picture.save(options.out / name, optimize=True)
 
+        if options.tissue:
+            tissue = Path(shutil.copytree(options.tissue, Path(name) / "tissue"))
+            show_classes(session, tissue, take)
+            session.set_task("nuclei")
+            need(lambda: session.layers.task.name == "nuclei", "Nuclei", session)
         session.open([folder])
-        need(lambda: session.predictor.seconds is not None, "A first field", session)
+        need(lambda: session.state.folder == folder / "unet-loop", "Images", session)
+        need(lambda: session.layers.nuclei is not None, "An image", session)
+        need(lambda: not session.predictor.busy and nuclei(session), "Nuclei", session)
         session.set_automatic(False)
         take("loop_proposed.png")
         middles = nuclei(session)
@@ -211,9 +216,6 @@ def main() -> int:
         need(lambda: session.state.learning.phase == "idle", "The end", session)
         segment(viewer, folder, session)
         take("batch.png")
-        if options.tissue:
-            tissue = Path(shutil.copytree(options.tissue, Path(name) / "tissue"))
-            show_classes(session, tissue, take)
         session.close()
         wait(3)
         viewer.close()
