@@ -56,7 +56,7 @@ class Layers(Overlay):
         self._with_probabilities = False
         self._name = ""
         self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
-        self._selected: Image | None = None
+        self._selected: list[Image] = []
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
@@ -107,8 +107,9 @@ class Layers(Overlay):
             self._show_probabilities()
         finally:
             self._ours = False
-        if self._selected is not None:
-            self._selected.visible, self._selected = False, None
+        for layer in self._selected:
+            layer.visible = False
+        self._selected = []
 
     def recolour(self) -> None:
         """Take name and colours of what is segmented."""
@@ -201,17 +202,36 @@ class Layers(Overlay):
             pixel in micrometres, where these are known.
         """
         layer = self.viewer.layers.selection.active
-        if not isinstance(layer, Image) or self.backdrop.holds(layer):
+        if not self._is_users(layer):
             return None
-        if layer in self.probabilities.layers:
-            return None
-        self._selected = layer
-        source = layer.source.path
-        path = Path(source) if source and Path(source).exists() else None
+        self._selected = [layer]
+        path = _file_of(layer)
         unit = str(layer.units[-1])
         size = float(layer.scale[-1]) if unit in _MICROMETRES else None
         data = layer.data[0] if layer.multiscale else layer.data
         return path, layer.name, data, size
+
+    def selected_files(self) -> list[Path]:
+        """List the files of all image layers that the user selected, as they lie.
+
+        The layers are hidden as that of `selected_image`.
+        """
+        chosen = self.viewer.layers.selection
+        users = [
+            layer
+            for layer in self.viewer.layers
+            if layer in chosen and self._is_users(layer)
+        ]
+        files = {layer: path for layer in users if (path := _file_of(layer))}
+        self._selected = list(files)
+        return list(dict.fromkeys(files.values()))
+
+    def _is_users(self, layer: Any) -> bool:
+        return (
+            isinstance(layer, Image)
+            and not self.backdrop.holds(layer)
+            and layer not in self.probabilities.layers
+        )
 
     def _remove(self) -> None:
         self._remove_overlay()
@@ -239,3 +259,9 @@ class Layers(Overlay):
     def _on_view(self, event: Any = None) -> None:
         if not self._ours and self._pixels is not None:
             self.view_changed.emit()
+
+
+def _file_of(layer: Image) -> Path | None:
+    """Give the file that a layer came from, if it is there."""
+    source = layer.source.path
+    return Path(source) if source and Path(source).exists() else None

@@ -125,13 +125,19 @@ class Opener(QObject):
         )
 
     def open_layer(self, task: str = "", otherwise: str = "nuclei") -> None:
-        """Work on the image layer that is selected in napari.
+        """Work on the image layers that are selected in napari.
+
+        Several must have come from files, which may have been dropped onto napari.
 
         Parameters
         ----------
         task, otherwise : str
             What is segmented in it, as for `open_workspace`.
         """
+        files = self._layers.selected_files()
+        if len(files) > 1:
+            self.open(files, task=task, otherwise=otherwise)
+            return
         layer = self._layers.selected_image()
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")

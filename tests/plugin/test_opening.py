@@ -255,6 +255,20 @@ def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
     assert loop.session.state.folder == folder / "unet-loop"
 
 
+def test_several_layers_from_files_are_worked_on(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    for name in ("a.tif", "b.tif"):  # as they are dropped onto napari
+        loop.viewer.open(folder / name, plugin="napari")
+    dropped = list(loop.viewer.layers)
+    loop.viewer.layers.selection = set(dropped)
+    loop.session.use_layer()
+    loop.wait(lambda: loop.session.state.current == "a")
+    assert [row.id for row in loop.session.state.images] == ["a", "b"]
+    assert not any(layer.visible for layer in dropped)
+
+
 def test_closing_stores_masks_that_fiji_opens(loop: Any, folder: Path) -> None:
     _, point = loop.nucleus()
     loop.point_at(*point)
