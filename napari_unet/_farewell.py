@@ -6,8 +6,8 @@ from qtpy.QtCore import QCoreApplication, QObject, QProcess, QTimer
 
 __all__ = ["Farewell", "end_farewells"]
 
-_FAREWELL_MS = 2000
-_QUITTING_MS = 1000
+_FAREWELL_MS = 5000
+_QUITTING_MS = 4000
 
 
 class Farewell(QObject):

@@ -70,6 +70,10 @@ class LearnPanel(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of learning")
         self.bar.setFixedHeight(6)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # nothing below moves when it appears
+        self.bar.setSizePolicy(policy)
+        self.bar.hide()
         self.left = Lines(right=True, room="1 h 59 min to go")
         self.plot = CurvePlot()
         self.plot.setFixedHeight(_PLOT_HEIGHT)
@@ -120,6 +124,7 @@ class LearnPanel(QWidget):
         self.stop_button.setEnabled(can_stop)
         self.sentence.say(learning.sentence or learning.can_start)
         busy = learning.phase != "idle"
+        self.bar.setVisible(busy)
         self.bar.setValue(round(1000 * learning.fraction) if busy else 0)
         left = learning.seconds_left if learning.phase == "running" else None
         self.left.say("" if left is None else f"{in_words(left)} to go")

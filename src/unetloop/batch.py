@@ -163,14 +163,15 @@ class _Run:
     def _say_skipped(self) -> Iterator[Event]:
         skipped, left_alone = self.account.skipped, self.account.left_alone
         if self.options.retry_failed:
-            yield Notice(text=f"{skipped} images did not fail and are left out.")
+            yield Notice(text=f"Left out, since they did not fail: {_images(skipped)}.")
         elif done := skipped - len(left_alone):
-            yield Notice(text=f"{done} images are done already and left as they are.")
+            yield Notice(text=f"Done already and left as they are: {_images(done)}.")
         if left_alone:
             first = min(left_alone)
             yield Notice(
-                text=f"{len(left_alone)} images have results already that are left "
-                f"alone ({first}: {left_alone[first]}). Overwrite replaces them.",
+                text=f"Has results already, which are left alone: "
+                f"{_images(len(left_alone))} ({first}: {left_alone[first]}). "
+                "Overwrite replaces them.",
                 level="warning",
             )
 
@@ -274,3 +275,7 @@ def _pixels(todo: Sequence[ImageJob]) -> float | None:
         return None
     sizes = [job.image.stat().st_size for job in todo if job.image.is_file()]
     return float(sum(sizes)) * 2 if len(sizes) == len(todo) else None
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
