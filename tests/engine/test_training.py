@@ -329,8 +329,8 @@ import json, sys
 from pathlib import Path
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.events import to_json
-from unetloop.training import Training, train
-from unetloop.training_data import TrainingImage
+from unetloop.training import train
+from unetloop.training_image import TrainingImage
 folder = Path(sys.argv[1])
 images = [TrainingImage(p, folder / "masks" / p.name)
           for p in sorted((folder / "images").iterdir())]
