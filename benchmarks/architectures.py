@@ -137,7 +137,9 @@ def learn(name: str, data: Path, options: argparse.Namespace) -> dict[str, float
             ["predict", *tested, "--model", model, "--out", out],
         ):
             command = [sys.executable, "-m", "unetloop", *map(str, words)]
-            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+            done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+            if done.returncode:
+                raise SystemExit(f"{name}: {done.stderr[-2000:]}")
         scores = [
             evaluate_pair(read_labels(mask), read_labels(out / "labels" / mask.name))
             for mask in (data / "val/masks" / path.name for path in tested)
