@@ -20,7 +20,8 @@ test: system $(STAMP) lint
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal \
 		tests/engine tests/test_packaging.py tests/test_imports.py
 	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
-	xvfb-run -a $(BIN)/pytest -n 2 --dist worksteal tests/plugin tests/e2e
+	xvfb-run -a $(BIN)/pytest -n 2 --dist worksteal tests/plugin
+	xvfb-run -a $(BIN)/pytest tests/e2e
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
