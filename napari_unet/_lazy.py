@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unetloop.images import Image
+    from unetloop.image_planes import Image
 
 __all__ = ["LazyPlanes", "Source"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.images import Image, ImageInfo
+    from unetloop.image_planes import Image, ImageInfo
 
 __all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop import quality
-from unetloop.batch_plane import PlaneResult, work_on_plane
+from unetloop.batch_plane import work_on_plane
 from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_job import ImageJob
-    from unetloop.images import Image, ImageInfo
+    from unetloop.image_planes import Image, ImageInfo
     from unetloop.large import BlockRunner
     from unetloop.network import Network
+    from unetloop.plane_result import PlaneResult
     from unetloop.run_record import ImageRecord
 
 __all__ = ["process_image"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from unetloop import quality
 from unetloop.class_areas import ClassTally
 from unetloop.image_job import Stopped
-from unetloop.images import Image
+from unetloop.image_planes import Image
 from unetloop.instances import nucleus_certainty
 from unetloop.large import is_large, plan_blocks, predict_blocks
 from unetloop.measurements import CERTAINTY_DIGITS, measure_plane
+from unetloop.plane_result import PlaneResult
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region
-from unetloop.thumbnails import doubtful_window, draw_outlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,84 +29,7 @@ if TYPE_CHECKING:
     from unetloop.prediction import PredictedPlane
     from unetloop.scale import Scale
 
-__all__ = ["PlaneResult", "work_on_plane"]
-
-_CLASS_WINDOW = 16.0  # a twelfth of the picture of the most doubtful place, in pixels
-
-
-@dataclass
-class PlaneResult:
-    """What is found out about a plane while its pixels and maps are in memory.
-
-    Parameters
-    ----------
-    certainty : array of float64
-        (nuclei + 1,): certainty of each number; 0 for the background.
-    diameter : float
-        By which the plane was resized, in pixels.
-    statistics, weights : list
-        `quality.region_statistics` of its regions, and their pixels.
-    focus : float
-        `quality.focus` of its middle.
-    columns : dict
-        `measurements.measure_plane`.
-    doubt : float
-        Of its most doubtful place.
-    picture : array of uint8 or None
-        That place, (rows, columns, 3).
-    doubtful, sure : float
-        Of classes: `ClassTally.doubtful` and ``certainty``.
-    """
-
-    certainty: NDArray[np.float64]
-    diameter: float
-    statistics: list[NDArray[np.float64]] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    focus: float = float("nan")
-    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    doubt: float = -1.0
-    picture: NDArray[np.uint8] | None = None
-    doubtful: float = 0.0
-    sure: float = 0.0
-
-    def look(
-        self,
-        pixels: NDArray[np.float32],
-        region: PredictedPlane,
-        certainty: NDArray[np.float64],
-        diameter: float,
-        scale: Scale,
-    ) -> None:
-        """Take the statistics of a region, and its picture if it is the worst."""
-        labels = region.labels
-        if scale.own is not None:
-            # The training images, with which it is compared, were labelled so.
-            labels = scale.task.label(region.maps, scale.own, diameter)
-            certainty = nucleus_certainty(labels, region.maps)
-        self.statistics.append(
-            quality.region_statistics(pixels, region.maps, labels, certainty, diameter)
-        )
-        self.weights.append(float(region.labels.size))
-        self._look_for_doubt(pixels, region.labels, region.maps, diameter)
-
-    def look_at_classes(
-        self, pixels: NDArray[np.float32], region: PredictedPlane
-    ) -> None:
-        """Take the picture of a region of classes if it is the worst."""
-        sure = region.maps.max(-1, keepdims=True)
-        self._look_for_doubt(pixels, region.labels, sure, _CLASS_WINDOW)
-
-    def _look_for_doubt(
-        self,
-        pixels: NDArray[np.float32],
-        labels: NDArray[np.int32],
-        maps: NDArray[np.floating],
-        diameter: float,
-    ) -> None:
-        doubt, window = doubtful_window(maps, diameter)
-        if doubt > self.doubt:
-            self.doubt = doubt
-            self.picture = draw_outlines(pixels[window], labels[window])
+__all__ = ["work_on_plane"]
 
 
 def work_on_plane(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_job import ImageJob
-    from unetloop.images import Image
+    from unetloop.image_planes import Image
     from unetloop.run_record import ImageRecord
 
 __all__ = ["export_image"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_job import ImageJob
-    from unetloop.images import Image, ImageInfo
+    from unetloop.image_planes import Image, ImageInfo
 
     Table = Mapping[str, NDArray[Any]]
 

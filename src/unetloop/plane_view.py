@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.config import NormalizationConfig
-    from unetloop.images import Image
+    from unetloop.image_planes import Image
 
 __all__ = ["PlaneView"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.images import ImageInfo
+    from unetloop.image_planes import ImageInfo
     from unetloop.quality import Reference
     from unetloop.run_record import ImageRecord
 

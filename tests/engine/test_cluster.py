@@ -96,7 +96,7 @@ def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from unetloop.batch import _Run
-    from unetloop.cluster import predict_on_worker
+    from unetloop.cluster_worker import predict_on_worker
 
     folder = write_discs(tmp_path / "in", {"a.tif": 1})
     model, out = open_model(SHIPPED), tmp_path / "out"
@@ -119,7 +119,7 @@ def test_a_worker_exports_without_the_model(tmp_path: Path) -> None:
 
     from unetloop import __version__
     from unetloop.batch import _Run
-    from unetloop.cluster import predict_on_worker
+    from unetloop.cluster_worker import predict_on_worker
 
     folder = write_discs(tmp_path / "in", {"a.tif": 2})
     model, out = open_model(SHIPPED), tmp_path / "out"

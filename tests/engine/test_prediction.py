@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
-from unetloop.images import Image, ImageInfo
+from unetloop.image_planes import Image, ImageInfo
 from unetloop.large import predict_blocks, scratch_labels
 from unetloop.metrics import evaluate_pair
 from unetloop.plane_view import PlaneView

@@ -176,7 +176,7 @@ class FakeEngine:
         return {}
 
     def do_describe_images(self, job: str, paths: list[str]) -> dict[str, Any]:
-        from unetloop.serve import describe_image
+        from unetloop.planning import describe_image
 
         described = [describe_image(Path(path)) for path in paths]
         result = {"images": described}

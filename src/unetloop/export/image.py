@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from unetloop.images import Image
+    from unetloop.image_planes import Image
 
     Labels = NDArray[np.int32]
     Box = tuple[int, int, int, int]
