@@ -1,28 +1,22 @@
-"""Opens projects and images, and notes where the user is in them."""
+"""Opens projects, and notes where the user is in them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._current import forget_image, load_plane, read_current
-from napari_unet._pixels import with_contrast
 from napari_unet._workspace import open_workspace, store_layer
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from napari_unet._background import Background
-    from napari_unet._current import Current, Opened
+    from napari_unet._current import Current
     from napari_unet._layers import Layers
-    from napari_unet._pixels import Channel
+    from napari_unet._stage import Stage
     from napari_unet._workspace import Workspace
 
 __all__ = ["Opener"]
@@ -31,47 +25,49 @@ _VIEW_MS = 2000
 
 
 class Opener(QObject):
-    """Holds the open project and the image that is shown.
+    """Holds the open project, and has its images shown.
 
-    Signals: ``opened()`` when there is another project; ``shown(before)`` when an
-    image came onto the screen, with the id of the one before; ``plane_loaded()``;
-    ``missing(image)``; ``busy(text)``; ``problem(source, text)``, empty when it is
-    over; ``said(text, level)``.
+    Signals: ``opened()`` when there is another project; ``busy(text)``;
+    ``problem(source, text)``, empty when it is over; ``said(text, level)``.
 
     Parameters
     ----------
     layers : Layers
         The screen.
+    stage : Stage
+        Shows images.
     background : Background
         Reads files.
     """
 
     opened = Signal()
-    shown = Signal(str)
-    plane_loaded = Signal()
-    missing = Signal(str)
     busy = Signal(str)
     problem = Signal(str, str)
     said = Signal(str, str)
 
     def __init__(
-        self, layers: Layers, background: Background, parent: QObject | None = None
+        self,
+        layers: Layers,
+        stage: Stage,
+        background: Background,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._layers = layers
+        self._stage = stage
         self._background = background
         self.workspace: Workspace | None = None
-        self.current: Current | None = None
-        self._turn = 0
-        self._loading: set[int] = set()
-        self._letting_go = False
-        self.keeps: Callable[[], bool] = lambda: False
-        """Whether what is in memory is nowhere else, and must not be let go of."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_VIEW_MS)
         self._timer.timeout.connect(self.save_view)
         layers.view_changed.connect(self._timer.start)
+        stage.shown.connect(self._timer.start)
+
+    @property
+    def current(self) -> Current | None:
+        """The image on the screen; None while there is none."""
+        return self._stage.current
 
     def open(
         self,
@@ -154,87 +150,14 @@ class Opener(QObject):
         )
 
     def show(self, image: str, plane: int | None = None) -> None:
-        """Bring an image of the project to the screen, at a plane of it."""
-        workspace = self.workspace
-        if workspace is None:
+        """Bring an image of the project to the screen, where it was left."""
+        if self.workspace is None:
             return
         self._remember()
+        view = self.workspace.view
         if plane is None:
-            view = workspace.view
             plane = view.plane if view.current == image else 0
-        wanted = plane
-        self._turn += 1
-        turn = self._turn
-        self.busy.emit("Reading the image")
-
-        def then(opened: Opened) -> None:
-            if turn == self._turn and workspace is self.workspace:
-                self._on_read(workspace, opened)
-
-        def failed(error: EngineError) -> None:
-            self.busy.emit("")
-            self.missing.emit(image)
-            self.problem.emit("image", str(error))
-
-        self._background.run(
-            lambda: read_current(workspace, image, wanted), then, failed
-        )
-
-    def load_plane(self) -> None:
-        """Read what is recorded of the plane on the screen, if it was not yet."""
-        current, workspace, plane = self.current, self.workspace, self._layers.plane
-        if current is None or workspace is None:
-            return
-        if plane in current.loaded or plane in self._loading:
-            return
-        if current.full and not self._layers.stroke_in_progress and not self.keeps():
-            self._show_alone(workspace, current, plane)
-            return
-        self._loading.add(plane)
-
-        def then(marks: NDArray[np.uint8]) -> None:
-            if current is not self.current:
-                return
-            self._loading.discard(plane)
-            current.truth.set_loaded(plane)
-            rows, columns = current.pixels.plane_shape
-            self._layers.update(plane, (slice(0, rows), slice(0, columns)), marks)
-            self.plane_loaded.emit()
-
-        def failed(error: EngineError) -> None:
-            self._loading.discard(plane)
-            self.problem.emit("image", str(error))
-
-        self._background.run(
-            lambda: load_plane(workspace.journal, current, plane), then, failed
-        )
-
-    def _show_alone(self, workspace: Workspace, current: Current, plane: int) -> None:
-        """Show a plane of the image on the screen, and let go of its others."""
-        if self._letting_go:
-            return
-        self._letting_go = True
-        self.busy.emit("Reading the image")
-
-        def then(opened: Opened) -> None:
-            self._letting_go = False
-            if current is not self.current:
-                return
-            if plane == self._layers.plane:
-                self._on_read(workspace, opened)
-            else:  # it went on meanwhile
-                self.busy.emit("")
-                self.load_plane()
-
-        def failed(error: EngineError) -> None:
-            self._letting_go = False
-            self.busy.emit("")
-            self.problem.emit("image", str(error))
-
-        image, pixels = current.entry.id, current.pixels
-        self._background.run(
-            lambda: read_current(workspace, image, plane, pixels), then, failed
-        )
+        self._stage.show(image, plane)
 
     def known(self, image: str | None = None) -> dict[str, Any]:
         """Give what is remembered of an image, by default the one on the screen."""
@@ -275,7 +198,8 @@ class Opener(QObject):
     def close(self) -> None:
         """Let go of the project; all that can be stored is."""
         self._timer.stop()
-        workspace, self.workspace, self.current = self.workspace, None, None
+        workspace, self.workspace = self.workspace, None
+        self._stage.open(None)
         if workspace is not None:
             try:
                 workspace.close()
@@ -284,7 +208,7 @@ class Opener(QObject):
 
     def _on_opened(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.current = None
+        self._stage.open(workspace)
         for sentence in workspace.said:
             self.said.emit(sentence, "warning")
         self.opened.emit()
@@ -295,59 +219,10 @@ class Opener(QObject):
         if self.workspace is not None and self.workspace.closed:
             # It was closed for one that then could not be opened.
             folder, self.workspace = self.workspace.project.folder, None
-            self.current = None
+            self._stage.open(None)
             self.open([folder])
         self.problem.emit("image", str(error))
         self.said.emit(str(error), "error")
-
-    def _on_read(self, workspace: Workspace, opened: Opened) -> None:
-        current, plane = opened.current, opened.plane
-        before = self.current.entry.id if self.current is not None else ""
-        view, image = workspace.view, current.entry.id
-        if before == image and self.current is not None:
-            current.go_on_with(self.current)
-        self.current = current
-        self._loading.clear()
-        view.current, view.plane = image, plane
-        known = view.of(image)
-        pixels, contrast = current.pixels, known.get("contrast")
-        if isinstance(contrast, list) and len(contrast) == 2:
-            pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
-        name = Path(current.entry.path).name
-        self._layers.show(name, pixels, opened)
-        self._show_channels(current, plane)
-        if before != image:
-            self._layers.camera = known.get("camera") or {}
-        self._layers.go_to_plane(plane)
-        self.problem.emit("image", "")
-        self.busy.emit("")
-        self.shown.emit(before)
-        self._timer.start()
-        if before:
-            but = plane if before == image else None
-            self._background.run(
-                lambda: forget_image(workspace.journal, before, but),
-                lambda _: None,
-                lambda error: self.problem.emit("flush", str(error)),
-            )
-
-    def _show_channels(self, current: Current, plane: int, number: int = 0) -> None:
-        """Show the other channels one by one: a layer takes its time to be made."""
-        channels = current.pixels.channels
-        if number == len(channels):
-            return
-
-        def then(channel: Channel) -> None:
-            if current is self.current:
-                self._layers.show_channel(number, channel)
-                self._show_channels(current, plane, number + 1)
-
-        def failed(error: EngineError) -> None:
-            self.problem.emit("image", str(error))
-
-        self._background.run(
-            lambda: with_contrast(channels[number], plane), then, failed
-        )
 
     def _remember(self) -> None:
         """Note where the user is, to be there again."""

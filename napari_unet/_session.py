@@ -21,6 +21,7 @@ from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
 from napari_unet._run_all import everything
+from napari_unet._stage import Stage
 from napari_unet._steps import Steps
 from napari_unet._tissue import task_of
 from napari_unet._tools import Tools
@@ -72,7 +73,8 @@ class Session(QObject):
         self._background = Background(self)
         self.layers = Layers(viewer, self)
         self.tools = Tools(self.layers, self)
-        self.opener = Opener(self.layers, self._background, self)
+        self.stage = Stage(self.layers, self._background, self)
+        self.opener = Opener(self.layers, self.stage, self._background, self)
         self.editor = Editor(self.layers, self)
         self.predictor = Predictor(
             self.layers, self.editor, self._engine, self._background, self
@@ -110,11 +112,13 @@ class Session(QObject):
         self._engine.stopped.connect(self._on_engine_stopped)
         self._engine.started.connect(self._on_engine_started)
         self._engine.received.connect(self.board.hear)
-        self.opener.keeps = lambda: self.editor.unstored
+        self.stage.keeps = lambda: self.editor.unstored
+        self.stage.shown.connect(self._on_shown)
+        self.stage.plane_loaded.connect(self.predictor.request)
+        self.stage.missing.connect(self.gallery.set_missing)
+        self.stage.busy.connect(self.board.set_busy)
+        self.stage.problem.connect(self.board.set_problem)
         self.opener.opened.connect(self._on_opened)
-        self.opener.shown.connect(self._on_shown)
-        self.opener.plane_loaded.connect(self.predictor.request)
-        self.opener.missing.connect(self.gallery.set_missing)
         self.opener.busy.connect(self.board.set_busy)
         self.opener.problem.connect(self.board.set_problem)
         self.opener.said.connect(self.said)
@@ -331,7 +335,7 @@ class Session(QObject):
         self.predictor.use_model(models.location(model))
         self.learner.go_on(unfinished)
 
-    def _on_shown(self, before: str) -> None:
+    def _on_shown(self) -> None:
         current = self.opener.current
         if current is None:
             return
@@ -347,7 +351,7 @@ class Session(QObject):
     def _on_view_changed(self) -> None:
         if self.opener.current is not None and self.layers.plane != self.state.plane:
             self.board.update(plane=self.layers.plane)
-            self.opener.load_plane()
+            self.stage.load_plane()
 
     def _on_layer_removed(self, name: str) -> None:
         self.said.emit(

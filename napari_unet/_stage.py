@@ -1,0 +1,195 @@
+"""The image on the screen: read in threads, brought there plane by plane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._current import forget_image, load_plane, read_current
+from napari_unet._pixels import with_contrast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_unet._background import Background
+    from napari_unet._current import Current, Opened
+    from napari_unet._layers import Layers
+    from napari_unet._pixels import Channel
+    from napari_unet._workspace import Workspace
+    from unetloop.errors import EngineError
+
+__all__ = ["Stage"]
+
+
+class Stage(QObject):
+    """Holds the image that is shown; one at a time.
+
+    Signals: ``shown(before)`` when an image came onto the screen, with the id of the
+    one before; ``plane_loaded()`` when what is recorded of another plane did;
+    ``missing(image)`` when one could not be read; ``busy(text)``; ``problem(source,
+    text)``, empty when it is over.
+
+    Parameters
+    ----------
+    layers : Layers
+        The screen.
+    background : Background
+        Reads files.
+    """
+
+    shown = Signal(str)
+    plane_loaded = Signal()
+    missing = Signal(str)
+    busy = Signal(str)
+    problem = Signal(str, str)
+
+    def __init__(
+        self, layers: Layers, background: Background, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._background = background
+        self._workspace: Workspace | None = None
+        self.current: Current | None = None
+        self._turn = 0
+        self._loading: set[int] = set()
+        self._letting_go = False
+        self.keeps: Callable[[], bool] = lambda: False
+        """Whether what is in memory is nowhere else, and must not be let go of."""
+
+    def open(self, workspace: Workspace | None) -> None:
+        """Show images of another project, or of none."""
+        self._workspace = workspace
+        self.current = None
+
+    def show(self, image: str, plane: int) -> None:
+        """Bring an image of the project to the screen, at a plane of it."""
+        workspace = self._workspace
+        if workspace is None:
+            return
+        self._turn += 1
+        turn = self._turn
+        self.busy.emit("Reading the image")
+
+        def then(opened: Opened) -> None:
+            if turn == self._turn and workspace is self._workspace:
+                self._on_read(workspace, opened)
+
+        def failed(error: EngineError) -> None:
+            self.busy.emit("")
+            self.missing.emit(image)
+            self.problem.emit("image", str(error))
+
+        self._background.run(
+            lambda: read_current(workspace, image, plane), then, failed
+        )
+
+    def load_plane(self) -> None:
+        """Read what is recorded of the plane on the screen, if it was not yet."""
+        current, workspace, plane = self.current, self._workspace, self._layers.plane
+        if current is None or workspace is None:
+            return
+        if plane in current.loaded or plane in self._loading:
+            return
+        if current.full and not self._layers.stroke_in_progress and not self.keeps():
+            self._show_alone(workspace, current, plane)
+            return
+        self._loading.add(plane)
+
+        def then(marks: NDArray[np.uint8]) -> None:
+            if current is not self.current:
+                return
+            self._loading.discard(plane)
+            current.truth.set_loaded(plane)
+            rows, columns = current.pixels.plane_shape
+            self._layers.update(plane, (slice(0, rows), slice(0, columns)), marks)
+            self.plane_loaded.emit()
+
+        def failed(error: EngineError) -> None:
+            self._loading.discard(plane)
+            self.problem.emit("image", str(error))
+
+        self._background.run(
+            lambda: load_plane(workspace.journal, current, plane), then, failed
+        )
+
+    def _show_alone(self, workspace: Workspace, current: Current, plane: int) -> None:
+        """Show a plane of the image on the screen, and let go of its others."""
+        if self._letting_go:
+            return
+        self._letting_go = True
+        self.busy.emit("Reading the image")
+
+        def then(opened: Opened) -> None:
+            self._letting_go = False
+            if current is not self.current:
+                return
+            if plane == self._layers.plane:
+                self._on_read(workspace, opened)
+            else:  # it went on meanwhile
+                self.busy.emit("")
+                self.load_plane()
+
+        def failed(error: EngineError) -> None:
+            self._letting_go = False
+            self.busy.emit("")
+            self.problem.emit("image", str(error))
+
+        image, pixels = current.entry.id, current.pixels
+        self._background.run(
+            lambda: read_current(workspace, image, plane, pixels), then, failed
+        )
+
+    def _on_read(self, workspace: Workspace, opened: Opened) -> None:
+        current, plane = opened.current, opened.plane
+        before = self.current.entry.id if self.current is not None else ""
+        view, image = workspace.view, current.entry.id
+        if before == image and self.current is not None:
+            current.go_on_with(self.current)
+        self.current = current
+        self._loading.clear()
+        view.current, view.plane = image, plane
+        known = view.of(image)
+        pixels, contrast = current.pixels, known.get("contrast")
+        if isinstance(contrast, list) and len(contrast) == 2:
+            pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
+        name = Path(current.entry.path).name
+        self._layers.show(name, pixels, opened)
+        self._show_channels(current, plane)
+        if before != image:
+            self._layers.camera = known.get("camera") or {}
+        self._layers.go_to_plane(plane)
+        self.problem.emit("image", "")
+        self.busy.emit("")
+        self.shown.emit(before)
+        if before:
+            but = plane if before == image else None
+            self._background.run(
+                lambda: forget_image(workspace.journal, before, but),
+                lambda _: None,
+                lambda error: self.problem.emit("flush", str(error)),
+            )
+
+    def _show_channels(self, current: Current, plane: int, number: int = 0) -> None:
+        """Show the other channels one by one: a layer takes its time to be made."""
+        channels = current.pixels.channels
+        if number == len(channels):
+            return
+
+        def then(channel: Channel) -> None:
+            if current is self.current:
+                self._layers.show_channel(number, channel)
+                self._show_channels(current, plane, number + 1)
+
+        def failed(error: EngineError) -> None:
+            self.problem.emit("image", str(error))
+
+        self._background.run(
+            lambda: with_contrast(channels[number], plane), then, failed
+        )
