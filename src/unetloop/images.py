@@ -16,6 +16,7 @@ import numpy as np
 from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
+from unetloop.nuclear_channel import guess_nuclear_channel
 
 __all__ = ["open_image", "resolve_channels"]
 
@@ -114,8 +115,9 @@ def resolve_channels(
     info : ImageInfo
         The image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas. None: the mean of
-        RGB for a network that sees one channel, else the first ones.
+        Numbers from 0, or names, separated by commas. None: for a network that
+        sees one channel, the mean of RGB, or the channel whose name says that it
+        shows nuclei (`guess_nuclear_channel`); else the first ones.
     count : int
         Channels that the network sees.
 
@@ -136,6 +138,8 @@ def resolve_channels(
                 f"The network sees {count} channels, the image has {info.channels}.",
                 path=str(info.path),
             )
+        if count == 1:
+            return (guess_nuclear_channel(info.channel_names),)
         return tuple(range(count))
     names = [name.lower() for name in info.channel_names]
     found = []

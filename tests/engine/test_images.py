@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -365,6 +366,9 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
             resolve_channels(info, wrong)
     with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
         resolve_channels(info, None, 3)
+    named = replace(info, channel_names=("GFP", "Hoechst"))
+    assert resolve_channels(named, None) == (1,)
+    assert resolve_channels(named, None, 2) == (0, 1)
 
 
 def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The channel with the nuclei is found by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from unetloop.nuclear_channel import guess_nuclear_channel
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("Actin", "DAPI"), 1),
+        (("GFP", "mCherry", "Hoechst 33342"), 2),
+        (("ch0_phalloidin", "ch1_nuclei"), 1),
+        (("H2B-mCherry", "dapi"), 1),  # the stain before the tagged protein
+        (("GFP", "H2B-mCherry"), 1),
+        (("membrane", "DRAQ5"), 1),
+        (("anti-DNA", "cDNA"), 0),
+        (("cDNA", "nucleolin", "GFP"), 0),
+        (("0", "1"), 0),
+        ((), 0),
+    ],
+)
+def test_names_of_channels_say_which_shows_nuclei(
+    names: tuple[str, ...], found: int
+) -> None:
+    assert guess_nuclear_channel(names) == found
