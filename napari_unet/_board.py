@@ -86,7 +86,7 @@ class Board(QObject):
         current : Current
             The image.
         known : dict
-            What the user chose for it: ``channel``, ``diameter``, ``pixel_size``.
+            What the user chose for it: ``diameter``, ``pixel_size``.
         found : float, optional
             The diameter that was estimated, in pixels.
         """
@@ -100,7 +100,7 @@ class Board(QObject):
             axes=info.axes,
             dtype=str(info.dtype),
             channel_names=names,
-            channel=known.get("channel") or names[0],
+            channel=current.pixels.channel or ALL_COLOURS,
             pixel_size=float(size) if size else None,
             diameter=float(diameter) if diameter else None,
             diameter_found=found,

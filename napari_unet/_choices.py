@@ -71,9 +71,9 @@ class Choices(QObject):
             values = {**values, "channel": ""}
         again = values.get("channel", known.get("channel")) != known.get("channel")
         known.update(values)
-        if again or "pixel_size" in values:
-            if again:
-                known.pop("contrast", None)
+        if again:
+            self._opener.read_anew(values["channel"])
+        elif "pixel_size" in values:
             self._opener.show(current.entry.id, self._layers.plane)
         else:
             self.show_reading()
@@ -126,12 +126,13 @@ class Choices(QObject):
         self._predictor.maps.tell_again()
         self._opener.note()
 
-    def set_instances(self, **values: float) -> None:
-        """Change ``threshold`` or ``min_size``, by which maps become nuclei."""
-        if self._opener.workspace is not None:
-            self._opener.workspace.view.instances.update(values)
-            self.show_instances()
-            self._opener.note()
+    def set_threshold(self, threshold: float) -> None:
+        """Count pixels above this probability as nucleus."""
+        self._set_instances(threshold=threshold)
+
+    def set_min_size(self, min_size: float) -> None:
+        """Leave out nuclei below this share of a typical nucleus's area."""
+        self._set_instances(min_size=min_size)
 
     def instances(self) -> dict[str, float]:
         """Give what the user changed of how maps become nuclei; wrong values: none."""
@@ -153,3 +154,10 @@ class Choices(QObject):
         )
         self._board.update(shown=shown)
         self._predictor.maps.label_with(instances if changed else None)
+
+    def _set_instances(self, **values: float) -> None:
+        """Change ``threshold`` or ``min_size``, by which maps become nuclei."""
+        if self._opener.workspace is not None:
+            self._opener.workspace.view.instances.update(values)
+            self.show_instances()
+            self._opener.note()

@@ -184,7 +184,8 @@ def read_current(
     known = workspace.view.of(image)
     plane = plane if 0 <= plane < entry.planes else 0
     path = project.path_of(entry)
-    pixels = pixels or read_pixels(path, known.get("channel"), plane)
+    channel = known.get("channel", workspace.view.channel)
+    pixels = pixels or read_pixels(path, channel, plane)
     size = known.get("pixel_size")
     if size:
         info = replace(pixels.info, pixel_size=(float(size), float(size)))

@@ -159,6 +159,24 @@ class Opener(QObject):
             plane = view.plane if view.current == image else 0
         self._stage.show(image, plane)
 
+    def read_anew(self, channel: str) -> None:
+        """Show the image on the screen by another channel, whose contrast is its own.
+
+        Parameters
+        ----------
+        channel : str
+            Of this image, and of others that have it and for which none was chosen;
+            empty: as is guessed.
+        """
+        workspace, current = self.workspace, self.current
+        if workspace is None or current is None:
+            return
+        self._remember()
+        known = workspace.view.of(current.entry.id)
+        known.pop("contrast", None)
+        known["channel"] = workspace.view.channel = channel
+        self._stage.show(current.entry.id, self._layers.plane)
+
     def known(self, image: str | None = None) -> dict[str, Any]:
         """Give what is remembered of an image, by default the one on the screen."""
         if image is None and self.current is not None:

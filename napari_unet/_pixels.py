@@ -80,6 +80,10 @@ class Pixels:
         Whether most of it is bright, as tissue is in transmitted light.
     channels : tuple of Channel
         The other channels; their contrast is set by `with_contrast`.
+    channel : str
+        Name of the channel in ``data``; empty: all colours.
+    chosen : bool
+        Whether it is the one that was asked for, and not guessed.
     """
 
     data: Any
@@ -91,6 +95,8 @@ class Pixels:
     info: ImageInfo
     bright: bool = False
     channels: tuple[Channel, ...] = ()
+    channel: str = ""
+    chosen: bool = False
 
     @property
     def multiscale(self) -> bool:
@@ -111,7 +117,8 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     path : Path
         The image.
     channel : str or None
-        Number or name of the channel to show; None: the first, or colours.
+        Number or name of the channel to show; None, or one that it does not have:
+        that with the nuclei by its name, or all colours.
     plane : int
         The plane by which contrast is set.
 
@@ -123,9 +130,11 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     image = open_image(path)
     source = Source(image)  # it stays open as long as a layer reads from it
     info = image.info
+    chosen = bool(channel)
     try:
         (index,) = resolve_channels(info, channel or None)
     except EngineError:  # a name of another file
+        chosen = False
         (index,) = resolve_channels(info, None)
     sizes = [(axis, info.size(axis)) for axis in "TZ"]
     lead = tuple(size for _, size in sizes if size > 1)
@@ -162,7 +171,11 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))
     bright = middle > (contrast[0] + contrast[1]) / 2
-    return Pixels(data, lead, axes, rgb, contrast, limits, info, bright, others)
+    return Pixels(
+        *(data, lead, axes, rgb, contrast, limits, info, bright, others),
+        channel="" if rgb else info.channel_names[index],
+        chosen=chosen,
+    )
 
 
 def _copies(

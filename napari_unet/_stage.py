@@ -82,9 +82,12 @@ class Stage(QObject):
                 self._on_read(workspace, opened)
 
         def failed(error: EngineError) -> None:
-            self.busy.emit("")
+            if workspace is not self._workspace:
+                return
             self.missing.emit(image)
-            self.problem.emit("image", str(error))
+            if turn == self._turn:
+                self.busy.emit("")
+                self.problem.emit("image", str(error))
 
         self._background.run(
             lambda: read_current(workspace, image, plane), then, failed
@@ -112,6 +115,8 @@ class Stage(QObject):
             self.plane_loaded.emit()
 
         def failed(error: EngineError) -> None:
+            if current is not self.current:
+                return
             self._loading.discard(plane)
             self.problem.emit("image", str(error))
 
@@ -157,6 +162,8 @@ class Stage(QObject):
         view.current, view.plane = image, plane
         known = view.of(image)
         pixels, contrast = current.pixels, known.get("contrast")
+        if pixels.chosen or known.get("channel"):
+            known["channel"] = pixels.channel if pixels.chosen else ""
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
         name = Path(current.entry.path).name

@@ -30,6 +30,8 @@ class View:
         Its plane.
     camera : dict
         ``"center"`` and ``"zoom"``.
+    channel : str
+        What the user chose last, for images with such a channel and none of their own.
     model : str
         Name of the model that predicts.
     outlines : bool
@@ -54,6 +56,7 @@ class View:
     current: str = ""
     plane: int = 0
     camera: dict[str, Any] = field(default_factory=dict)
+    channel: str = ""
     model: str = ""
     outlines: bool = True
     probabilities: bool = False

@@ -208,7 +208,7 @@ def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
 
 def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) -> None:
     (folder / "b.tif").rename(folder / "elsewhere")
-    loop.session.show_image("b")
+    loop.session.steps.show("b")
     loop.wait(lambda: "moved" in loop.session.state.problem)
     assert loop.session.state.images[1].state == "missing"
     (folder / "elsewhere").rename(folder / "b.tif")
@@ -293,17 +293,66 @@ def test_another_channel_and_diameter_are_predicted_anew(
     loop = start()
     loop.open(folder / "two.tif")
     before = loop.nuclei.copy()
-    loop.session.change_reading({"channel": "1"})
+    loop.session.choices.change_reading({"channel": "1"})
     loop.wait(lambda: np.array_equal(loop.layers.image.data, second))
     loop.wait(lambda: not np.array_equal(loop.nuclei, before) and loop.nuclei.any())
-    loop.session.change_reading({"diameter": 60.0})
+    loop.session.choices.change_reading({"diameter": 60.0})
     loop.wait(lambda: loop.session.state.reading.diameter == 60.0)
     loop.wait(lambda: not loop.session.predictor.busy)
 
 
+def test_another_channel_has_a_contrast_of_its_own(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    nuclei = tifffile.imread(folder / "a.tif")
+    two = np.stack([nuclei, nuclei // 10])
+    tifffile.imwrite(folder / "two.tif", two, imagej=True, metadata={"axes": "CYX"})
+    loop = start()
+    loop.open(folder / "two.tif")
+    low, high = loop.layers.image.contrast_limits
+    loop.session.choices.change_reading({"channel": "1"})
+    loop.wait(lambda: np.array_equal(loop.layers.image.data, two[1]))
+    assert loop.layers.image.contrast_limits[1] < high / 5
+
+
+def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
+    start: Callable[..., Any], stained: Path
+) -> None:
+    loop = start()
+    loop.open(stained)
+    loop.show("b.ome")
+    assert loop.session.state.reading.channel == "actin"
+    loop.session.choices.change_reading({"channel": "blue"})
+    loop.wait(lambda: loop.session.state.reading.channel == "blue")
+    loop.show("a.ome")
+    assert loop.session.state.reading.channel == "blue"
+    assert loop.session.choices.how()[0] == "blue"  # predicted by it, too
+    loop.session.choices.change_reading({"channel": "GFP"})
+    loop.wait(lambda: loop.session.state.reading.channel == "GFP")
+    loop.show("b.ome")  # has one of its own
+    assert loop.session.state.reading.channel == "blue"
+    loop.show("c")  # has none of these
+    assert loop.session.choices.how()[0] is None
+
+
+def test_the_channel_with_the_nuclei_is_found_by_its_name(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    first, second = (tifffile.imread(folder / f"{name}.tif") for name in "ab")
+    tifffile.imwrite(
+        folder / "two.ome.tif",
+        np.stack([first, second]),
+        metadata={"axes": "CYX", "Channel": {"Name": ["actin", "Hoechst 33342"]}},
+    )
+    loop = start()
+    loop.open(folder / "two.ome.tif")
+    assert np.array_equal(loop.layers.image.data, second)
+    assert loop.session.state.reading.channel == "Hoechst 33342"
+
+
 @pytest.fixture
 def stained(tmp_path: Path) -> Path:
-    """Two images with a nuclear channel among three, and a plain one."""
+    """Two images with nuclei in a channel among three, and a plain one."""
     folder = tmp_path / "stained"
     folder.mkdir()
     for seed, name in enumerate(("a", "b")):
@@ -312,7 +361,7 @@ def stained(tmp_path: Path) -> Path:
         metadata = {
             "axes": "CYX",
             "Channel": {
-                "Name": ["actin", "DAPI", "GFP"],
+                "Name": ["actin", "blue", "GFP"],
                 "Color": [-16776961, 65535, 16711935],  # red, blue, green
             },
         }
@@ -336,25 +385,24 @@ def test_all_channels_are_layers_and_those_without_nuclei_hidden(
     loop.open(stained)
     assert loop.session.state.current == "a.ome"
     loop.wait(lambda: len(loop.viewer.layers) == 5)
-    assert _names(loop) == ["GFP", "DAPI", "a.ome.tif", "nuclei", "outlines"]
-    dapi = loop.viewer.layers["DAPI"]
-    assert not dapi.visible
-    assert dapi.blending == loop.layers.image.blending == "additive"
-    assert tuple(dapi.colormap.colors[-1][:3]) == (0, 0, 1)
-    assert dapi.contrast_limits[1] < dapi.contrast_limits_range[1] + 1
+    assert _names(loop) == ["GFP", "blue", "a.ome.tif", "nuclei", "outlines"]
+    blue = loop.viewer.layers["blue"]
+    assert not blue.visible
+    assert blue.blending == loop.layers.image.blending == "additive"
+    assert tuple(blue.colormap.colors[-1][:3]) == (0, 0, 1)
+    assert blue.contrast_limits[1] < blue.contrast_limits_range[1] + 1
     assert loop.layers.image.visible
     assert loop.viewer.layers.selection.active.name == "nuclei"
 
-    dapi.visible, dapi.colormap = True, "magenta"
-    loop.session.change_reading({"channel": "DAPI"})
+    blue.visible, blue.colormap = True, "magenta"
+    loop.session.choices.change_reading({"channel": "blue"})
     loop.wait(lambda: "actin" in _names(loop))
     loop.wait(lambda: len(loop.viewer.layers) == 5)
     assert set(_names(loop)) == {"GFP", "actin", "a.ome.tif", "nuclei", "outlines"}
     loop.wait_for_proposals()
     loop.viewer.layers["GFP"].visible = True
     loop.viewer.layers["GFP"].colormap = "yellow"
-    loop.session.change_reading({"channel": "DAPI", "diameter": 30.0})
-    loop.session.opener.known("b.ome")["channel"] = "DAPI"
+    loop.session.choices.change_reading({"channel": "blue", "diameter": 30.0})
     loop.show("b.ome")
     gfp = loop.viewer.layers["GFP"]
     with tifffile.TiffFile(stained / "b.ome.tif") as file:
@@ -374,7 +422,7 @@ def test_a_channel_that_was_removed_stays_away_and_harms_nothing(
     loop.open(stained)
     loop.wait(lambda: len(loop.viewer.layers) == 5)
     loop.viewer.layers.remove("GFP")
-    loop.viewer.layers["DAPI"].name = "mine"
+    loop.viewer.layers["blue"].name = "mine"
     assert not loop.said
     number, point = loop.nucleus()
     loop.point_at(*point)
