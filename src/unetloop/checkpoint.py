@@ -314,9 +314,11 @@ def _swap(fresh: Path, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
+    folder = path.is_dir()
+    if os.name == "nt" and folder:
         return  # Windows has no file descriptors of folders
-    descriptor = os.open(path, os.O_RDONLY)
+    # Nor does it write through what was opened to be read.
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -282,10 +283,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields a temporary path beside it, which takes its place if all went well.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Its own: other threads, and machines that share the disk, may write the same file.
+    fresh = path.with_name(f".{uuid.uuid4().hex}.new")
     try:
         yield fresh
-        with fresh.open("rb") as stream:
+        # Windows writes through only what was opened to be written.
+        with fresh.open("r+b") as stream:
             os.fsync(stream.fileno())
         fresh.replace(path)
     except BaseException:

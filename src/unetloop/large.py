@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 import threading
 from collections import deque
@@ -11,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from scipy import ndimage
 
 from unetloop.prediction import predict_region
 
@@ -38,6 +39,7 @@ __all__ = [
 
 _LARGE_PIXELS = 1 << 24
 _BLOCK_PIXELS = 1 << 22
+_LABEL_BYTES = 4
 _CONTEXT = 96
 _MARGIN_DIAMETERS = 2.0
 # While one block's nuclei are divided, the network runs over the next.
@@ -52,10 +54,20 @@ def is_large(shape: tuple[int, int], zoom: float) -> bool:
 
 @contextmanager
 def scratch_labels(shape: tuple[int, ...], folder: Path) -> Iterator[NDArray[np.int32]]:
-    """Lend an array of zeros that lives in a file of ``folder`` and goes with it."""
+    """Lend an array of zeros that lives in a file of ``folder`` and goes with it.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels") as file:
-        array = np.memmap(file.name, np.int32, "w+", shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # A mapped page that finds no room later would kill the process.
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * _LABEL_BYTES)
+        # Not by its name: Windows opens a temporary file once.
+        array = np.memmap(file, np.int32, "w+", shape=shape)
         try:
             yield array
         finally:
@@ -216,10 +228,6 @@ def _add_new(
     if len(new) == 0:
         return numbers, count
     numbers[new] = np.arange(count + 1, count + 1 + len(new))
-    for box, number in zip(ndimage.find_objects(labels), numbers[1:], strict=True):
-        if number and box is not None:
-            place = window[box]
-            place[
-                (labels[box] > 0) & (numbers[labels[box]] == number) & (place == 0)
-            ] = number
+    written = numbers[labels]
+    np.copyto(window, written, where=(written > 0) & (window == 0))
     return numbers, count + len(new)

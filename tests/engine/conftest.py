@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from batch_parts import make_model, write_discs
 
+from unetloop.checkpoint import Model
 from unetloop.samples import write_samples
 
 if TYPE_CHECKING:
@@ -51,3 +55,32 @@ class DiscNetwork:
 @pytest.fixture
 def disc_network() -> DiscNetwork:
     return DiscNetwork()
+
+
+@pytest.fixture
+def model(
+    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
+) -> Model:
+    """A model of nuclei whose network finds discs."""
+    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
+    return make_model(tmp_path)
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    """Three images, one of them empty and in a folder below."""
+    write_discs(tmp_path / "in/sub", {"c.tif": 0})
+    return write_discs(tmp_path / "in", {"a.tif": 3, "b.tif": 5})
+
+
+@pytest.fixture
+def fsync_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to write files through that were opened to be read, as Windows does."""
+    fcntl = pytest.importorskip("fcntl")  # where there is none, it refuses by itself
+
+    def refuse(descriptor: int) -> None:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and mode == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(os, "fsync", refuse)

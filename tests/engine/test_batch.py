@@ -27,32 +27,15 @@ from unetloop.run_record import Records
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import DiscNetwork
 
 from batch_parts import (
     CONFIG,
     draw_discs,
-    make_model,
     of_kind,
     read_table,
     run,
     write_discs,
 )
-
-
-@pytest.fixture
-def model(
-    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
-) -> Model:
-    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
-    return make_model(tmp_path)
-
-
-@pytest.fixture
-def deep(tmp_path: Path) -> Path:
-    """Three images, one of them empty and in a folder below."""
-    write_discs(tmp_path / "in/sub", {"c.tif": 0})
-    return write_discs(tmp_path / "in", {"a.tif": 3, "b.tif": 5})
 
 
 def _times(out: Path) -> dict[str, int]:

@@ -119,3 +119,19 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
         broken()
     assert read_labels(path).tolist() == np.ones((4, 4), int).tolist()
     assert [item.name for item in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.usefixtures("fsync_of_windows")
+def test_files_are_written_through_by_a_handle_that_may_write(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.txt") as fresh:
+        fresh.write_text("whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]

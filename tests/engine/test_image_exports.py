@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from batch_parts import draw_discs, make_model, of_kind, read_table, run, write_discs
+from batch_parts import draw_discs, of_kind, read_table, run, write_discs
 
 from unetloop import image_exports
 from unetloop.checkpoint import Model
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 
 ALL = ("rois", "geojson", "coco", "overlay", "ome_zarr")
 FILES = ["rois/a.zip", "geojson/a.geojson", "overlays/s.png", "coco.json"]
-
-
-@pytest.fixture
-def model(
-    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
-) -> Model:
-    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
-    return make_model(tmp_path)
 
 
 @pytest.fixture

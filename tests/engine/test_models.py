@@ -104,6 +104,7 @@ def test_it_predicts_images_of_odd_sizes(name: str) -> None:
 
 
 @architectures
+@pytest.mark.usefixtures("fsync_of_windows")
 def test_it_is_the_same_after_saving_and_in_onnx(name: str, tmp_path: Path) -> None:
     model = small(name)
     # Statistics of batch normalisation must be saved, too.

@@ -6,9 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from batch_parts import make_model, of_kind, read_table, run, write_discs
+from batch_parts import of_kind, read_table, run, write_discs
 
-from unetloop.checkpoint import Model
 from unetloop.files import find_images
 from unetloop.masks import read_labels
 from unetloop.naming import name_images
@@ -16,15 +15,7 @@ from unetloop.naming import name_images
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import DiscNetwork
-
-
-@pytest.fixture
-def model(
-    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
-) -> Model:
-    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
-    return make_model(tmp_path)
+    from unetloop.checkpoint import Model
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from batch_parts import CONFIG, draw_discs, make_model, of_kind, read_table, run
+from batch_parts import CONFIG, draw_discs, of_kind, read_table, run
 
 from unetloop.batch import BatchOptions
-from unetloop.checkpoint import Model
 from unetloop.errors import EngineError
 from unetloop.files import find_images
 from unetloop.images import open_image
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conftest import DiscNetwork
+    from unetloop.checkpoint import Model
+
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
@@ -76,14 +76,6 @@ def positions(tmp_path: Path) -> Path:
     files = {f"p{n}.ome.tif": [draw_discs(n), draw_discs(n + 4)] for n in (1, 2)}
     images = [["p1.ome.tif"] * 2, ["p2.ome.tif"] * 2]
     return write_set(tmp_path / "in", images, files)
-
-
-@pytest.fixture
-def model(
-    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
-) -> Model:
-    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
-    return make_model(tmp_path)
 
 
 def _end(events: list[Any]) -> tuple[int, int]:

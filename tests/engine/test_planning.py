@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tifffile
-from batch_parts import CONFIG, draw_discs, make_model, run, write_discs
+from batch_parts import CONFIG, draw_discs, run
 
 from unetloop.batch import BatchOptions
-from unetloop.checkpoint import Model
 from unetloop.errors import EngineError
 from unetloop.files import find_images
 from unetloop.planning import plan_images
@@ -17,22 +16,7 @@ from unetloop.planning import plan_images
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import DiscNetwork
-
-
-@pytest.fixture
-def model(
-    tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
-) -> Model:
-    monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
-    return make_model(tmp_path)
-
-
-@pytest.fixture
-def deep(tmp_path: Path) -> Path:
-    """Three images, one of them empty and in a folder below."""
-    write_discs(tmp_path / "in/sub", {"c.tif": 0})
-    return write_discs(tmp_path / "in", {"a.tif": 3, "b.tif": 5})
+    from unetloop.checkpoint import Model
 
 
 def _planned(folder: Path, out: Path | None, model: Model, **rest: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,14 @@ def test_blocks_cut_no_nucleus_and_double_none(
     assert evaluate_pair(whole.labels, found).ap[-1] == 1
     assert evaluate_pair(labels, found).ap[4] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not of this system")
+def test_room_on_the_disk_is_taken_before_it_is_written(tmp_path: Path) -> None:
+    with scratch_labels((600, 700), tmp_path) as room:
+        (file,) = tmp_path.iterdir()
+        assert file.stat().st_blocks * 512 >= room.nbytes
+        assert not room.any()
 
 
 def test_an_empty_field_and_a_single_pixel(disc_network: DiscNetwork) -> None:
