@@ -114,7 +114,7 @@ class Desk:
             signal.connect(loop.quit)
         self._learner.model_chosen.connect(self._adopt)
         self._learner.start()
-        if self._learner.busy:
+        if self._learner.training.busy:
             loop.exec()
         for signal in (self._learner.model_chosen, self._learner.kept):
             signal.disconnect(loop.quit)

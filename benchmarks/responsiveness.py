@@ -128,7 +128,7 @@ def measure(folder: Path, seconds: float) -> list[dict[str, object]]:
     assert current is not None
     stopwatch.start()
     for threshold in (0.5, 0.45, 0.6, 0.65, 0.55):
-        session.set_threshold(threshold)
+        session.choices.set_threshold(threshold)
         wait(seconds / 5)
     wait(_PATIENCE, lambda: not session.predictor.waits)
     rows.append(row("slider", stopwatch.late))
@@ -146,7 +146,7 @@ def measure(folder: Path, seconds: float) -> list[dict[str, object]]:
             session.editor.correct("accept", tuple(float(value) for value in where))
         wait(0.2)
     if session.state.learning.phase == "idle":
-        session.start_learning()
+        session.learner.start()
     learned = wait(60, lambda: session.state.learning.phase == "running")
     wait(seconds)
     rows.append({**row("learning", stopwatch.late), "learned": learned})

@@ -130,7 +130,7 @@ class BatchDesk(QObject):
     def _tell_learner(self) -> None:
         if self._session is not None:
             busy = self._own is None and self.batch.runner.run.busy
-            self._session.learner.set_waiting(_LEARNING_WAITS if busy else "")
+            self._session.learner.training.set_waiting(_LEARNING_WAITS if busy else "")
 
     def _on_loop_changed(self, state: LoopState) -> None:
         session = self._session

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_unet._gallery import Gallery
     from napari_unet._layers import Layers
     from napari_unet._opener import Opener
+    from napari_unet._tools import Tools
 
 __all__ = ["Steps"]
 
@@ -22,8 +23,8 @@ class Steps(QObject):
 
     Parameters
     ----------
-    layers, opener, editor, gallery
-        The screen, the images, corrections, and the list.
+    layers, tools, opener, editor, gallery
+        The screen, the mouse, the images, corrections, and the list.
     """
 
     said = Signal(str, str)
@@ -31,6 +32,7 @@ class Steps(QObject):
     def __init__(
         self,
         layers: Layers,
+        tools: Tools,
         opener: Opener,
         editor: Editor,
         gallery: Gallery,
@@ -38,18 +40,23 @@ class Steps(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers = layers
+        self._tools = tools
         self._opener = opener
         self._editor = editor
         self._gallery = gallery
 
-    def go(self, by: int) -> None:
-        """Show the image that lies so many lines further down in the list."""
-        current = self._opener.current
-        ids = [row.id for row in self._gallery.rows]
-        if current is not None and current.entry.id in ids:
-            place = ids.index(current.entry.id) + by
-            if 0 <= place < len(ids):
-                self._opener.show(ids[place])
+    def show(self, image: str) -> None:
+        """Show an image of the list."""
+        self._tools.disarm()
+        self._opener.show(image)
+
+    def next(self) -> None:
+        """Show the next image of the list."""
+        self._go(1)
+
+    def previous(self) -> None:
+        """Show the previous image of the list."""
+        self._go(-1)
 
     def go_to(self, image: str, plane: int) -> None:
         """Show a plane of an image."""
@@ -78,3 +85,13 @@ class Steps(QObject):
             self._opener.show(image)
         else:
             self.said.emit("All images are reviewed.", "info")
+
+    def _go(self, by: int) -> None:
+        """Show the image that lies so many lines further down in the list."""
+        self._tools.disarm()
+        current = self._opener.current
+        ids = [row.id for row in self._gallery.rows]
+        if current is not None and current.entry.id in ids:
+            place = ids.index(current.entry.id) + by
+            if 0 <= place < len(ids):
+                self._opener.show(ids[place])

@@ -47,8 +47,8 @@ def test_strokes_of_two_classes_become_a_class_map_and_a_third_one_joins(
     loop.session.open([folder / "a.tif"])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learner._idle.setInterval(1)
-    loop.session.set_automatic(False)
-    loop.session.set_training(SETTINGS)
+    loop.session.learning.set_automatic(False)
+    loop.session.learning.set_training(SETTINGS)
     loop.session.classes.rename(2, "nucleus")
     bright = draw_nuclei(LARGE, 0, (160, 200)).labels > 0
     dark = ~ndimage.binary_dilation(bright, iterations=2)
@@ -65,10 +65,10 @@ def test_strokes_of_two_classes_become_a_class_map_and_a_third_one_joins(
     events: list[dict[str, Any]] = []
     loop.engine.received.connect(events.append)
     loop.session.predictor.live_ms = 20
-    loop.session.set_probabilities(True)
-    loop.session.set_automatic(True)
+    loop.session.choices.set_probabilities(True)
+    loop.session.learning.set_automatic(True)
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=200)
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.busy)
     loop.wait(lambda: not loop.session.predictor.waits)
     fields = [event for event in events if event["event"] == "FieldPredicted"]
@@ -88,7 +88,7 @@ def test_strokes_of_two_classes_become_a_class_map_and_a_third_one_joins(
     loop.press("D")
     rim = ndimage.binary_dilation(bright, iterations=4) & ~bright
     loop.drag(*_stroke(rim, 80))
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-2", seconds=200)
     card = open_model(folder / "unet-loop-classes/models/round-2").card
     assert card.maps == ("background", "nucleus", "class 3")

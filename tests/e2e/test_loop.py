@@ -31,8 +31,8 @@ def test_open_correct_learn_and_come_back(
     loop = start()
     loop.open(folder)
     assert len(np.unique(loop.nuclei)) > 8  # the model that ships knows nuclei
-    loop.session.set_automatic(False)
-    loop.session.set_training(QUICK)
+    loop.session.learning.set_automatic(False)
+    loop.session.learning.set_training(QUICK)
 
     accepted, point = loop.nucleus()
     loop.hover(*point)
@@ -56,7 +56,7 @@ def test_open_correct_learn_and_come_back(
     events: list[dict[str, Any]] = []
     loop.engine.received.connect(events.append)
     loop.session.predictor.live_ms = 20
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=200)
     fields = [event for event in events if event["event"] == "FieldPredicted"]
     assert any(0 < event["model_step"] <= 6 for event in fields)
@@ -82,27 +82,27 @@ def _made(loop: Any) -> list[int]:
 
 
 def test_the_engine_is_killed_in_training_and_it_goes_on(loop: Any) -> None:
-    loop.session.set_automatic(False)
-    loop.session.set_training({**QUICK, "epochs": 400})
+    loop.session.learning.set_automatic(False)
+    loop.session.learning.set_training({**QUICK, "epochs": 400})
     loop.press("Enter")
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.wait(lambda: _made(loop), seconds=200)
     loop.engine._process.kill()
     loop.wait(lambda: any("started again" in text for text in loop.said))
     loop.wait(lambda: loop.session.state.learning.phase == "running", seconds=200)
     reached = _made(loop)[-1]
     loop.wait(lambda: _made(loop)[-1] > reached, seconds=60)
-    loop.session.stop_learning()
+    loop.session.learner.training.stop()
     loop.wait(lambda: loop.session.state.model == "round-1", seconds=60)
 
 
 def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(
     loop: Any, start: Callable[..., Any], folder: Path
 ) -> None:
-    loop.session.set_automatic(False)
-    loop.session.set_training({**QUICK, "epochs": 400})
+    loop.session.learning.set_automatic(False)
+    loop.session.learning.set_training({**QUICK, "epochs": 400})
     loop.session.editor.correct("box", (0, 0, 160, 100))  # the rest is proposed
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.session.predictor.live_ms = 20  # proposals change while it learns
     loop.wait(lambda: _made(loop), seconds=200)
     reached = _made(loop)[-1]
@@ -119,7 +119,7 @@ def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(
     assert _made(again)[0] > reached
     assert "Going on with the training of round-1." in said
     assert any("a run that stopped after step" in sentence for sentence in said)
-    again.session.stop_learning()
+    again.session.learner.training.stop()
     again.wait(lambda: again.session.state.model == "round-1", seconds=60)
 
 

@@ -63,7 +63,7 @@ class Loop:
         self.wait(lambda: self.nuclei.any() and not self.session.predictor.busy)
 
     def show(self, image: str) -> None:
-        self.session.show_image(image)
+        self.session.steps.show(image)
         self.wait(lambda: self.session.state.current == image)
 
     @property

@@ -29,7 +29,7 @@ def loop(start: Callable[..., Any], folder: Path) -> Any:
     assert (loop.session.state.task, loop.session.state.model) == ("classes", "")
     loop.session.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     return loop
 
 
@@ -39,8 +39,8 @@ def _learn(loop: Any) -> None:
         loop.press(key)
         loop.drag(*line)
     loop.press("Escape")
-    loop.session.set_training({"epochs": 2})
-    loop.session.start_learning()
+    loop.session.learning.set_training({"epochs": 2})
+    loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-1")
     loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.busy)
 
@@ -79,8 +79,8 @@ def test_what_is_painted_is_truth_and_nothing_beside_it(loop: Any) -> None:
 
 def test_it_learns_by_itself_once_all_classes_are_painted(loop: Any) -> None:
     loop.session.learner._idle.setInterval(1)
-    loop.session.set_training({"epochs": 2})
-    loop.session.set_automatic(True)
+    loop.session.learning.set_training({"epochs": 2})
+    loop.session.learning.set_automatic(True)
     loop.session.classes.add()
     for key, line in (("A", ROW), ("S", LOW)):
         loop.press(key)
@@ -187,7 +187,7 @@ def test_a_number_that_is_no_class_is_not_painted(loop: Any) -> None:
 
 def test_probabilities_are_a_layer_a_class_and_follow_the_image(loop: Any) -> None:
     _learn(loop)
-    loop.session.set_probabilities(True)
+    loop.session.choices.set_probabilities(True)
     layers = loop.layers.probabilities.layers
     assert [layer.name for layer in layers] == ["background", "tissue"]
     names = [layer.name for layer in loop.viewer.layers]
@@ -205,7 +205,7 @@ def test_probabilities_are_a_layer_a_class_and_follow_the_image(loop: Any) -> No
     assert layers[0].data.any()
     assert not np.array_equal(layers[0].data, first)
     loop.viewer.layers.remove("background")  # the user's choice
-    loop.session.set_probabilities(False)
+    loop.session.choices.set_probabilities(False)
     assert [layer.name for layer in loop.viewer.layers][1:] == ["classes", "outlines"]
 
 
@@ -270,7 +270,7 @@ def test_a_project_of_classes_made_elsewhere_opens(
 
 def test_a_stack_is_painted_plane_by_plane(loop: Any) -> None:
     loop.show("stack")
-    loop.session.set_probabilities(True)
+    loop.session.choices.set_probabilities(True)
     loop.layers.go_to_plane(1)
     current = loop.session.opener.current
     loop.wait(lambda: 1 in current.loaded)
@@ -329,9 +329,9 @@ def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
     loop.session.set_task("classes")
     loop.session.open([tmp_path / "images"])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     _learn(loop)
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-2")
     commands = [json.loads(line) for line in log.read_text().splitlines()]
     first, second = [item for item in commands if item["command"] == "train"]

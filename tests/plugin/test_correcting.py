@@ -92,7 +92,7 @@ def test_a_line_is_drawn_while_it_is_dragged_and_escape_takes_the_tool_away(
 ) -> None:
     outlines = loop.layers.outlines
     before = outlines.data.copy()
-    loop.session.use_tool("split")
+    loop.session.tools.arm("split")
     loop.layers.draw_line(0, [(10, 10), (60, 40)])
     assert (outlines.data != before).sum() > 40
     loop.press("Escape")
@@ -104,14 +104,14 @@ def test_a_button_lets_a_tool_wait_for_one_click(loop: Any) -> None:
     number, point = loop.nucleus()
     armed: list[str] = []
     loop.session.tool_armed.connect(armed.append)
-    loop.session.use_tool("delete")
+    loop.session.tools.arm("delete")
     loop.drag(point)
     assert not (loop.nuclei == number).any()
     assert armed == ["delete", ""]
 
 
 def test_a_box_that_is_dragged_and_the_view_are_right_as_a_whole(loop: Any) -> None:
-    loop.session.use_tool("box")
+    loop.session.tools.arm("box")
     loop.drag((20, 30), (50, 60), (80, 110))
     assert loop.review[22:79, 32:108].mean() > 0.5  # but for nuclei it cuts
     assert loop.review[100:].mean() < 0.2
@@ -260,9 +260,9 @@ def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
     area = (loop.nuclei == number).sum()
     loop.engine.close()
     whole = (loop.nuclei > 0).sum()
-    loop.session.set_threshold(0.95)
+    loop.session.choices.set_threshold(0.95)
     loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
-    loop.session.set_min_size(1.4)
+    loop.session.choices.set_min_size(1.4)
     loop.wait(lambda: len(np.unique(loop.nuclei)) < 8)
     assert (loop.nuclei == number).sum() == area
     assert loop.session.state.shown.threshold == 0.95

@@ -22,7 +22,7 @@ def log(tmp_path: Path) -> Path:
 def loop(start: Callable[..., Any], folder: Path, log: Path) -> Any:
     loop = start("--log", log)
     loop.open(folder)
-    loop.session.set_training({"epochs": 4})
+    loop.session.learning.set_training({"epochs": 4})
     loop.session.learner._idle.setInterval(10)
     loop.session.predictor.live_ms = 30
     return loop
@@ -55,7 +55,7 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
 ) -> None:
     phases: list[str] = []
     loop.session.changed.connect(lambda state: phases.append(state.learning.phase))
-    loop.session.lock("b", True)
+    loop.session.choices.lock("b", True)
     assert loop.session.state.images[1].state == "locked"
     assert "Correct some nuclei first" in loop.session.state.learning.can_start
     loop.press("Enter")
@@ -81,20 +81,20 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
 def test_the_field_in_view_is_predicted_with_what_is_being_trained(
     loop: Any, log: Path
 ) -> None:
-    loop.session.set_training({"epochs": 60})
+    loop.session.learning.set_training({"epochs": 60})
     number, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("A")
     mask = loop.nuclei == number
-    loop.session.start_learning()
+    loop.session.learner.start()
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.wait(lambda: sum("model" not in field for field in _fields(log)) > 2)
     np.testing.assert_array_equal(loop.nuclei == number, mask)
-    loop.session.pause_learning()
+    loop.session.learner.training.pause()
     assert loop.session.state.learning.phase == "paused"
-    loop.session.resume_learning()
+    loop.session.learner.training.resume()
     assert loop.session.state.learning.phase == "running"
-    loop.session.stop_learning()
+    loop.session.learner.training.stop()
     _until_learned(loop, "round-1")
     assert _commands(log, "pause")
     assert _commands(log, "resume")
@@ -130,7 +130,7 @@ def test_while_learning_does_harm_the_first_model_predicts(
     command = _commands(log, "train")[1]
     assert (command["root"], command["newest"][-7:]) == ("nuclei", "round-1")
     loop.engine.send("fake", do="gain", gain=0.1)
-    loop.session.start_learning()
+    loop.session.learner.start()
     _until_learned(loop, "round-3")
     assert loop.session.state.model == "round-3"
     command = _commands(log, "train")[2]
@@ -140,11 +140,11 @@ def test_while_learning_does_harm_the_first_model_predicts(
 def test_it_does_not_start_by_itself_where_that_is_not_wanted(
     loop: Any, log: Path
 ) -> None:
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     loop.press("Enter")
     loop.qtbot.wait(100)
     assert not _commands(log, "train")
-    loop.session.start_learning()
+    loop.session.learner.start()
     _until_learned(loop, "round-1")
 
 
@@ -156,9 +156,9 @@ def test_a_model_that_scores_worse_is_not_adopted_and_going_back_is_a_choice(
     loop.wait(lambda: "stays" in loop.session.state.learning.sentence)
     assert loop.session.state.model == "nuclei"
     assert loop.session.state.models == ("round-1", "nuclei")
-    loop.session.choose_model("round-1")
+    loop.session.learning.choose_model("round-1")
     assert loop.session.state.model == "round-1"
-    loop.session.choose_model("nuclei")
+    loop.session.learning.choose_model("nuclei")
     loop.wait_for_proposals()
     assert loop.session.state.model == "nuclei"
 
@@ -166,7 +166,7 @@ def test_a_model_that_scores_worse_is_not_adopted_and_going_back_is_a_choice(
 def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop: Any, log: Path
 ) -> None:
-    loop.session.set_training({"epochs": 30})
+    loop.session.learning.set_training({"epochs": 30})
     loop.press("Enter")
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.engine.send("fake", do="crash")
@@ -182,7 +182,7 @@ def test_the_engine_dies_and_training_goes_on_where_it_was(
 
 
 def test_another_network_is_trained_from_the_beginning(loop: Any, log: Path) -> None:
-    loop.session.set_network({"architecture": "unet"})
+    loop.session.learning.set_network({"architecture": "unet"})
     loop.press("Enter")
     _until_learned(loop, "round-1")
     (train,) = _commands(log, "train")
@@ -200,7 +200,7 @@ def test_a_training_that_fails_says_why(loop: Any) -> None:
 def test_closing_in_the_middle_of_a_training_loses_nothing(
     loop: Any, start: Callable[..., Any], folder: Path
 ) -> None:
-    loop.session.set_training({"epochs": 500})
+    loop.session.learning.set_training({"epochs": 500})
     loop.press("Enter")
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.session.close()
@@ -215,10 +215,10 @@ def test_closing_in_the_middle_of_a_training_loses_nothing(
 def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     loop: Any, start: Callable[..., Any], folder: Path
 ) -> None:
-    loop.session.set_training({"epochs": 500})
+    loop.session.learning.set_training({"epochs": 500})
     loop.press("Enter")
     loop.wait(lambda: loop.session.state.learning.phase == "running")
-    asked = loop.session.learner.command
+    asked = loop.session.learner.training.command
     loop.session.close()
     moved = folder.rename(folder.with_name("elsewhere"))
     models = moved / "unet-loop/models"
@@ -231,16 +231,16 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     again.session.open([moved])
     again.wait(lambda: again.session.state.learning.phase == "running")
     assert "Going on with the training of round-1." in said
-    assert again.session.learner.command == asked
+    assert again.session.learner.training.command == asked
     lines = folder.with_name("log").read_text().splitlines()
     sent = [json.loads(line) for line in lines]
     trained = [item for item in sent if item["command"] == "train"]
     assert [(item["out"], item["settings"]) for item in trained] == [
         ("round-1", {"epochs": 500})
     ]
-    again.session.stop_learning()
+    again.session.learner.training.stop()
     again.wait(lambda: again.session.state.learning.phase == "idle")
-    again.session.set_automatic(False)
+    again.session.learning.set_automatic(False)
     again.session.close()
 
     (models / ".round-1.resume.npz").unlink()  # it came to its end
@@ -254,7 +254,7 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
 def test_a_training_that_ended_unseen_is_not_done_again(
     loop: Any, start: Callable[..., Any], folder: Path
 ) -> None:
-    loop.session.set_training({"epochs": 500})
+    loop.session.learning.set_training({"epochs": 500})
     loop.press("Enter")
     loop.wait(lambda: len(loop.session.state.learning.curve.steps) > 2)
     loop.session.close()

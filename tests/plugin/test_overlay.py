@@ -29,10 +29,10 @@ def test_thumbnails_show_nuclei_and_follow_corrections(loop: Any) -> None:
     assert nuclei.opacity == 0
     loop.wait(lambda: len(_colours(nuclei)) > 1)
     loop.wait(lambda: len(_colours(outlines)) == 2)  # nothing, and proposals
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     loop.session.editor.correct("box", (0, 0, 160, 100))
     loop.wait(lambda: len(_colours(outlines)) == 3)
-    loop.session.set_outlines(False)  # napari draws its own now
+    loop.session.choices.set_outlines(False)  # napari draws its own now
     assert len(_colours(nuclei)) > 1
     loop.viewer.layers.remove("outlines")
     loop.press("Control-Z")
@@ -66,7 +66,7 @@ def test_a_large_change_is_drawn_strip_by_strip_until_all_is_right(
     monkeypatch.setattr(_redraw, "_AT_ONCE", 10_000)
     loop = start()
     loop.open(folder)
-    loop.session.set_automatic(False)
+    loop.session.learning.set_automatic(False)
     loop.wait(lambda: not loop.session.predictor.waits)
     loop.session.editor.correct("box", (0, 0, 300, 400))
     current = loop.session.opener.current

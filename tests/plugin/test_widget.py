@@ -53,7 +53,7 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     settings = widget.advanced.forms["training"].read()
     assert settings == session.learner.settings
     assert settings["minutes"] == 1.0
-    session.set_training({"minutes": 3.0})
+    session.learning.set_training({"minutes": 3.0})
     widget.advanced.reset_button.click()
     assert session.learner.settings == settings
     assert widget.advanced.forms["training"].read() == settings
@@ -123,7 +123,7 @@ def test_closing_the_dock_ends_nothing(widget: Any, folder: Path, qtbot: QtBot) 
     viewer = session.layers.viewer
     viewer.window.remove_dock_widget(widget)
     widget.deleteLater()
-    session.show_image("b")
+    session.steps.show("b")
     qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
     again = _widget.LoopWidget(viewer)
     assert again.session is session

@@ -1,0 +1,104 @@
+"""What each tool and key does, and what follows from a correction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetloop.class_corrections import ERASE, painted_class
+
+if TYPE_CHECKING:
+    from napari_unet._board import Board
+    from napari_unet._choices import Choices
+    from napari_unet._class_desk import ClassDesk
+    from napari_unet._editor import Editor
+    from napari_unet._layers import Layers
+    from napari_unet._learner import Learner
+    from napari_unet._predictor import Predictor
+    from napari_unet._steps import Steps
+
+__all__ = ["Actions"]
+
+
+class Actions(QObject):
+    """Has done what the user wants with a tool.
+
+    Signal: ``corrected()`` when there is something else to count.
+
+    Parameters
+    ----------
+    layers, editor, predictor, learner, choices, steps, classes, board
+        What does it.
+    """
+
+    corrected = Signal()
+
+    def __init__(
+        self,
+        layers: Layers,
+        editor: Editor,
+        predictor: Predictor,
+        learner: Learner,
+        choices: Choices,
+        steps: Steps,
+        classes: ClassDesk,
+        board: Board,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._layers = layers
+        self._editor = editor
+        self._predictor = predictor
+        self._learner = learner
+        self._choices = choices
+        self._steps = steps
+        self._classes = classes
+        self._board = board
+        editor.corrected.connect(self._on_corrected)
+        editor.undone.connect(self._on_undone)
+        editor.moved.connect(steps.go_to)
+
+    def do(self, name: str, where: Any) -> None:
+        """Do what a tool is for.
+
+        Parameters
+        ----------
+        name : str
+            Of the tool.
+        where : Any
+            Where it was used, as `Tools` says it; None: nowhere in particular.
+        """
+        self._layers.ensure()
+        if name == "new":
+            diameter = self._predictor.diameter_found
+            size = diameter / 3 if diameter else None
+            self._layers.start_brush(self._editor.free_number(), size)
+        elif name == "erase" or painted_class(name):
+            self._classes.start_brush(painted_class(name))
+        elif name == "undo":
+            self._editor.undo()
+        elif name == "redo":
+            self._editor.redo()
+        elif name == "outlines":
+            self._choices.set_outlines(not self._board.state.shown.outlines)
+        elif name == "next":
+            self._steps.next()
+        elif name == "previous":
+            self._steps.previous()
+        elif name == "box" and where is None:
+            self._steps.accept_view()
+        else:
+            self._editor.correct(name, where)
+
+    def _on_corrected(self, action: str) -> None:
+        self._learner.corrected()
+        if action == ERASE:
+            self._predictor.label_again(self._editor.last)
+        self.corrected.emit()
+
+    def _on_undone(self) -> None:
+        self._learner.count()
+        if self._learner.task.classes:
+            self._predictor.label_again(self._editor.last)
+        self.corrected.emit()
