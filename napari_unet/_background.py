@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._worker import Worker
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +54,9 @@ class Background(QObject):
         then : callable
             Gets its result.
         failed : callable
-            Gets the `EngineError` that it raised; any other exception is raised
-            in the event loop, where napari shows it.
+            Gets the `EngineError` that it raised, or what the system refused as one.
+            So it does with any other exception, lest somebody waits for ever; that
+            is raised in the event loop, too, where napari shows it.
         """
         if self._closed:
             return
@@ -66,7 +68,9 @@ class Background(QObject):
             except EngineError as error:
                 result, call = error, failed
             except Exception as error:  # noqa: BLE001 - raised again in the loop
-                result, call = error, _raise
+                known = explain(error)
+                result = known or error
+                call = failed if known is not None else partial(_fail, failed)
             if not self._closed:
                 self._finished.emit(call, result)
 
@@ -83,5 +87,9 @@ class Background(QObject):
             call(result)
 
 
-def _raise(error: Exception) -> None:
-    raise error
+def _fail(failed: Callable[[EngineError], None], error: Exception) -> None:
+    what = f"{type(error).__name__}: {error}"
+    try:
+        failed(EngineError(f"Something went wrong that should not ({what})."))
+    finally:
+        raise error

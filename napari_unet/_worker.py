@@ -94,6 +94,9 @@ class Worker:
                 answer: tuple[bool, Any] = pickle.load(process.stdout)
             except (OSError, EOFError, pickle.UnpicklingError):
                 self._end()
+            except BaseException:  # what was sent in part must not be read on
+                self._end()
+                raise
             else:
                 return answer
         return None
