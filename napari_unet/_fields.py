@@ -70,6 +70,12 @@ class Fields:
         self._known.pop((image, plane), None)
         self._maps.pop((image, plane), None)
 
+    def forget_field(self, image: str, plane: int, field: Field) -> None:
+        """Start again on one field of a plane."""
+        core = field.core
+        known = self._known.get((image, plane), set())
+        known.difference_update(_cells(core, core[2:]))
+
     def next(
         self,
         image: str,
@@ -146,11 +152,6 @@ class Fields:
     def maps(self, image: str, plane: int) -> list[StoredMaps]:
         """Give the maps of the fields of a plane, oldest first."""
         return list(self._maps.get((image, plane), []))
-
-    def is_known(self, image: str, plane: int, shape: tuple[int, int]) -> bool:
-        """Whether the whole plane is."""
-        known = self._known.get((image, plane), set())
-        return known.issuperset(_cells((0, 0, *shape), shape))
 
     def _drop_old(self) -> None:
         total = sum(item.maps.nbytes for here in self._maps.values() for item in here)

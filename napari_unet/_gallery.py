@@ -59,10 +59,6 @@ class Gallery(QObject):
         self.rows = tuple(_row(image, view.of(image.id)) for image in project.images)
         self._next_thumbnail(project, list(project.images))
 
-    def name_of(self, image: str) -> str:
-        """Give what people call an image."""
-        return next((row.name for row in self.rows if row.id == image), image)
-
     def next_to_do(self, image: str) -> str:
         """Give the image after this one that is not reviewed; empty: none is left."""
         here = next((i for i, row in enumerate(self.rows) if row.id == image), 0)
@@ -87,12 +83,14 @@ class Gallery(QObject):
         self._timer.start()
 
     def _count_now(self) -> None:
-        current = self._current
+        current, project = self._current, self._project
         if current is None:
             return
         changed = current.truth.take_changed()
 
         def then(found: dict[str, Any]) -> None:
+            if project is not self._project:  # its images have the same names
+                return
             image = current.entry.id
             known = self._known(image)
             known.update(found)

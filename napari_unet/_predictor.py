@@ -80,6 +80,7 @@ class Predictor(QObject):
         self._found: dict[tuple[str, int], float] = {}
         self._asked: _Asked | None = None
         self._reading = False
+        self._turn = 0
         self.seconds: float | None = None
         self.live_ms = _LIVE_MS
         self._rest = QTimer(self)
@@ -92,6 +93,7 @@ class Predictor(QObject):
         layers.view_changed.connect(self._rest.start)
         self.proposals = Proposals(layers, editor, background, self)
         self.proposals.shown.connect(self.shown)
+        self.proposals.dropped.connect(self._on_dropped)
         self.proposals.problem.connect(self.problem)
         self.maps = Maps(layers, self.proposals, self)
 
@@ -217,7 +219,8 @@ class Predictor(QObject):
         self.changed.emit()
 
     def _drop(self) -> None:
-        """Forget what was asked for: nobody looks at it any more."""
+        """Forget what was asked for, or is read: it is not wanted any more."""
+        self._turn += 1
         if self._asked is not None:
             asked, self._asked = self._asked, None
             self._engine.cancel(asked.job)
@@ -248,7 +251,7 @@ class Predictor(QObject):
         current = self._current
         if current is None or current.entry.id != asked.image:
             return
-        self._reading = True
+        self._reading, turn = True, self._turn
         diameter, instances = float(event["diameter"]), self.maps.instances
         task = current.truth.task
         top, left, bottom, right = asked.field.box
@@ -265,15 +268,15 @@ class Predictor(QObject):
         def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
             self._reading = False
             labels, maps = found
-            if labels.shape == (bottom - top, right - left):
+            fits = labels.shape == (bottom - top, right - left)
+            if fits and turn == self._turn:
                 stored = StoredMaps(asked.field, maps, diameter)
                 shape = current.pixels.plane_shape
                 if not asked.live:
                     self.maps.fields.add(asked.image, asked.plane, shape, stored)
                 if not (asked.live or task.classes):  # those have no diameter
                     self._found[asked.image, asked.plane] = diameter
-                if current is self._current:
-                    self.maps.tell(asked.plane, stored)
+                self.maps.tell(asked.plane, stored)
                 field = asked.field
                 self.proposals.add(Labelled(asked.image, asked.plane, field, labels))
             self.request()
@@ -283,6 +286,10 @@ class Predictor(QObject):
     def _on_failed(self, error: EngineError) -> None:
         self._reading = False
         self.problem.emit(str(error))
+
+    def _on_dropped(self, labelled: Labelled) -> None:
+        """Predict a field again when it is in view: its proposals were not shown."""
+        self.maps.fields.forget_field(labelled.image, labelled.plane, labelled.field)
 
     def _forget_image(self, current: Current) -> None:
         for plane in range(current.entry.planes):

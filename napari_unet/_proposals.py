@@ -29,7 +29,9 @@ __all__ = ["Proposals"]
 class Proposals(QObject):
     """Puts proposals where nobody has looked, one field after the other.
 
-    Signals: ``shown(image)`` when some came onto the screen; ``problem(text)``.
+    Signals: ``shown(image)`` when some came onto the screen; ``dropped(Labelled)``
+    when those of a field will not, since another image came or something went wrong;
+    ``problem(text)``.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class Proposals(QObject):
     """
 
     shown = Signal(str)
+    dropped = Signal(object)
     problem = Signal(str)
 
     def __init__(
@@ -57,6 +60,7 @@ class Proposals(QObject):
         self._placing = False
         self._turn = 0
         self._to_label: deque[StoredMaps] = deque()
+        self._labelling = False
         layers.released.connect(self._place_next)
 
     @property
@@ -67,6 +71,7 @@ class Proposals(QObject):
     def open(self, journal: Journal | None) -> None:
         """Work with another journal, or with none."""
         self._journal = journal
+        self._waiting.clear()
         self.show(None)
 
     def show(self, current: Current | None) -> None:
@@ -95,16 +100,16 @@ class Proposals(QObject):
             How.
         """
         self._turn += 1
-        under_way = bool(self._to_label)
         self._to_label = deque(maps)
         self._again = plane, instances
-        if not under_way:
+        if not self._labelling:
             self._label_next()
 
     def _label_next(self) -> None:
         current = self._current
         if not self._to_label or current is None:
             return
+        self._labelling = True
         turn, (plane, instances) = self._turn, self._again
         stored = self._to_label[0]
 
@@ -118,12 +123,14 @@ class Proposals(QObject):
             )
 
         def then(labels: NDArray[np.int32]) -> None:
+            self._labelling = False
             if turn == self._turn:
                 self._to_label.popleft()
                 self.add(Labelled(current.entry.id, plane, stored.field, labels))
             self._label_next()
 
         def failed(error: EngineError) -> None:
+            self._labelling = False
             self._to_label.clear()
             self.problem.emit(str(error))
 
@@ -140,6 +147,7 @@ class Proposals(QObject):
         """Find elsewhere what a field becomes; take it if nothing came between."""
         current, journal = self._current, self._journal
         if current is None or journal is None or current.entry.id != new.image:
+            self.dropped.emit(new)
             self._place_next()
             return
         self._placing = True
@@ -153,10 +161,14 @@ class Proposals(QObject):
                     self._waiting.appendleft(new)
                 else:
                     self._show(journal, current, placed)
+            elif journal is self._journal:
+                self.dropped.emit(new)
             self._place_next()
 
         def failed(error: EngineError) -> None:
             self._placing = False
+            if journal is self._journal:
+                self.dropped.emit(new)
             self.problem.emit(str(error))
 
         self._background.run(

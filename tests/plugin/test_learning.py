@@ -190,6 +190,19 @@ def test_another_network_is_trained_from_the_beginning(loop: Any, log: Path) -> 
     assert train["model"] == {"architecture": "unet"}
 
 
+def test_stop_is_heard_before_the_engine_begins(loop: Any, log: Path) -> None:
+    loop.session.learning.set_automatic(False)
+    loop.press("Enter")
+    loop.session.learner.start()
+    assert loop.session.state.learning.phase == "starting"
+    loop.session.learner.training.stop()
+    assert loop.session.state.learning.phase == "idle"
+    assert loop.session.state.learning.sentence == "Stopped."
+    loop.session.learner.start()
+    _until_learned(loop, "round-1")
+    assert len(_commands(log, "train")) == 1
+
+
 def test_a_training_that_fails_says_why(loop: Any) -> None:
     loop.engine.send("train", out="other", settings={"epochs": 100})
     loop.press("Enter")
