@@ -30,7 +30,8 @@ _BATCHES: WeakKeyDictionary[Viewer, BatchDesk] = WeakKeyDictionary()
 def session_of(viewer: Viewer) -> Session:
     """Give a viewer's session, which all its docks share; made when first asked for.
 
-    It ends with the viewer's window, not with a dock.
+    It ends with the viewer's window, not with a dock. An engine that stopped for good
+    is started again when the dock is opened again.
     """
     viewer = _bare(viewer)
     session = _SESSIONS.get(viewer)
@@ -44,6 +45,7 @@ def session_of(viewer: Viewer) -> Session:
         _Ending(viewer, session, session.close, session.save)
         if viewer in _BATCHES:
             _BATCHES[viewer].join(session)
+    session.engine.start()
     return session
 
 
@@ -62,6 +64,7 @@ def batch_of(viewer: Viewer) -> BatchDesk:
         desk.fix_wanted.connect(fix)
         _BATCHES[viewer] = desk
         _Ending(viewer, desk, desk.close)
+    desk.batch.engine.start()
     return desk
 
 

@@ -130,3 +130,16 @@ def test_closing_the_dock_ends_nothing(widget: Any, folder: Path, qtbot: QtBot) 
     assert again.images.list.model().rowCount() == 3
     again.close()
     again.deleteLater()
+
+
+def test_opening_the_dock_again_starts_an_engine_that_stopped_for_good(
+    widget: Any, qtbot: QtBot
+) -> None:
+    session = widget.session
+    qtbot.waitUntil(lambda: session.engine.ready, timeout=30_000)
+    session.engine.close()
+    assert not session.engine.ready
+    again = _widget.LoopWidget(session.layers.viewer)
+    qtbot.waitUntil(lambda: session.engine.ready, timeout=30_000)
+    again.close()
+    again.deleteLater()
