@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unetloop.checkpoint import open_model
@@ -12,7 +12,7 @@ from unetloop.errors import EngineError
 from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from unetloop.config import TrainingConfig
     from unetloop.events import Event
@@ -41,6 +41,8 @@ class TrainRequest:
         Model to go on with.
     channel : str or None
         Number or name of the channel.
+    channels : mapping of str to str
+        The same by image id, for images with another one.
     locked : tuple of str
         Ids of the images to score with only.
     root, newest : str or None
@@ -52,6 +54,7 @@ class TrainRequest:
     network: ModelConfig | None = None
     start: str | None = None
     channel: str | None = None
+    channels: Mapping[str, str] = field(default_factory=dict)
     locked: tuple[str, ...] = ()
     root: str | None = None
     newest: str | None = None
@@ -136,16 +139,16 @@ class LiveTraining:
         task, made = task_of(project.classes), request.network
         if begin and task.classes and len(begin.card.classes) != len(task.maps):
             made = made or own  # it lends its weights where they fit
-        look = request.channel, (made or own).channels
+        look = request.channel, (made or own).channels, request.channels
         locked = request.locked
         learned = [image.id for image in project.images if image.id not in locked]
-        images = annotated_planes(project, *look, learned)
+        images = annotated_planes(project, *look, only=learned)
         root, newest = request.root, request.newest
         if begin and root and newest and not (made or task.classes):
             first, last = open_model(root), open_model(newest)
             if (yield from examine(last, first, images, project.exams_path)):
                 begin = first
-        held_out = annotated_planes(project, *look, locked)
+        held_out = annotated_planes(project, *look, only=locked)
         return Training(
             images,
             project.models_folder / request.out,

@@ -8,7 +8,7 @@ from unetloop.images import open_image, resolve_channels
 from unetloop.training_image import TrainingImage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from unetloop.project import Project
 
@@ -19,6 +19,7 @@ def annotated_planes(
     project: Project,
     channel: str | None,
     count: int,
+    channels: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
 ) -> list[TrainingImage]:
     """List the planes that have a segmentation and a review.
@@ -31,6 +32,8 @@ def annotated_planes(
         Channel numbers or names, as on the command line.
     count : int
         Channels that the network sees.
+    channels : mapping of str to str, optional
+        By image id: another channel than that.
     only : collection of str, optional
         Ids of the images to look at; None: all.
 
@@ -38,7 +41,7 @@ def annotated_planes(
     -------
     list of TrainingImage
     """
-    result = []
+    result, own = [], channels or {}
     for image in project.images:
         if only is not None and image.id not in only:
             continue
@@ -52,9 +55,10 @@ def annotated_planes(
             continue
         path = project.path_of(image)
         with open_image(path) as opened:
-            channels = resolve_channels(opened.info, channel, count)
+            wanted = own.get(image.id, channel)
+            seen = resolve_channels(opened.info, wanted, count)
         result += [
-            TrainingImage(path, mask, review, plane, channels)
+            TrainingImage(path, mask, review, plane, seen)
             for plane, mask, review in found
         ]
     return result

@@ -101,7 +101,7 @@ class Server(LineServer):
         if self._project is not None:
             self._project.close()
             self._project = None
-        self._project = open_project(Path(folder), create, shared)
+        self._project = open_project(_folder(folder), create, shared)
         if images:
             self._project.add_images([Path(path) for path in images])
         # Fields of earlier sessions: nobody reads them again.
@@ -140,17 +140,21 @@ class Server(LineServer):
         settings: dict[str, Any] | None = None,
         start: str | None = None,
         channel: str | None = None,
+        channels: dict[str, str] | None = None,
         locked: Sequence[str] = (),
         model: dict[str, Any] | None = None,
         root: str | None = None,
         newest: str | None = None,
     ) -> None:
+        if Path(out).name != out or out == "..":
+            raise EngineError("A model's name is one word, not a path.", out=out)
         request = TrainRequest(
             out=out,
             config=from_dict(TrainingConfig, settings or {}),
             network=from_dict(ModelConfig, model) if model else None,
             start=start,
             channel=channel,
+            channels=channels or {},
             locked=tuple(locked),
             root=root,
             newest=newest,
@@ -271,10 +275,12 @@ class Server(LineServer):
         options: BatchOptions,
         recursive: bool,
     ) -> None:
+        results = _folder(out)
+
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
             return predict_images(
                 find_images(paths, recursive),
-                Path(out),
+                results,
                 open_model(model),
                 config,
                 options,
@@ -331,3 +337,9 @@ class Server(LineServer):
             return self._training.network()
         model, network = self._models.open(wanted)
         return network, Scale.of(model), int(model.card.training.get("steps", 0))
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():  # to a Path it would be the folder that we are in
+        raise EngineError("The path of a folder is empty.")
+    return Path(text)
