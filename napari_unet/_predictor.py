@@ -46,8 +46,8 @@ class _Asked:
 class Predictor(QObject):
     """Keeps what is in view predicted, one field at a time.
 
-    Signals: ``changed()`` when there is something new to say; ``shown(image)``
-    when proposals came onto the screen; ``problem(text)``, empty when it is over.
+    Signals: ``changed()`` when there is something new to say; ``shown()`` when
+    proposals came onto the screen; ``problem(text)``, empty when it is over.
 
     ``maps`` holds what the network said.
 
@@ -58,7 +58,7 @@ class Predictor(QObject):
     """
 
     changed = Signal()
-    shown = Signal(str)
+    shown = Signal()
     problem = Signal(str)
 
     def __init__(

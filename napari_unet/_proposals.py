@@ -29,8 +29,8 @@ __all__ = ["Proposals"]
 class Proposals(QObject):
     """Puts proposals where nobody has looked, one field after the other.
 
-    Signals: ``shown(image)`` when some came onto the screen; ``dropped(Labelled)``
-    when those of a field will not, since another image came or something went wrong;
+    Signals: ``shown()`` when some came onto the screen; ``dropped(Labelled)`` when
+    those of a field will not, since another image came or something went wrong;
     ``problem(text)``.
 
     Parameters
@@ -39,7 +39,7 @@ class Proposals(QObject):
         What it works with.
     """
 
-    shown = Signal(str)
+    shown = Signal()
     dropped = Signal(object)
     problem = Signal(str)
 
@@ -191,4 +191,4 @@ class Proposals(QObject):
         self._layers.update(placed.plane, placed.window, placed.marks)
         if not current.truth.task.classes:
             self._layers.keep_number_free(placed.before, placed.after)
-        self.shown.emit(current.entry.id)
+        self.shown.emit()

@@ -71,7 +71,7 @@ class Session(QObject):
         super().__init__(parent)
         self.board = Board(self)
         self._closed = False
-        self._engine = engine or Engine(self)
+        self.engine = engine or Engine(self)
         self._background = Background(self)
         self.layers = Layers(viewer, self)
         self.tools = Tools(self.layers, self)
@@ -79,9 +79,9 @@ class Session(QObject):
         self.opener = Opener(self.layers, self.stage, self._background, self)
         self.editor = Editor(self.layers, self)
         self.predictor = Predictor(
-            self.layers, self.editor, self._engine, self._background, self
+            self.layers, self.editor, self.engine, self._background, self
         )
-        self.learner = Learner(self._engine, self._background, self)
+        self.learner = Learner(self.engine, self._background, self)
         self.gallery = Gallery(self._background, self)
         self.choices = Choices(
             self.layers, self.opener, self.predictor, self.learner, self.board, self
@@ -103,13 +103,8 @@ class Session(QObject):
         )
         self._task = ""
         self._connect()
-        self._engine.start()
+        self.engine.start()
         self._background.run(warm_up, lambda _: None, lambda _: None)
-
-    @property
-    def engine(self) -> Engine:
-        """The engine's process."""
-        return self._engine
 
     @property
     def state(self) -> LoopState:
@@ -118,10 +113,11 @@ class Session(QObject):
 
     def _connect(self) -> None:
         self.board.changed.connect(self._on_changed)
-        self._engine.stopped.connect(self._on_engine_stopped)
-        self._engine.started.connect(self._on_engine_started)
-        self._engine.received.connect(self.board.hear)
+        self.engine.stopped.connect(self._on_engine_stopped)
+        self.engine.started.connect(self._on_engine_started)
+        self.engine.received.connect(self.board.hear)
         self.stage.keeps = lambda: self.editor.unstored
+        self.stage.revision = lambda: self.editor.revision
         self.stage.shown.connect(self._on_shown)
         self.stage.plane_loaded.connect(self.predictor.request)
         self.stage.missing.connect(self.gallery.set_missing)
@@ -151,17 +147,20 @@ class Session(QObject):
 
     def open(self, paths: Sequence[Path | str]) -> None:
         """Open images, folders or a project."""
-        self.tools.disarm()
-        self.opener.open(paths, task=self._task, otherwise=self.state.task)
+        if self._leave():
+            self.opener.open(paths, task=self._task, otherwise=self.state.task)
 
     def set_task(self, task: str) -> None:
         """Segment ``"nuclei"`` or ``"classes"``: in these images, and the next ones."""
+        workspace = self.opener.workspace
+        other = workspace is not None and task != workspace.project.task
+        if other and not self._leave():
+            return
         self._task = task
-        if self.opener.workspace is None:
+        if workspace is None:
             names = Models(task=task).names()
             self.board.update(task=task, models=names, model=next(iter(names), ""))
-        elif task != self.opener.workspace.project.task:
-            self.tools.disarm()
+        elif other:
             self.opener.open_other(task)
 
     def fix(self, paths: Sequence[Path], known: dict[str, Any]) -> None:
@@ -175,7 +174,8 @@ class Session(QObject):
             ``channel`` and ``diameter`` that they were predicted by, and ``task``:
             another project than the one that is open, if it segments something else.
         """
-        self.tools.disarm()
+        if not self._leave():
+            return
         reading = {name: value for name, value in known.items() if name != "task"}
         task = str(known.get("task") or self.state.task)
         join = task == self.state.task
@@ -192,7 +192,20 @@ class Session(QObject):
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari."""
-        self.opener.open_layer(self._task, self.state.task)
+        if self._leave():
+            self.opener.open_layer(self._task, self.state.task)
+
+    def _leave(self) -> bool:
+        """Get ready for another project; false: corrections can't be stored yet."""
+        self.tools.disarm()
+        if self.editor.store():
+            return True
+        self.said.emit(
+            "The last corrections can't be stored yet, and opening other images would "
+            "lose them. Make room on the disk or connect the drive, then try again.",
+            "warning",
+        )
+        return False
 
     def save(self) -> None:
         """Store everything now."""
@@ -208,7 +221,7 @@ class Session(QObject):
         self.closed.emit()
         self.tools.close()
         self.layers.close()
-        self._engine.close()
+        self.engine.close()
         self._background.close()
         self.opener.close()
 
@@ -227,7 +240,7 @@ class Session(QObject):
         self.predictor.open(workspace.journal)
         self.learning.open(workspace, task)
         self.gallery.open(project, view)
-        self._engine.send("open_project", folder=str(project.folder), shared=True)
+        self.engine.send("open_project", folder=str(project.folder), shared=True)
         self.board.update(folder=project.folder, task=task.name, classes=rows_of(task))
         self.choices.set_outlines(view.outlines)
         self.choices.set_probabilities(view.probabilities)
@@ -272,7 +285,7 @@ class Session(QObject):
         if not self._closed:
             self.changed.emit(state)
 
-    def _count(self, image: str = "") -> None:
+    def _count(self) -> None:
         if self.opener.current is not None:
             self.gallery.count(self.opener.current)
         self._refresh()

@@ -30,10 +30,9 @@ __all__ = ["Stage"]
 class Stage(QObject):
     """Holds the image that is shown; one at a time.
 
-    Signals: ``shown(before)`` when an image came onto the screen, with the id of the
-    one before; ``plane_loaded()`` when what is recorded of another plane did;
-    ``missing(image)`` when one could not be read; ``busy(text)``; ``problem(source,
-    text)``, empty when it is over.
+    Signals: ``shown()`` when an image came onto the screen; ``plane_loaded()`` when
+    what is recorded of another plane did; ``missing(image)`` when one could not be
+    read; ``busy(text)``; ``problem(source, text)``, empty when it is over.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ class Stage(QObject):
         Reads files.
     """
 
-    shown = Signal(str)
+    shown = Signal()
     plane_loaded = Signal()
     missing = Signal(str)
     busy = Signal(str)
@@ -62,6 +61,8 @@ class Stage(QObject):
         self._letting_go = False
         self.keeps: Callable[[], bool] = lambda: False
         """Whether what is in memory is nowhere else, and must not be let go of."""
+        self.revision: Callable[[], int] = lambda: 0
+        """Counts corrections: what is read while there is another one, is read anew."""
 
     def open(self, workspace: Workspace | None) -> None:
         """Show images of another project, or of none."""
@@ -74,11 +75,16 @@ class Stage(QObject):
         if workspace is None:
             return
         self._turn += 1
-        turn = self._turn
+        turn, revision = self._turn, self.revision()
         self.busy.emit("Reading the image")
 
         def then(opened: Opened) -> None:
-            if turn == self._turn and workspace is self._workspace:
+            if turn != self._turn or workspace is not self._workspace:
+                return
+            again = self.current is not None and self.current.entry.id == image
+            if again and revision != self.revision():
+                self.show(image, plane)
+            else:
                 self._on_read(workspace, opened)
 
         def failed(error: EngineError) -> None:
@@ -104,11 +110,15 @@ class Stage(QObject):
             self._show_alone(workspace, current, plane)
             return
         self._loading.add(plane)
+        revision = self.revision()
 
         def then(marks: NDArray[np.uint8]) -> None:
             if current is not self.current:
                 return
             self._loading.discard(plane)
+            if revision != self.revision():  # it may have been undone here
+                self.load_plane()
+                return
             current.truth.set_loaded(plane)
             rows, columns = current.pixels.plane_shape
             self._layers.update(plane, (slice(0, rows), slice(0, columns)), marks)
@@ -174,7 +184,7 @@ class Stage(QObject):
         self._layers.go_to_plane(plane)
         self.problem.emit("image", "")
         self.busy.emit("")
-        self.shown.emit(before)
+        self.shown.emit()
         if before:
             but = plane if before == image else None
             self._background.run(

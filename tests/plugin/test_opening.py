@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_unet import _current
+from napari_unet import _current, _stage
 from napari_unet._pixels import read_pixels
 from unetloop.errors import EngineError
 from unetloop.masks import read_labels
+from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
 
 if TYPE_CHECKING:
@@ -136,6 +139,56 @@ def test_what_is_not_stored_is_not_let_go_of(
     assert loop.session.editor.store()
     loop.viewer.dims.set_current_step(0, 2)
     loop.wait(lambda: loop.session.opener.current.loaded == {2})
+
+
+def test_what_is_not_stored_is_not_left_for_other_images(
+    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    workspace = loop.session.opener.workspace
+    with monkeypatch.context() as broken:
+
+        def full(*_: object) -> None:
+            raise EngineError("The disk is full.")
+
+        broken.setattr(workspace.journal, "record", full)
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        loop.session.set_task("classes")
+        loop.session.open([folder])
+        loop.session.use_layer()
+        loop.session.fix([folder / "b.tif"], {})
+        assert [text for text in loop.said if "can't be stored yet" in text]
+        assert loop.session.state.busy != "Opening the images"
+    loop.session.set_task("classes")
+    loop.wait(lambda: loop.session.state.task == "classes")
+    assert not loop.session.editor.unstored
+    with open_project(workspace.project.folder) as project:
+        assert (project.read_review(project.images[0]) == 1).any()
+
+
+def test_what_is_corrected_while_an_image_is_read_anew_stays_on_the_screen(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, was_read, go_on = _stage.read_current, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> Any:
+        opened = read(*what)
+        was_read.set()
+        go_on.wait(30)
+        return opened
+
+    monkeypatch.setattr(_stage, "read_current", slow)
+    first = loop.session.opener.current
+    loop.session.choices.change_reading({"pixel_size": 0.5})
+    loop.wait(was_read.is_set)
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    go_on.set()
+    loop.wait(lambda: loop.session.opener.current is not first)
+    np.testing.assert_array_equal(loop.review, loop.recorded()[1])
+    assert loop.review.any()
 
 
 def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
@@ -316,9 +369,9 @@ def test_another_channel_has_a_contrast_of_its_own(
 
 
 def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
-    start: Callable[..., Any], stained: Path
+    start: Callable[..., Any], stained: Path, tmp_path: Path
 ) -> None:
-    loop = start()
+    loop = start("--log", tmp_path / "log")
     loop.open(stained)
     loop.show("b.ome")
     assert loop.session.state.reading.channel == "actin"
@@ -329,10 +382,19 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     assert loop.session.choices.how()[0] == "blue"  # predicted by it, too
     loop.session.choices.change_reading({"channel": "GFP"})
     loop.wait(lambda: loop.session.state.reading.channel == "GFP")
-    loop.show("b.ome")  # has one of its own
-    assert loop.session.state.reading.channel == "blue"
     loop.show("c")  # has none of these
     assert loop.session.choices.how()[0] is None
+    loop.show("b.ome")
+    assert loop.session.state.reading.channel == "GFP"
+    loop.session.learning.set_automatic(False)
+    loop.press("Enter")
+    loop.session.learner.start()
+    loop.wait(lambda: loop.session.state.model == "round-1")
+    commands = [
+        json.loads(line) for line in (tmp_path / "log").read_text().splitlines()
+    ]
+    (learned,) = [item for item in commands if item["command"] == "train"]
+    assert learned["channels"] == {"a.ome": "GFP", "b.ome": "GFP"}
 
 
 def test_the_channel_with_the_nuclei_is_found_by_its_name(
