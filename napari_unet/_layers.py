@@ -85,11 +85,10 @@ class Layers(Overlay):
         self._truth = opened.current.truth
         self._line = None
         self._redraw.forget()
-        self._ours = True
-        try:
+        with self._doing():
             if not self.backdrop.fits(pixels):
                 self._remove()
-            how = self._how(pixels)
+            how = pixels.placement
             self.backdrop.show(name, pixels, how)
             for layer in (self.nuclei, self.outlines):
                 if layer is not None:
@@ -105,8 +104,6 @@ class Layers(Overlay):
             if self.nuclei is not None and not self.task.classes:
                 self.nuclei.selected_label = opened.free
             self._show_probabilities()
-        finally:
-            self._ours = False
         for layer in self._selected:
             layer.visible = False
         self._selected = []
@@ -129,16 +126,13 @@ class Layers(Overlay):
     def set_probabilities(self, wanted: bool) -> None:
         """Have a layer a class with its probability, or none."""
         self._with_probabilities = wanted
-        before, self._ours = self._ours, True
-        try:
+        with self._doing():
             self._show_probabilities(keep=True)
-        finally:
-            self._ours = before
 
     def _show_probabilities(self, keep: bool = False) -> None:
         pixels, classes = self._pixels, self.task.classes
         if self._with_probabilities and classes and pixels is not None:
-            shape, how = (*pixels.lead, *pixels.plane_shape), self._how(pixels)
+            shape, how = (*pixels.lead, *pixels.plane_shape), pixels.placement
             self.probabilities.show(classes, shape, how, self.nuclei, keep=keep)
         else:
             self.probabilities.remove()
@@ -146,20 +140,16 @@ class Layers(Overlay):
     def show_channel(self, number: int, channel: Channel) -> None:
         """Show another channel of the image, hidden at first."""
         if self._pixels is not None:
-            before, self._ours = self._ours, True
-            try:
-                self.backdrop.show_channel(number, channel, self._how(self._pixels))
-            finally:
-                self._ours = before
+            with self._doing():
+                self.backdrop.show_channel(number, channel, self._pixels.placement)
 
     def ensure(self, opened: Opened | None = None) -> bool:
         """Put back what was removed by hand; say whether something was."""
         pixels = self._pixels
         if pixels is None or (self.image and self.nuclei and self.outlines):
             return False
-        before, self._ours = self._ours, True
-        how = self._how(pixels)
-        try:
+        how = pixels.placement
+        with self._doing():
             if self.image is None:
                 self.backdrop.show(self._name, pixels, how)
             if self.nuclei is None:
@@ -169,8 +159,6 @@ class Layers(Overlay):
             if self.outlines is None:
                 marks = self._marks() if opened is None else self._shaped(opened.marks)
                 self._add_outlines(marks, pixels.bright, how)
-        finally:
-            self._ours = before
         self.viewer.layers.selection.active = self.nuclei
         return True
 
@@ -237,17 +225,6 @@ class Layers(Overlay):
         self._remove_overlay()
         self.probabilities.remove()
         self.backdrop.remove()
-
-    def _how(self, pixels: Pixels) -> dict[str, Any]:
-        """Say how layers lie in the world."""
-        lead = len(pixels.lead)
-        size = pixels.info.pixel_size
-        unit = "um" if size else "pixel"
-        return {
-            "scale": (1.0,) * lead + (size or (1.0, 1.0)),
-            "units": ("pixel",) * lead + (unit, unit),
-            "axis_labels": pixels.axes,
-        }
 
     def _on_removed(self, event: Any) -> None:
         if self._ours:

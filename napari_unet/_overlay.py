@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_unet._sweep import Sweep
 from napari_unet._thumbnails import Thumbnails, sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari import Viewer
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -121,14 +124,19 @@ class Overlay(Hand):
 
     def put_back(self) -> None:
         """Give the nuclei's layer what is recorded, whatever it holds now."""
-        if self.nuclei is None:
-            return
-        self._ours = True
+        if self.nuclei is not None:
+            with self._doing():
+                self.nuclei.data = self._copy()
+                self.nuclei._reset_history()
+
+    @contextmanager
+    def _doing(self) -> Iterator[None]:
+        """Say that what happens to layers meanwhile is our doing."""
+        before, self._ours = self._ours, True
         try:
-            self.nuclei.data = self._copy()
-            self.nuclei._reset_history()
+            yield
         finally:
-            self._ours = False
+            self._ours = before
 
     def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> None:
         layer = self.viewer.add_labels(

@@ -104,6 +104,17 @@ class Pixels:
         return isinstance(self.data, list)
 
     @property
+    def placement(self) -> dict[str, Any]:
+        """How its layers lie in the world: scale, units and names of axes."""
+        lead, size = len(self.lead), self.info.pixel_size
+        unit = "um" if size else "pixel"
+        return {
+            "scale": (1.0,) * lead + (size or (1.0, 1.0)),
+            "units": ("pixel",) * lead + (unit, unit),
+            "axis_labels": self.axes,
+        }
+
+    @property
     def plane_shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.info.height, self.info.width

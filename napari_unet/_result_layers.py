@@ -98,7 +98,7 @@ class ResultLayers:
             self._remove_labels()
             self._how = {}
             if pixels is not None:
-                self._how = _place(pixels)
+                self._how = pixels.placement
                 self._backdrop.show(name, pixels, self._how)
             what = "classes" if classes else "nuclei"
             self.nuclei = self._viewer.add_labels(
@@ -276,17 +276,6 @@ def make_levels(labels: NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
         rows, columns = (side // 2 * 2 for side in levels[-1].shape)
         levels.append(np.ascontiguousarray(levels[-1][:rows:2, :columns:2]))
     return levels
-
-
-def _place(pixels: Pixels) -> dict[str, Any]:
-    """Say how layers lie in the world."""
-    lead, size = len(pixels.lead), pixels.info.pixel_size
-    unit = "um" if size else "pixel"
-    return {
-        "scale": (1.0,) * lead + (size or (1.0, 1.0)),
-        "units": ("pixel",) * lead + (unit, unit),
-        "axis_labels": pixels.axes,
-    }
 
 
 def _one_colour(colour: tuple[float, ...]) -> DirectLabelColormap:

@@ -105,6 +105,8 @@ class Tools(QObject):
     def close(self) -> None:
         """Give the keys and the mouse back."""
         self._unbind()
+        if self._nuclei is not None:
+            self._nuclei.events.mode.disconnect(self._on_mode)
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
 

@@ -136,9 +136,10 @@ class ImagesPanel(QWidget):
             self.count.setText(_counted(state))
         if images_changed or before is None or before.current != state.current:
             self._show_lock()
-        with QSignalBlocker(self.task):
-            self.task.setCurrentText(_TASKS[state.task])
-        self.task.updateGeometry()
+        if before is None or before.task != state.task:
+            with QSignalBlocker(self.task):
+                self.task.setCurrentText(_TASKS[state.task])
+            self.task.updateGeometry()
         self.list.mark_current(state.current)
         several = len(state.images) > 1
         self.previous_button.setEnabled(several)
