@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import psutil
 
 from unetloop.errors import EngineError
 from unetloop.preprocessing import median_diameter, resize_pixels
@@ -36,6 +36,9 @@ _FLIPS = ((1,), (2,), (1, 2))
 _ZOOMS = (0.1, 8.0)
 _FIRST_LOOK = 512
 _FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
+# Two sizes that differ less give as good an estimate as a further look, which would
+# cost as much as the prediction itself.
+_AGREE = 0.2
 _FEW_NUCLEI = 3
 _MOST_TILES = 8
 _BATCH_PIXELS = 1 << 20  # more at once is not faster, and takes memory
@@ -187,7 +190,7 @@ def estimate_diameter(
                 break
             found = diameter
             next_zoom = float(np.clip(scale.diameter / diameter, *_ZOOMS))
-            agree = abs(np.log(next_zoom / zoom)) < 0.1
+            agree = abs(np.log(next_zoom / zoom)) < _AGREE
             zoom = next_zoom
             if agree:
                 if labels.max() >= _FEW_NUCLEI or first == _FIRST_ZOOMS[0]:
@@ -227,10 +230,8 @@ def _tiles_that_fit(
     A batch may take a quarter of the free memory; if one tile takes more, the
     tiles are made smaller.
     """
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        free = 2 << 30
+    # With what the system would give up for it: caches fill all memory in time.
+    free = psutil.virtual_memory().available
     side, overlap = config.tile, config.overlap
     while True:
         tiling = Tiling(shape, side, overlap)
