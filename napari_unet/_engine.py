@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import atexit
-import itertools
 import json
 import logging
-import os
 import sys
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, Signal
 
+from napari_unet._commands import Commands
 from napari_unet._farewell import Farewell, end_farewells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from napari_unet._commands import Command
 
 __all__ = ["Engine"]
 
@@ -32,15 +32,6 @@ _ARGUMENTS = ("-P", "-X", "faulthandler", "-m", "unetloop", "serve")
 _MOST_RESTARTS = 3
 _RESTARTS_SECONDS = 60.0
 _TAIL_LINES = 20
-
-
-@dataclass(frozen=True)
-class _Command:
-    """A command on its way."""
-
-    name: str
-    job: str
-    line: bytes
 
 
 class _Lines:
@@ -98,12 +89,9 @@ class Engine(QObject):
         self._process: QProcess | None = None
         self._ready = False
         self._gave_up = False
-        self._waiting: list[_Command] = []
-        self._under_way: dict[str, _Command] = {}
-        self._project: _Command | None = None
+        self._commands = Commands()
         self._restarts: deque[float] = deque(maxlen=_MOST_RESTARTS)
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._numbers = itertools.count(1)
         # Queued: whoever sends must know the job's name before it fails.
         self._refused.connect(self._refuse, Qt.ConnectionType.QueuedConnection)
         QCoreApplication.instance().aboutToQuit.connect(self._on_quitting)
@@ -120,7 +108,10 @@ class Engine(QObject):
         return "\n".join(self._tail)
 
     def start(self) -> None:
-        """Start the process; what was sent before is sent when it is ready."""
+        """Start the process; what was sent before is sent when it is ready.
+
+        One that gave up tries again, with the project that was opened last.
+        """
         if self._process is not None:
             return
         self._gave_up = False
@@ -145,16 +136,15 @@ class Engine(QObject):
             The job, which its events carry. It ends in ``JobDone`` or
             ``Failed``, whatever happens to the engine.
         """
-        job = job or f"{command}-{next(self._numbers)}"
-        text = json.dumps({"command": command, "job": job, **values}, default=_plain)
-        sent = _Command(command, job, f"{text}\n".encode())
+        sent = self._commands.make(command, job, values)
         if self._gave_up:
-            self._refused.emit(job)
+            self._commands.refuse(sent)
+            self._refused.emit(sent.job)
         elif self._ready:
             self._write(sent)
         else:
-            self._waiting.append(sent)
-        return job
+            self._commands.wait(sent)
+        return sent.job
 
     def cancel(self, job: str | None = None) -> None:
         """Cancel a job, or all of them."""
@@ -167,9 +157,7 @@ class Engine(QObject):
         """
         process, self._process = self._process, None
         self._ready = False
-        self._project = None
-        self._waiting.clear()
-        self._under_way.clear()
+        self._commands.clear()
         if process is None:
             return
         self._disconnect(process)
@@ -194,12 +182,8 @@ class Engine(QObject):
         process.finished.disconnect(self._on_finished)
         process.errorOccurred.disconnect(self._on_error)
 
-    def _write(self, command: _Command) -> None:
-        if command.name == "open_project":
-            self._project = command
-        elif command.name == "close_project":
-            self._project = None
-        self._under_way[command.job] = command
+    def _write(self, command: Command) -> None:
+        self._commands.begin(command)
         if self._process is not None:
             self._process.write(command.line)
 
@@ -223,21 +207,15 @@ class Engine(QObject):
             _LOG.debug("The engine said what is no event: %r", line)
             return
         if event["event"] in ("JobDone", "Failed"):
-            self._forget(event)
+            self._commands.end(event)
         ready = event["event"] == "Notice" and event.get("text") == "ready"
         if ready and not self._ready:
             self._on_ready()
         self.received.emit(event)
 
-    def _forget(self, event: dict[str, Any]) -> None:
-        ended = self._under_way.pop(str(event.get("job")), None)
-        if ended is not None and ended is self._project and event["event"] == "Failed":
-            self._project = None  # nothing to open again
-
     def _on_ready(self) -> None:
         self._ready = True
-        waiting, self._waiting = self._waiting, []
-        for command in waiting:
+        for command in self._commands.take_waiting():
             self._write(command)
         self.started.emit()
 
@@ -275,29 +253,17 @@ class Engine(QObject):
             self._give_up(f"The engine stopped again and again ({why}).")
             return
         self._restarts.append(now)
-        lost = self._take_lost()
+        lost = self._commands.take_lost()
         sentence = f"The engine stopped ({why}) and was started again."
         self._launch()
         self._fail(lost, sentence)
         if not self._gave_up:
             self.stopped.emit(sentence)
 
-    def _take_lost(self) -> list[_Command]:
-        """Take the jobs that went down with it; keep the project, to open it again."""
-        lost = [item for item in self._under_way.values() if item is not self._project]
-        self._under_way.clear()
-        opens = any(item.name == "open_project" for item in self._waiting)
-        if self._project is not None and not opens:
-            self._waiting.insert(0, self._project)
-        return lost
-
     def _give_up(self, reason: str) -> None:
         self._gave_up = True
         self._ready = False
-        lost = [*self._under_way.values(), *self._waiting]
-        self._under_way.clear()
-        self._waiting.clear()
-        self._project = None
+        lost = self._commands.give_up()
         sentence = (
             f"{reason} Run 'unetloop info' in a terminal: it says what is wrong. "
             "Then open the dock again."
@@ -305,7 +271,7 @@ class Engine(QObject):
         self._fail(lost, sentence)
         self.stopped.emit(sentence)
 
-    def _fail(self, commands: Sequence[_Command], sentence: str) -> None:
+    def _fail(self, commands: Sequence[Command], sentence: str) -> None:
         for command in commands:
             self._emit_failed(command.job, sentence)
 
@@ -338,12 +304,3 @@ def _close_engines() -> None:
         with suppress(RuntimeError):  # Qt deleted it, and its process with it
             engine.close()
     end_farewells()
-
-
-def _plain(value: Any) -> Any:
-    """Turn into JSON what it does not know: paths, and numpy's numbers and arrays."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"A command can't hold a {type(value).__name__}.")
