@@ -107,7 +107,8 @@ class Desk:
     def learn(self, start: str) -> tuple[str, str]:
         """Train from a model; give the new one's name, and what the learner says."""
         name = self.models.free_name()
-        self._learner.use(start, self.channel)
+        images = self.project.images if self.channel else ()
+        self._learner.use(start, {image.id: str(self.channel) for image in images})
         self._learner.count()
         loop = QEventLoop()
         for signal in (self._learner.model_chosen, self._learner.kept):

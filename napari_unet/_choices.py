@@ -67,12 +67,13 @@ class Choices(QObject):
         if current is None:
             return
         known = self._opener.known()
+        values = dict(values)
         if values.get("channel") == ALL_COLOURS:
-            values = {**values, "channel": ""}
-        again = values.get("channel", known.get("channel")) != known.get("channel")
+            values["channel"] = ""
+        channel = values.pop("channel", known.get("channel"))
         known.update(values)
-        if again:
-            self._opener.read_anew(values["channel"])
+        if channel != known.get("channel"):
+            self._opener.read_anew(str(channel))
         elif "pixel_size" in values:
             self._opener.show(current.entry.id, self._layers.plane)
         else:
@@ -97,15 +98,20 @@ class Choices(QObject):
         self._opener.note()
 
     def tell_learner(self) -> None:
-        """Say from which model, by which channel and without which images to learn."""
-        workspace = self._opener.workspace
+        """Say from which model, by which channels and without which images to learn."""
+        workspace, current = self._opener.workspace, self._opener.current
         images = workspace.view.images if workspace is not None else {}
         locked = tuple(name for name, known in images.items() if known.get("locked"))
-        channel = self.how()[0]
-        current = self._opener.current
-        # Colours of a stain tell tissues apart.
-        rgb = current is not None and current.pixels.rgb and self._learner.task.classes
-        self._learner.use(self._board.state.model, channel, locked, 3 if rgb else 1)
+        channels = {
+            name: str(known["channel"])
+            for name, known in images.items()
+            if known.get("channel")
+        }
+        inputs = None
+        if self._learner.task.classes and current and current.pixels.info.rgb:
+            # Colours of a stain tell tissues apart.
+            inputs = 3 if current.pixels.rgb else 1
+        self._learner.use(self._board.state.model, channels, locked, inputs)
 
     def set_outlines(self, outlines: bool) -> None:
         """Show outlines, or filled nuclei."""

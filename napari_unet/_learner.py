@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -15,6 +16,8 @@ from unetloop.catalog import SHIPPED
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_unet._background import Background
     from napari_unet._engine import Engine
     from napari_unet._task import Task
@@ -62,8 +65,8 @@ class Learner(QObject):
         self._corrections = 0
         self._missing = ""
         self._model = self._began_with = ""
-        self._channel: str | None = None
-        self._colours = 1
+        self._channels: dict[str, str] = {}
+        self._inputs: int | None = None
         self._locked: tuple[str, ...] = ()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -105,16 +108,25 @@ class Learner(QObject):
     def use(
         self,
         model: str,
-        channel: str | None,
+        channels: Mapping[str, str],
         locked: tuple[str, ...] = (),
-        colours: int = 1,
+        inputs: int | None = None,
     ) -> None:
-        """Start from this model, look at this channel, and score on locked images.
+        """Take note of what to learn with.
 
-        A new network sees as many ``colours``.
+        Parameters
+        ----------
+        model : str
+            Where it starts; empty: from the beginning.
+        channels : mapping
+            By image: the channel that was chosen for it.
+        locked : tuple of str
+            Images to score on.
+        inputs : int, optional
+            Channels that the network has to look at; None: as many as it does.
         """
-        self._model, self._channel, self._locked = model, channel, locked
-        self._colours = colours
+        self._model, self._channels, self._locked = model, dict(channels), locked
+        self._inputs = inputs
 
     def take(self, task: Task) -> None:
         """Learn what is segmented."""
@@ -165,11 +177,15 @@ class Learner(QObject):
             "settings": dict(self.settings),
         }
         if self.network or not self._model:  # from the beginning
-            colours = {} if self._colours == 1 else {"channels": self._colours}
-            if made := {**colours, **self.network}:
+            inputs = {"channels": self._inputs} if (self._inputs or 1) > 1 else {}
+            if made := {**inputs, **self.network}:
                 command["model"] = made
         else:
             command["start"] = self.models.location(self._model)
+            network = self.models.network(self._model)
+            if self._inputs and network.channels != self._inputs:
+                # One that looks at what was chosen; it takes over what fits.
+                command["model"] = asdict(replace(network, channels=self._inputs))
             # Does what was learned help on the images that were corrected since?
             names = self.models.names()
             rounds = [name for name in names if name != self.first]
@@ -179,8 +195,8 @@ class Learner(QObject):
                 command["newest"] = self.models.location(newest)
         if self._locked:
             command["locked"] = list(self._locked)
-        if self._channel:
-            command["channel"] = self._channel
+        if self._channels:
+            command["channels"] = dict(self._channels)
         return command
 
     def go_on(self, command: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import SHIPPED
-from unetloop.config import InstanceConfig, from_dict
+from unetloop.config import InstanceConfig, ModelConfig, from_dict
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ class Models:
             return from_dict(InstanceConfig, dict(self._card(name)["instances"]))
         except (KeyError, TypeError, ValueError, EngineError):
             return InstanceConfig()
+
+    def network(self, name: str) -> ModelConfig:
+        """Say what network it is."""
+        try:
+            return from_dict(ModelConfig, dict(self._card(name)["model"]))
+        except (KeyError, TypeError, ValueError, EngineError):
+            return ModelConfig()
 
     def _card(self, name: str) -> dict[str, Any]:
         try:

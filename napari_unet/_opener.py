@@ -165,16 +165,20 @@ class Opener(QObject):
         Parameters
         ----------
         channel : str
-            Of this image, and of others that have it and for which none was chosen;
-            empty: as is guessed.
+            Of this image, and of others that were shown by the same one as this, or
+            for which none was chosen; empty: as is guessed.
         """
         workspace, current = self.workspace, self.current
         if workspace is None or current is None:
             return
         self._remember()
-        known = workspace.view.of(current.entry.id)
-        known.pop("contrast", None)
-        known["channel"] = workspace.view.channel = channel
+        view = workspace.view
+        before = view.of(current.entry.id).get("channel")
+        view.of(current.entry.id)["channel"] = view.channel = channel
+        for image, known in view.images.items():
+            if image == current.entry.id or (before and known.get("channel") == before):
+                known["channel"] = channel
+                known.pop("contrast", None)
         self._stage.show(current.entry.id, self._layers.plane)
 
     def known(self, image: str | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ if one is installed.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import inf, prod
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +83,12 @@ def open_image(path: str | Path) -> Image:
         shape=tuple(int(size) for size in data.shape),
         dtype=np.dtype(data.dtype),
         channel_names=tuple(names),
-        pixel_size=pixel_size,
+        pixel_size=_known_size(pixel_size),
     )
     wrong = ""
-    if prod(info.shape) == 0 or "Y" not in axes or "X" not in axes:
+    if len(axes) != len(info.shape):
+        wrong = "The image has axes that are not named."
+    elif prod(info.shape) == 0 or "Y" not in axes or "X" not in axes:
         wrong = "The image is empty."
     elif "C" in axes and "S" in axes and info.size("C") > 1:
         wrong = "The image has both channels and colours; export them one by one."
@@ -103,6 +105,13 @@ def open_image(path: str | Path) -> Image:
         named = ["red", "green", "blue"] if info.rgb else numbered
         info = replace(info, channel_names=tuple(named[: info.channels]))
     return Image(info, data, close)
+
+
+def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Take a pixel's height and width as unknown unless both can be true."""
+    if sides is None or not all(0 < side < inf for side in sides):
+        return None
+    return float(sides[0]), float(sides[1])
 
 
 def resolve_channels(
@@ -156,6 +165,9 @@ def resolve_channels(
             )
     if len(found) != count:
         raise EngineError(
-            f"The network sees {count} channels.", path=str(info.path), channel=wanted
+            f"The network sees {count} channels of an image; {len(found)} chosen.",
+            todo=f"Choose {count} or none, another model, or train one for them.",
+            path=str(info.path),
+            channel=wanted,
         )
     return tuple(found)

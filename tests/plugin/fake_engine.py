@@ -227,7 +227,7 @@ class FakeEngine:
         out: str,
         settings: dict[str, Any] | None = None,
         start: str | None = None,
-        channel: str | None = None,
+        channels: dict[str, str] | None = None,
         locked: list[str] | None = None,
         model: dict[str, Any] | None = None,
         root: str | None = None,
@@ -242,6 +242,9 @@ class FakeEngine:
         folder = self.opened().models_folder / out
         epochs = (settings or {}).get("epochs") or 5
         self.training = {"job": job, "out": folder, "step": 0, "epochs": epochs}
+        if model is None and start and (Path(start) / "model.json").exists():
+            model = json.loads((Path(start) / "model.json").read_text())["model"]
+        self.training["model"] = model or {}
         self.paused = False
         if root and newest and self.gain is not None:
             harm, name = self.gain < 0, Path(newest).name
@@ -415,6 +418,7 @@ class FakeEngine:
             "format": "unetloop-model",
             "version": 1,
             "diameter": 32.0,
+            "model": self.training["model"],
             "training": {"settings": {}, "steps": step, "seconds": 1.0, "images": []},
             "scores": {"mean_ap": score_after(step)},
         }

@@ -344,6 +344,30 @@ def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
     assert all("settings" not in item for item in asked)  # no diameter
 
 
+def test_a_single_colour_that_is_chosen_later_is_learned_by_a_network_that_sees_one(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images/a.tif", rgb, photometric="rgb")
+    log = tmp_path / "log"
+    loop = start("--log", log)
+    loop.session.set_task("classes")
+    loop.session.open([tmp_path / "images"])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+    loop.session.learning.set_automatic(False)
+    _learn(loop)
+    loop.session.choices.change_reading({"channel": "green"})
+    loop.wait(lambda: loop.session.state.reading.channel == "green")
+    loop.session.learner.start()
+    loop.wait(lambda: loop.session.state.model == "round-2")
+    commands = [json.loads(line) for line in log.read_text().splitlines()]
+    second = [item for item in commands if item["command"] == "train"][1]
+    assert second["channels"] == {"a": "green"}
+    assert second["model"]["channels"] == 1
+    assert second["start"].endswith("round-1")  # it lends what fits
+
+
 def test_a_layer_and_the_next_folder_are_of_classes_too(
     loop: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
