@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import make_pyramid
+from napari_unet._words import channel_in_words
 from unetloop.channel_colours import read_channel_colours
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
@@ -231,10 +232,7 @@ def _others(source: Source, shape: tuple[int, ...], index: int) -> tuple[Channel
     given = read_channel_colours(info.path)
     given = given if len(given) == info.channels else ("",) * info.channels
     free = cycle(colour for colour in CHANNEL_COLOURS if colour not in given)
-    named = [
-        name if not name.isdecimal() else f"channel {name}"
-        for name in info.channel_names
-    ]
+    named = [channel_in_words(name) for name in info.channel_names]
     return tuple(
         Channel(
             named[number],

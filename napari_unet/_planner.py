@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._batch_state import FileRow, Plan, Preview
-from napari_unet._words import found_in_words, in_words
+from napari_unet._words import channel_in_words, found_in_words, in_words
 
 if TYPE_CHECKING:
     from napari_unet._batch_state import Wish
@@ -223,13 +223,9 @@ def _row(file: dict[str, Any]) -> FileRow:
     size = f"{file['width']:,} × {file['height']:,}"
     if int(file["planes"]) > 1:
         size += f" × {file['planes']:,}"
-    channel = ", ".join(_spoken(str(item)) for item in file["reads"])
+    channel = ", ".join(channel_in_words(str(item)) for item in file["reads"])
     said = _CHOICES.get(str(file["choice"]), "")
     return FileRow(path, name, size, str(file["axes"]), channel, said=said)
-
-
-def _spoken(channel: str) -> str:
-    return f"channel {channel}" if channel.isdecimal() else channel
 
 
 def _sentence(found: dict[str, Any], anew: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Numbers in words that fit a narrow dock."""
+"""Numbers and names in words that fit a narrow dock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["found_in_words", "in_words"]
+__all__ = ["channel_in_words", "found_in_words", "in_words"]
+
+
+def channel_in_words(name: str) -> str:
+    """Say which channel is meant: one without a name has only a number.
+
+    Examples
+    --------
+    >>> channel_in_words("DAPI")
+    'DAPI'
+    >>> channel_in_words("1")
+    'channel 1'
+    """
+    return f"channel {name}" if name.isdecimal() else name
 
 
 def found_in_words(event: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QMenu, QWidget
 from napari_unet._batch_state import read_paths
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Word
+from napari_unet._words import channel_in_words
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class BatchForm(QWidget):
         try:
             self._show_kind(wish.classes)
             _choose(self.model, state.models, wish.model)
-            names = [(_spoken(name), name) for name in state.plan.channels]
+            names = [(channel_in_words(name), name) for name in state.plan.channels]
             if wish.channel and wish.channel not in (value for _, value in names):
                 names.append((wish.channel, wish.channel))
             _choose(self.channel, [(_AUTO, ""), *names], wish.channel)
@@ -279,7 +280,3 @@ def _choose(box: Any, choices: Sequence[tuple[str, str]], value: str) -> None:
 def _write(line: Any, text: str) -> None:
     if line.value != text and not line.native.hasFocus():
         line.value = text
-
-
-def _spoken(name: str) -> str:
-    return f"channel {name}" if name.isdecimal() else name

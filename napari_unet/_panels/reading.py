@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from napari_unet._panels.inline import InlineCombo, InlineNumber
 from napari_unet._panels.look import Word
+from napari_unet._words import channel_in_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
@@ -107,7 +108,7 @@ class ReadingLine(QWidget):
             dot.setVisible(False)
 
     def _show_channels(self, reading: Reading) -> None:
-        names = [_spoken(name) for name in reading.channel_names]
+        names = [channel_in_words(name) for name in reading.channel_names]
         at = _index_of(reading)
         if at < 0:
             names, at = [_ALL_CHANNELS, *names], 0
@@ -160,10 +161,6 @@ class ReadingLine(QWidget):
         name = names[index]
         plain = names.count(name) == 1 and not name.isdecimal()
         self.changed.emit({"channel": name if plain else str(index)})
-
-
-def _spoken(name: str) -> str:
-    return f"channel {name}" if name.isdecimal() else name
 
 
 def _index_of(reading: Reading) -> int:
