@@ -221,9 +221,9 @@ def open_model(name_or_path: str | Path) -> Model:
         If it is missing, damaged, foreign, written by a newer version, or can't be
         read.
     """
-    path, shipped = Path(name_or_path), _PRETRAINED / str(name_or_path)
+    path, shipped = Path(name_or_path).absolute(), _PRETRAINED / str(name_or_path)
     if not (path / "model.json").exists():
-        backup = path.absolute().with_name(f".{path.name}.old")
+        backup = path.parent / f".{path.name}.old"
         if backup.is_dir():
             path = backup
         elif (shipped / "model.json").exists():  # whatever else is called so here
@@ -235,6 +235,21 @@ def open_model(name_or_path: str | Path) -> Model:
                 "'unetloop models' lists.",
                 model=str(name_or_path),
             )
+    while True:
+        card, expected = _read(path)
+        weights = path / "model.keras"
+        if weights.is_file() and file_hash(weights) == expected:
+            return Model(path, card, expected)
+        if _read(path)[1] == expected:  # else another one took its place just now
+            raise EngineError(
+                "The weights of this model are missing or damaged.",
+                todo="Copy the model folder again, whole.",
+                path=str(weights),
+            )
+
+
+def _read(path: Path) -> tuple[ModelCard, str]:
+    """Read the card of a model folder, and the hash that its weights should have."""
     try:
         values = json.loads((path / "model.json").read_text(encoding="utf-8"))
     except PermissionError:
@@ -245,15 +260,7 @@ def open_model(name_or_path: str | Path) -> Model:
             todo="Give the folder that 'unetloop train' wrote.",
             path=str(path),
         ) from error
-    card, expected = read_card(values, path)
-    weights = path / "model.keras"
-    if not weights.is_file() or file_hash(weights) != expected:
-        raise EngineError(
-            "The weights of this model are missing or damaged.",
-            todo="Copy the model folder again, whole.",
-            path=str(weights),
-        )
-    return Model(path.absolute(), card, expected)
+    return read_card(values, path)
 
 
 def shipped_models() -> list[Model]:

@@ -7,10 +7,9 @@ import json
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from unetloop import __version__
+from unetloop import __version__, cli_values
 from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES
 from unetloop.cli_classes import add_class_options, evaluate_classes, wants_classes
 from unetloop.cli_predict import add_options
@@ -242,8 +241,12 @@ def _parser() -> argparse.ArgumentParser:
         "compare masks with the truth",
         "unetloop evaluate --pred results/labels --truth masks",
     )
-    evaluate.add_argument("--pred", type=Path, required=True, help="predicted masks")
-    evaluate.add_argument("--truth", type=Path, required=True, help="true masks")
+    evaluate.add_argument(
+        "--pred", type=cli_values.path, required=True, help="predicted masks"
+    )
+    evaluate.add_argument(
+        "--truth", type=cli_values.path, required=True, help="true masks"
+    )
     add_class_options(evaluate)
     evaluate.add_argument("--json", action="store_true", help="every figure, as JSON")
 

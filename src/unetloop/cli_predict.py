@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import math
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from unetloop import cli_values
 from unetloop.catalog import EXPORTERS, SHIPPED
 from unetloop.config import InstanceConfig, PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.events import PredictionDone, to_json
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
     from unetloop.events import Event
@@ -36,7 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="images, folders, or patterns such as 'day*/*.tif'; a stack in many files "
         "is written 'name_t{T}_z{Z}_c{C}.tif'",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for results")
+    parser.add_argument(
+        "--out", type=cli_values.path, required=True, help="folder for results"
+    )
     parser.add_argument(
         "--model",
         default=SHIPPED,
@@ -45,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel", help="number (from 0) or name of the channel")
     parser.add_argument(
         "--diameter",
-        type=_diameter,
+        type=cli_values.diameter,
         default=None,
         metavar="PX|auto",
         help="nucleus diameter in pixels (default: auto, estimated)",
@@ -89,7 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--jobs",
-        type=_count,
+        type=cli_values.count,
         default=0,
         metavar="N",
         help="processes on this machine (default: threads of this one)",
@@ -171,22 +173,3 @@ def _printing(
             yield event
 
     return run
-
-
-def _diameter(text: str) -> float | None:
-    if text == "auto":
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError("must be a number above 0, or auto")
-    return value
-
-
-def _count(text: str) -> Any:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

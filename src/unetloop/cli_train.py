@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unetloop import catalog
+from unetloop import catalog, cli_values
 from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES, SHIPPED
 from unetloop.cli_classes import (
     add_class_options,
@@ -22,6 +21,7 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from unetloop.checkpoint import Model
     from unetloop.tasks import Task
@@ -51,12 +51,12 @@ _SETTINGS = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     add = parser.add_argument
-    add("--images", type=Path, help="folder of images")
-    add("--masks", type=Path, help="folder of masks of the same names")
-    add("--review", type=Path, help="folder of reviews: 1 right, 2 ignore")
-    add("--project", type=Path, help="project folder instead")
+    add("--images", type=cli_values.path, help="folder of images")
+    add("--masks", type=cli_values.path, help="folder of masks of the same names")
+    add("--review", type=cli_values.path, help="folder of reviews: 1 right, 2 ignore")
+    add("--project", type=cli_values.path, help="project folder instead")
     add_class_options(parser)
-    add("--out", type=Path, required=True, help="model folder to write")
+    add("--out", type=cli_values.path, required=True, help="model folder to write")
     add(
         "--channel",
         help="number (from 0) or name of the channel; several, with commas between "
@@ -104,8 +104,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="wall time (default: 10)")
     length.add_argument("--epochs", type=int, help="epochs (of 100 steps) instead")
-    add("--val-images", type=Path, help="images to score on")
-    add("--val-masks", type=Path, help="their masks")
+    add("--val-images", type=cli_values.path, help="images to score on")
+    add("--val-masks", type=cli_values.path, help="their masks")
     add("--val-fraction", type=float, help="share of images held out")
     add("--patience", type=int, help="stop after so many epochs (default: 0, never)")
     add("--seed", type=int)

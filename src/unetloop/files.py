@@ -166,6 +166,10 @@ def _expand(
 ) -> Iterator[tuple[Path, Path | None]]:
     """Give what patterns match, with the folder that they begin in."""
     for text in map(str, paths):
+        if not text.strip():  # to a Path it would be the folder that one is in
+            raise EngineError(
+                "A path is empty.", todo="For the folder you are in, give a dot."
+            )
         path = Path(text)
         if path.exists() or not glob.has_magic(text):
             yield path, None

@@ -146,7 +146,7 @@ class Server(LineServer):
         root: str | None = None,
         newest: str | None = None,
     ) -> None:
-        if Path(out).name != out or out == "..":
+        if not out or out == ".." or Path(out).name != out:
             raise EngineError("A model's name is one word, not a path.", out=out)
         request = TrainRequest(
             out=out,

@@ -61,6 +61,31 @@ def test_predict_and_evaluate(
     assert "panoptic_quality" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "a.tif", "--out", ""],
+        ["train", "--images", "", "--masks", "m", "--out", "o"],
+        ["train", "--images", "i", "--masks", "m", "--out", " "],
+        ["evaluate", "--pred", "p", "--truth", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_folder_one_is_in(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_word_is_no_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is empty" in _error(capsys, "predict", "", "--out", tmp_path / "out")
+
+
 def test_stacks_keep_their_planes_and_pixel_size(
     samples: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -388,6 +388,10 @@ def test_a_batch_is_cancelled_and_fields_are_answered_within_it(
             '"model": "none"}',
             "no such file",
         ),
+        ('{"command": "predict_folder", "paths": ["a"], "out": ""}', "is empty"),
+        ('{"command": "open_project", "folder": " "}', "is empty"),
+        ('{"command": "train", "out": ""}', "is one word"),
+        ('{"command": "train", "out": "../elsewhere"}', "is one word"),
     ],
 )
 def test_a_bad_line_is_answered_and_the_engine_lives(

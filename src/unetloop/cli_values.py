@@ -1,0 +1,54 @@
+"""What a word on the command line may be: paths, counts, diameters."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+__all__ = ["count", "diameter", "path"]
+
+
+def path(text: str) -> Path:
+    """Take a path; an empty one would mean the folder that one is in.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is empty, as where a shell's variable was not set.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; for the folder you are in, give .")
+    return Path(text)
+
+
+def count(text: str) -> int:
+    """Take a whole number from 1.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
+    return int(text)
+
+
+def diameter(text: str) -> float | None:
+    """Take a diameter in pixels; None for ``auto``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is neither.
+    """
+    if text == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("must be a number above 0, or auto")
+    return value

@@ -1,0 +1,48 @@
+"""Model folders: opened while another one takes their place, or where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unetloop import checkpoint
+from unetloop.checkpoint import open_model
+from unetloop.config import ModelConfig
+from unetloop.errors import EngineError
+from unetloop.model_card import ModelCard, card_to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _write(folder: Path, weights: bytes, diameter: float) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "model.keras").write_bytes(weights)
+    card = card_to_json(
+        ModelCard(ModelConfig(), diameter), hashlib.sha256(weights).hexdigest()
+    )
+    (folder / "model.json").write_text(json.dumps(card))
+
+
+def test_a_model_that_is_replaced_while_it_is_opened_is_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "m"
+    _write(folder, b"old", 32.0)
+    hash_of = checkpoint.file_hash
+
+    def late(path: Path) -> str:
+        _write(folder, b"new", 40.0)
+        return hash_of(path)
+
+    monkeypatch.setattr(checkpoint, "file_hash", late)
+    assert open_model(folder).diameter == 40.0
+
+
+@pytest.mark.parametrize("name", ["/", "", ".", ".."])
+def test_folders_without_a_name_are_no_models(name: str) -> None:
+    with pytest.raises(EngineError, match="no model folder"):
+        open_model(name)
