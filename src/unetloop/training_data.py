@@ -156,7 +156,7 @@ def load_planes(
     ------
     Event
         `Progress`, and a `Notice` for each image without a reviewed pixel, and if
-        masks do not number their nuclei.
+        masks do not number their nuclei, or all pixels of an image are the same.
 
     Raises
     ------
@@ -175,6 +175,7 @@ def load_planes(
         load = load_annotated if task.classes else load_nuclei
         annotated = list(pool.map(load, images))
         yield from _say_numbered(images, annotated)
+        yield from _say_flat(images, annotated)
         typical = None if task.classes else _typical_diameter(annotated)
 
         def prepare(plane: AnnotatedPlane) -> TrainingPlane:
@@ -221,6 +222,23 @@ def _say_numbered(
             text=f"In {len(names)} of {len(images)} masks all nuclei have the same "
             f"number ({names[0]}): each connected area is taken as one nucleus. Those "
             "that touch need numbers of their own.",
+            level="warning",
+        )
+
+
+def _say_flat(
+    images: Sequence[TrainingImage], planes: Sequence[AnnotatedPlane]
+) -> Iterator[Notice]:
+    names = [
+        image.image.name
+        for image, plane in zip(images, planes, strict=True)
+        if plane.flat
+    ]
+    if names:
+        yield Notice(
+            text=f"In {len(names)} of {len(images)} images all pixels have the same "
+            f"value ({names[0]}): nothing can be learned from them. Look at the files "
+            "and at the channel that was chosen.",
             level="warning",
         )
 

@@ -87,6 +87,12 @@ class AnnotatedPlane:
     areas: int = 0
 
     @property
+    def flat(self) -> bool:
+        """Whether all pixels are the same, or none is a number."""
+        lowest = np.fmin.reduce(self.pixels, axis=None)
+        return not lowest < np.fmax.reduce(self.pixels, axis=None)
+
+    @property
     def diameter(self) -> float | None:
         """Median diameter of the nuclei that somebody looked at, in pixels."""
         if self.review is None:

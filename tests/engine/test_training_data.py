@@ -79,3 +79,16 @@ def test_a_mask_that_says_the_same_of_all_nuclei_is_numbered_and_named(
     assert not any(
         isinstance(event, Notice) for event in load_planes(scribbles, *looks, classes)
     )
+
+
+@pytest.mark.parametrize("value", [7.0, np.nan])
+def test_an_image_in_which_nothing_is_to_be_seen_is_named(
+    image: TrainingImage, value: float
+) -> None:
+    looks = ModelConfig(), 32.0, TrainingConfig(), lambda plane: None
+    assert not any(isinstance(event, Notice) for event in load_planes([image], *looks))
+    tifffile.imwrite(image.image, np.full((20, 30), value, np.float32))
+    (warning, *_) = load_planes([image], *looks)
+    assert isinstance(warning, Notice)
+    assert warning.level == "warning"
+    assert "1 of 1 images all pixels have the same value (image.tif)" in warning.text
