@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 
 from unetloop.config import InstanceConfig, NormalizationConfig, PredictionConfig
+from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo
 from unetloop.large import predict_blocks, scratch_labels
 from unetloop.metrics import evaluate_pair
 from unetloop.plane_view import PlaneView
-from unetloop.prediction import estimate_diameter, predict_maps, predict_region
+from unetloop.prediction import (
+    estimate_diameter,
+    finish,
+    predict_maps,
+    predict_region,
+)
 from unetloop.preprocessing import median_diameter, resize_labels, resize_pixels
 from unetloop.scale import Scale
 
@@ -143,3 +152,22 @@ def test_an_empty_field_and_a_single_pixel(disc_network: DiscNetwork) -> None:
         _, found = _end(predict_region(disc_network, view, box, 32, SCALE, CONFIG))
         assert found.labels.shape == shape
         assert found.labels.max() == 0
+
+
+def test_tiles_are_as_small_as_the_memory_wants(
+    disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.zeros((600, 600, 1), np.float32)
+    config = replace(CONFIG, tile=512)
+    for free, side in ((1 << 40, 512), (1 << 29, 256)):
+        memory = SimpleNamespace(available=free)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        disc_network.calls.clear()
+        finish(predict_maps(disc_network, image, config))
+        assert max(shape[1] for shape in disc_network.calls) <= side
+        assert max(shape[1] for shape in disc_network.calls) > side / 2
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: SimpleNamespace(available=1 << 20)
+    )
+    with pytest.raises(EngineError, match="not enough free memory"):
+        finish(predict_maps(disc_network, image, config))
