@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,10 +108,9 @@ def open_tiff(path: Path) -> Opened:
     import tifffile
 
     tiff = tifffile.TiffFile(path)
-    if not tiff.series:
-        tiff.close()
-        raise EngineError("The TIFF file holds no image.", path=str(path))
     try:
+        if not tiff.series:
+            raise EngineError("The TIFF file holds no image.", path=str(path))
         listed = list(enumerate(tiff.series))
         if tiff.is_ome and len(listed) > 1:
             # The metadata may list what is in other files, too.
@@ -194,11 +194,12 @@ def _ome_metadata(
     names = [item.get("Name") or "" for item in pixels.findall("{*}Channel")]
     sizes = []
     for axis in ("Y", "X"):
-        size = pixels.get(f"PhysicalSize{axis}")
         unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").lower()
-        if size is None or unit not in _MICROMETRES or float(size) <= 0:
-            return (names if all(names) else []), None
-        sizes.append(float(size) * _MICROMETRES[unit])
+        try:
+            size = float(pixels.get(f"PhysicalSize{axis}", "nan"))
+        except ValueError:
+            size = math.nan
+        sizes.append(size * _MICROMETRES.get(unit, math.nan))
     return (names if all(names) else []), (sizes[0], sizes[1])
 
 

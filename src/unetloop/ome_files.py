@@ -48,7 +48,7 @@ def ome_files(path: Path) -> tuple[Path, ...]:
         return (path,)
     # As the reader does: of several images in a file, the first of the largest.
     _, names = max(mine, key=lambda item: item[0])
-    there = {path.with_name(name) for name in names if Path(name).name == name}
+    there = {path.with_name(name) for name in names if name and Path(name).name == name}
     found = sorted(file for file in there if file == path or file.is_file())
     return tuple(found)
 
@@ -86,5 +86,7 @@ def _names(image: Any, path: Path, own: str) -> set[str]:
 def _pixels(image: Any) -> int:
     count = 1
     for axis in "XYZCT":
-        count *= int(image.get(f"Size{axis}", "1"))
+        size = image.get(f"Size{axis}", "1")
+        # What is no number, whoever opens the file will complain of.
+        count *= int(size) if size.isdecimal() else 1
     return count

@@ -534,3 +534,22 @@ def test_real_images_and_masks() -> None:
             assert whole.shape == (*labels.shape, channels)
             np.testing.assert_array_equal(part, whole[10:50, 20:90])
             assert labels.max() > 0
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "0", "-0.5", "unknown"])
+def test_a_pixel_size_that_can_not_be_is_not_known(tmp_path: Path, size: str) -> None:
+    path = tmp_path / "a.ome.tif"
+    about = {"axes": "YX", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25}
+    tifffile.imwrite(path, numbers(8, 9), metadata=about)
+    text = path.read_bytes().decode("latin-1")
+    fitting = f'PhysicalSizeY="{size}"'.ljust(len('PhysicalSizeY="0.25"'))
+    path.write_bytes(text.replace('PhysicalSizeY="0.25"', fitting, 1).encode("latin-1"))
+    with open_image(path) as image:
+        assert image.info.pixel_size is None
+        np.testing.assert_array_equal(image.read_plane()[..., 0], numbers(8, 9))
+
+
+def test_more_axes_than_can_be_named_are_refused(tmp_path: Path) -> None:
+    zarr.save_array(str(tmp_path / "a.zarr"), numbers(1, 1, 1, 1, 4, 5))
+    with pytest.raises(EngineError, match="axes that are not named"):
+        open_image(tmp_path / "a.zarr")

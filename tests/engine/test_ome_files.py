@@ -158,3 +158,17 @@ def test_renamed_and_damaged_files_stand_for_themselves(slices: Path) -> None:
     plain = slices / "plain.ome.tif"
     tifffile.imwrite(plain, np.zeros((4, 4), np.uint8), description="<OME")
     assert ome_files(plain) == (plain,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('FileName="z1.ome.tif"', " " * 21), ('SizeZ="3"', 'SizeZ="?"')],
+)
+def test_metadata_that_lack_something_do_not_hide_the_other_images(
+    slices: Path, old: str, new: str
+) -> None:
+    for path in slices.glob("z*.ome.tif"):
+        text = path.read_bytes().decode("latin-1")
+        path.write_bytes(text.replace(old, new.ljust(len(old))).encode("latin-1"))
+    found = [image.path.name for image in find_images([slices])]
+    assert {"alone.ome.tif", "z0.ome.tif"} <= set(found)
