@@ -108,9 +108,13 @@ class EditLog:
             self._base = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False
             )
-            self._base.execute("PRAGMA journal_mode=DELETE")
-            self._base.execute("PRAGMA synchronous=FULL")
-            self._base.executescript(_SCHEMA)
+            try:
+                self._base.execute("PRAGMA journal_mode=DELETE")
+                self._base.execute("PRAGMA synchronous=FULL")
+                self._base.executescript(_SCHEMA)
+            except sqlite3.DatabaseError:
+                self._base.close()  # else Windows would not let it be moved away
+                raise
 
     def add(self, action: str, edits: Sequence[Edit]) -> int:
         """Write a step; what was undone before it can't be redone any more.
@@ -138,7 +142,8 @@ class EditLog:
                     self._insert(action, step, tick, edit)
                 self._base.execute("COMMIT")
             except BaseException:
-                self._base.execute("ROLLBACK")
+                if self._base.in_transaction:  # a full disk may have ended it
+                    self._base.execute("ROLLBACK")
                 raise
         return step
 
@@ -166,7 +171,8 @@ class EditLog:
             "AND plane = ? AND array = ?), 0) ORDER BY seq",
             (*key, *key),
         )
-        return [(_to_edit(row), row[14] != _DONE) for row in rows]
+        with _spoken(self._path):
+            return [(_to_edit(row), row[14] != _DONE) for row in rows]
 
     def mark_stored(self, key: PlaneKey, tick: int) -> None:
         """Note that an array's file holds all up to a tick."""
@@ -245,7 +251,8 @@ class EditLog:
         rows = self._query(
             f"SELECT * FROM edits WHERE step = ({which}) ORDER BY seq {order}"
         )
-        return [_to_edit(row) for row in rows]
+        with _spoken(self._path):
+            return [_to_edit(row) for row in rows]
 
     def _mark(self, which: str, undone: int) -> None:
         with self._lock, _spoken(self._path):
@@ -286,9 +293,12 @@ def _spoken(path: Path) -> Iterator[None]:
 
 def _to_edit(row: tuple[Any, ...]) -> Edit:
     array, shape = str(row[3]), (int(row[6]), int(row[7]))
-    kind = DTYPES[array]
-    before, after = (
-        np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
-        for packed in (row[8], row[9])
-    )
+    try:
+        kind = DTYPES[array]
+        before, after = (
+            np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
+            for packed in (row[8], row[9])
+        )
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise sqlite3.DatabaseError(f"edit {row[0]} is malformed") from error
     return Edit(row[1], row[2], array, row[4], row[5], before, after)
