@@ -273,7 +273,10 @@ def _pixels(todo: Sequence[ImageJob]) -> float | None:
     """Roughly how many pixels a job has; None: many."""
     if len(todo) > 200:
         return None
-    sizes = [job.image.stat().st_size for job in todo if job.image.is_file()]
+    try:
+        sizes = [job.image.stat().st_size for job in todo if job.image.is_file()]
+    except OSError:  # it went away just now
+        return None
     return float(sum(sizes)) * 2 if len(sizes) == len(todo) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 import traceback
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["keep_account"]
 
-_FULL = {28, 122}  # ENOSPC and EDQUOT: no space, and no quota left
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # no space, and no quota left
 
 
 def keep_account(

@@ -58,11 +58,11 @@ def choose(job: ImageJob, records: Records, thorough: bool = True) -> Choice:
         return Choice("predict")
     for name, state in record.outputs.items():
         path = job.out / name
-        if path.exists() and not state.holds(path):
+        if path.exists() and not _holds(state, path):
             return Choice("edited")
     if _foreign_exports(job, record):
         return Choice("foreign")
-    same = record.settings == job.settings and _is_same(record.input, job.image)
+    same = record.settings == job.settings and _holds(record.input, job.image)
     if record.status == "failed":
         ours = _relative(job, job.labels) in record.outputs
         if job.labels.exists() and not ours:
@@ -100,9 +100,16 @@ def _complete(job: ImageJob, record: ImageRecord, thorough: bool) -> Choice:
         state = record.outputs.get(_relative(job, path))
         if state is None:
             return Choice("predict")
-        if thorough and FileState.of(path).sha256 != state.sha256:
+        if thorough and not _is_as_written(path, state):
             return Choice("edited")
     return Choice("export", tuple(sorted(lacking)))
+
+
+def _is_as_written(path: Path, state: FileState) -> bool:
+    try:
+        return FileState.of(path).sha256 == state.sha256
+    except OSError:
+        return False
 
 
 def _foreign_exports(job: ImageJob, record: ImageRecord | None) -> bool:
@@ -116,8 +123,8 @@ def _relative(job: ImageJob, path: Path) -> str:
     return path.relative_to(job.out).as_posix()
 
 
-def _is_same(before: FileState | None, image: Path) -> bool:
+def _holds(before: FileState | None, path: Path) -> bool:
     try:
-        return before is not None and before.holds(image)
-    except (EngineError, OSError):  # whoever opens it will say what is wrong
+        return before is not None and before.holds(path)
+    except (EngineError, OSError):  # one that can't be read must not stop the others
         return False

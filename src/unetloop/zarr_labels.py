@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,11 +59,10 @@ def write_zarr_labels(
     version = 2
     if source is not None:
         version = int(zarr.open(str(source), mode="r").metadata.zarr_format)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old.new")
+    own = uuid.uuid4().hex
+    fresh, old = path.with_name(f".{own}.new"), path.with_name(f".{own}.old.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(fresh, ignore_errors=True)
         group = zarr.open_group(str(fresh), mode="w", zarr_format=version)  # type: ignore[arg-type]
         step = 1
         datasets: list[dict[str, Any]] = []
@@ -103,15 +102,21 @@ def write_zarr_labels(
         _describe(group, datasets, axes, pixel_size, version)
         if path.exists():
             path.rename(old)
-        fresh.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            fresh.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
     except OSError as error:
-        shutil.rmtree(fresh, ignore_errors=True)
         raise EngineError(
             f"The masks could not be written ({error.strerror or error}).",
             todo="Free some space or choose another folder.",
             path=str(path),
         ) from error
+    finally:
+        for rest in (fresh, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def _describe(

@@ -22,7 +22,7 @@ from unetloop.errors import EngineError
 from unetloop.files import find_images
 from unetloop.masks import read_labels
 from unetloop.quality import STATISTICS, Reference
-from unetloop.run_record import Records
+from unetloop.run_record import FileState, Records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -541,3 +541,20 @@ def test_a_stack_in_many_files_is_one_image(tmp_path: Path, model: Model) -> Non
     assert "missing: Z 1, C 2" in failed.reason
     with pytest.raises(EngineError, match="no such file"):
         find_images([str(folder / "q_z.tif")])
+
+
+def test_a_mask_that_can_not_be_looked_at_stops_no_other(
+    deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run(deep, out, model)
+    holds = FileState.holds
+
+    def refuse(self: FileState, path: Path) -> bool:
+        if path.name == "a.tif" and path.parent.name == "labels":
+            raise PermissionError(13, "Permission denied")
+        return holds(self, path)
+
+    monkeypatch.setattr(FileState, "holds", refuse)
+    (done,) = of_kind(run(deep, out, model), "PredictionDone")
+    assert (done.predicted, done.failed, done.skipped) == (0, 0, 3)

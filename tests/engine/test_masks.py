@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +11,7 @@ import tifffile
 from unetloop.errors import EngineError
 from unetloop.images import open_image
 from unetloop.masks import number_areas, read_labels, write_labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from unetloop.zarr_labels import write_zarr_labels
 
 
 def numbers(*shape: int, dtype: str = "uint16") -> np.ndarray:
@@ -128,3 +126,23 @@ def test_a_mask_that_numbers_its_nuclei_stays(numbers: tuple[int, ...]) -> None:
     numbered, areas = number_areas(labels)
     assert numbered is labels
     assert areas == 0
+
+
+def test_masks_that_can_not_take_their_place_leave_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.ome.zarr"
+    write_zarr_labels(path, np.ones((9, 9), np.int32))
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == path and self.name.endswith(".new") and ".old" not in self.name:
+            raise PermissionError(13, "it is open in another program")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(EngineError, match="another program"):
+        write_zarr_labels(path, np.full((9, 9), 2, np.int32))
+    with open_image(path) as image:
+        assert image.read_plane().max() == 1
+    assert [item.name for item in tmp_path.iterdir()] == ["a.ome.zarr"]
