@@ -88,10 +88,13 @@ class AugmentationConfig:
     intensity: float = _option(1.0, "strength of brightness, contrast and gamma")
     noise: float = _option(0.03, "largest standard deviation of added noise")
     blur: float = _option(1.0, "largest sigma of blur, in pixels")
+    texture: float = _option(
+        0.0, "largest deviation of added texture, for stains not seen before"
+    )
 
     def __post_init__(self) -> None:
         _check(1 <= self.scale <= 4, "scale", self.scale, "from 1 to 4")
-        for name in ("elastic", "intensity", "noise", "blur"):
+        for name in ("elastic", "intensity", "noise", "blur", "texture"):
             value = getattr(self, name)
             _check(value >= 0, name, value, "0 or more")
 

@@ -47,6 +47,7 @@ _UNCHANGED: Mapping[str, Any] = {
     "intensity": 0.0,
     "noise": 0.0,
     "blur": 0.0,
+    "texture": 0.0,
 }
 
 RECIPES: Mapping[str, Recipe] = {
