@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import queue
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unetloop import __version__
-from unetloop.cluster_worker import predict_on_worker, stop_file
+from unetloop.cluster_worker import STOP, predict_on_worker, stop_file
 from unetloop.errors import EngineError
 from unetloop.run_record import FileState, ImageRecord, Records, now
 
@@ -30,6 +31,9 @@ __all__ = ["run_on_cluster"]
 
 _BREATH_SECONDS = 0.25
 _CONNECT_SECONDS = 30
+# NFS asks again for the names in a folder after a minute at the latest.
+_SEEN_SECONDS = 65.0
+_LONG_AGO_SECONDS = 86400.0
 
 
 def run_on_cluster(
@@ -70,9 +74,8 @@ def run_on_cluster(
     DiskFull
         If there is no space for results.
     """
-    out = jobs[0].out
-    stopped = stop_file(Records(out))
-    stopped.unlink(missing_ok=True)
+    records = Records(jobs[0].out)
+    _remove_old_stops(records)
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with _client(scheduler, min(count, len(jobs))) as client:
         tasks = {}
@@ -89,8 +92,8 @@ def run_on_cluster(
             )
             tasks[task.key] = job
             task.add_done_callback(finished.put)
+        waiting = dict(tasks)
         try:
-            waiting = dict(tasks)
             while waiting:
                 if cancelled():
                     return
@@ -104,7 +107,8 @@ def run_on_cluster(
                 task.release()
                 yield done, record
         finally:
-            stopped.touch()
+            if waiting:
+                stop_file(records, jobs[0].run).touch()
             client.cancel([*tasks])
 
 
@@ -115,7 +119,7 @@ def _result(task: Any, job: ImageJob) -> ImageRecord:
     error = task.exception()
     if error is None:
         record: ImageRecord = task.result()
-        if Records(job.out).read(job.stem) != record:
+        if not _is_seen(record, Records(job.out)):
             raise EngineError(
                 "A worker wrote its results where this machine does not see them.",
                 todo="Choose an output folder on a disk that all machines share, "
@@ -144,6 +148,24 @@ def _result(task: Any, job: ImageJob) -> ImageRecord:
     raise error
 
 
+def _is_seen(record: ImageRecord, records: Records) -> bool:
+    """Whether a worker's record is on our disk; a network disk shows it late."""
+    until = time.monotonic() + _SEEN_SECONDS
+    while records.read(record.stem) != record:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(_BREATH_SECONDS)
+    return True
+
+
+def _remove_old_stops(records: Records) -> None:
+    """Remove what stopped runs of long ago: no worker is at them any more."""
+    for path in records.folder.glob(f"{STOP}*"):
+        with suppress(OSError):  # another machine may be at it, too
+            if time.time() - path.stat().st_mtime > _LONG_AGO_SECONDS:
+                path.unlink()
+
+
 @contextmanager
 def _client(scheduler: str | None, count: int) -> Iterator[Any]:
     """Connect to a scheduler, or start one with some processes."""
@@ -170,13 +192,18 @@ def _client(scheduler: str | None, count: int) -> Iterator[Any]:
             yield client
         return
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    with (
-        LocalCluster(
+    try:
+        cluster = LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             dashboard_address=None,
             env={"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads},
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+        )
+    except (OSError, RuntimeError) as error:  # as on a machine that is very busy
+        raise EngineError(
+            f"The processes did not start ({error}).",
+            todo="Ask for fewer with --jobs, or leave it out.",
+            jobs=count,
+        ) from error
+    with cluster, Client(cluster, set_as_default=False) as client:
         yield client

@@ -28,15 +28,21 @@ if TYPE_CHECKING:
     from unetloop.prediction import PredictedPlane
     from unetloop.run_record import ImageRecord
 
-__all__ = ["predict_block_on_worker", "predict_on_worker", "stop_file"]
+__all__ = ["STOP", "predict_block_on_worker", "predict_on_worker", "stop_file"]
+
+STOP = ".stop-"
+"""Beginning of the names of the files by which runs are stopped."""
 
 # On a network disk a look at a file is not for nothing.
 _LOOK_SECONDS = 1.0
 
 
-def stop_file(records: Records) -> Path:
-    """Say which file tells the workers of a run that it was cancelled."""
-    return records.folder / ".stop"
+def stop_file(records: Records, run: str) -> Path:
+    """Say which file tells the workers of a run that it was cancelled.
+
+    Each run has its own: workers may still be at an image of the run before.
+    """
+    return records.folder / f"{STOP}{run}"
 
 
 def predict_on_worker(
@@ -85,7 +91,7 @@ def predict_on_worker(
     record = records.read(job.stem)
     if record is not None and record.run == job.run and record.status != "begun":
         return record  # done, but the worker died before it could say so
-    stop = _Stop(stop_file(records))
+    stop = _Stop(stop_file(records, job.run))
     if job.again:
         return export_image(job, stop)
     opened, network = _load(model, weights_hash, pixels)

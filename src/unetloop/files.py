@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
+_PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,18 @@ def replacing(path: Path) -> Iterator[Path]:
         # Windows writes through only what was opened to be written.
         with fresh.open("r+b") as stream:
             os.fsync(stream.fileno())
-        fresh.replace(path)
+        _put_in_place(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def _put_in_place(fresh: Path, path: Path) -> None:
+    for seconds in _PAUSES:
+        try:
+            fresh.replace(path)
+        except PermissionError:  # on Windows, while a virus scanner looks at it
+            time.sleep(seconds)
+        else:
+            return
+    fresh.replace(path)

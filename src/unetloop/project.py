@@ -322,6 +322,9 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
+        for kind in ("segmentation", "review"):  # of programs that were killed
+            for rest in (folder / kind).glob("*/.*.new"):
+                rest.unlink(missing_ok=True)
         images, classes = read_project(file) if file.exists() else ((), ())
         project = Project(folder, images, lock, classes)
         if not file.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,16 @@ import psutil
 import tifffile
 from batch_parts import draw_discs, of_kind, read_table, write_discs
 
+from unetloop import cluster
 from unetloop.batch import BatchOptions, predict_images
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
+from unetloop.cluster_worker import stop_file
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.files import find_images
 from unetloop.masks import read_labels
-from unetloop.run_record import Records
+from unetloop.run_record import ImageRecord, Records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +134,54 @@ def test_a_worker_exports_without_the_model(tmp_path: Path) -> None:
     assert (record.status, record.exports) == ("done", ["rois"])
     assert (out / "rois/a.zip").exists()
     assert Records(out).read("a") == record
+
+
+def test_a_run_that_was_stopped_does_not_stop_the_next(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    stop_file(records, "one").parent.mkdir()
+    stop_file(records, "one").touch()
+    assert not stop_file(records, "two").exists()
+    old = stop_file(records, "of last week")
+    old.touch()
+    os.utime(old, (0, 0))
+    cluster._remove_old_stops(records)
+    assert [path.name for path in records.folder.iterdir()] == [".stop-one"]
+
+
+def test_a_record_that_a_network_disk_shows_late_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_BREATH_SECONDS", 0.0)
+    record = ImageRecord("a.tif", "a", "/a.tif", "", "done")
+    looks: list[str] = []
+
+    def read(self: Records, stem: str) -> ImageRecord | None:
+        looks.append(stem)
+        return record if len(looks) == 3 else None
+
+    monkeypatch.setattr(Records, "read", read)
+    assert cluster._is_seen(record, Records(tmp_path))
+    monkeypatch.setattr(cluster, "_SEEN_SECONDS", 0.0)
+    assert not cluster._is_seen(record, Records(tmp_path))
+
+
+def test_processes_that_do_not_start_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(**_: object) -> None:
+        raise RuntimeError("Cluster failed to start: Timed out")
+
+    monkeypatch.setattr("distributed.LocalCluster", busy)
+    found = find_images([write_discs(tmp_path / "in", {"a.tif": 1})])
+    work = predict_images(
+        found,
+        tmp_path / "out",
+        open_model(SHIPPED),
+        PredictionConfig(),
+        BatchOptions(jobs=2),
+    )
+    with pytest.raises(EngineError, match="did not start"):
+        list(work)
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(

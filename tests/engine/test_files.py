@@ -135,3 +135,22 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         other.write_text("other")
     assert path.read_text() == "one"
     assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_file_that_is_looked_at_for_a_moment_is_replaced_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    replace, refusals = Path.replace, [PermissionError(13, "in use")] * 2
+
+    def refuse(self: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with replacing(path) as fresh:
+        fresh.write_text("new")
+    assert path.read_text() == "new"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]

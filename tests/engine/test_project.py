@@ -217,3 +217,15 @@ def test_a_wrong_size_or_plane_is_refused(tmp_path: Path, image: Path) -> None:
             project.write_segmentation(entry, 0, np.zeros((3, 3), int))
         with pytest.raises(EngineError, match="planes"):
             project.read_review(entry, 3)
+
+
+def test_what_a_killed_program_left_half_written_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    open_project(folder, create=True).close()
+    rest = folder / "review/a/.0123456789ab.new"
+    rest.parent.mkdir(parents=True)
+    rest.write_bytes(b"half")
+    open_project(folder, shared=True).close()
+    assert rest.exists()  # its owner may be writing it
+    open_project(folder).close()
+    assert not rest.exists()
