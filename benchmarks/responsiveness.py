@@ -19,18 +19,15 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
 import tifffile
-from qtpy.QtCore import QEventLoop, Qt, QTimer
+from event_loop import wait
+from qtpy.QtCore import Qt, QTimer
 
 from napari_unet._widget import session_of
 from unetloop.samples import LARGE, draw_nuclei
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _EVERY = 5
 _SECONDS = 20.0
@@ -57,18 +54,6 @@ class Stopwatch:
         now = time.perf_counter()
         self.late.append((now - self._last) * 1000)
         self._last = now
-
-
-def wait(seconds: float, until: Callable[[], object] = lambda: False) -> bool:
-    """Let the event loop run; true if the condition came true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if until():
-            return True
-        loop = QEventLoop()
-        QTimer.singleShot(10, loop.quit)
-        loop.exec()
-    return False
 
 
 def draw(folder: Path, size: int) -> None:

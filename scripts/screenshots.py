@@ -13,7 +13,6 @@ import argparse
 import shutil
 import sys
 import tempfile
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,14 @@ import napari
 import numpy as np
 import tifffile
 from PIL import Image
-from qtpy.QtCore import QEventLoop, QTimer
 from scipy import ndimage
 
 from napari_unet._desk import BATCH, batch_of, open_dock, session_of
 from unetloop.samples import LARGE, SMALL, draw_nuclei
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+from event_loop import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,18 +38,6 @@ if TYPE_CHECKING:
 _OUT = Path("docs/images")
 _PATIENCE = 180.0
 _SIZE = (1440, 880)
-
-
-def wait(seconds: float, until: Callable[[], object] = lambda: False) -> bool:
-    """Let the event loop run; true if the condition came true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if until():
-            return True
-        loop = QEventLoop()
-        QTimer.singleShot(20, loop.quit)
-        loop.exec()
-    return False
 
 
 def need(condition: Callable[[], object], what: str, session: Session) -> None:
