@@ -24,7 +24,8 @@ __all__ = ["Actions"]
 class Actions(QObject):
     """Has done what the user wants with a tool.
 
-    Signal: ``corrected()`` when there is something else to count.
+    Signals: ``corrected()`` when there is something else to count; ``said(text,
+    level)``.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class Actions(QObject):
     """
 
     corrected = Signal()
+    said = Signal(str, str)
 
     def __init__(
         self,
@@ -86,6 +88,13 @@ class Actions(QObject):
             self._steps.next()
         elif name == "previous":
             self._steps.previous()
+        elif name == "box" and self._predictor.coming:
+            # What nobody could see yet would be learned as empty background.
+            self.said.emit(
+                "What is in view is still being segmented: say that it is right when "
+                "it is there.",
+                "info",
+            )
         elif name == "box" and where is None:
             self._steps.accept_view()
         else:

@@ -80,6 +80,7 @@ class Predictor(QObject):
         self._found: dict[tuple[str, int], float] = {}
         self._asked: _Asked | None = None
         self._reading = False
+        self._new = False  # whether what was asked for last was not known before
         self._turn = 0
         self.seconds: float | None = None
         self.live_ms = _LIVE_MS
@@ -101,6 +102,11 @@ class Predictor(QObject):
     def busy(self) -> bool:
         """Whether the field in view is being predicted, and is not known yet."""
         return self._asked is not None and not self._asked.live
+
+    @property
+    def coming(self) -> bool:
+        """Whether what is in view is not on the screen yet, or not all of it."""
+        return self.busy or (self._new and (self._reading or self.waits))
 
     @property
     def waits(self) -> bool:
@@ -215,6 +221,7 @@ class Predictor(QObject):
         job = self._engine.send(
             "predict_field", image=image, plane=plane, box=list(wanted.box), **values
         )
+        self._new = not live
         self._asked = _Asked(job, image, plane, wanted, live)
         self.changed.emit()
 

@@ -135,6 +135,7 @@ class Session(QObject):
         self.layers.view_changed.connect(self._on_view_changed)
         self.layers.removed.connect(self._on_layer_removed)
         self.actions.corrected.connect(self._count)
+        self.actions.said.connect(self.said)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)

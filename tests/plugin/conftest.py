@@ -60,7 +60,7 @@ class Loop:
         self.wait_for_proposals()
 
     def wait_for_proposals(self) -> None:
-        self.wait(lambda: self.nuclei.any() and not self.session.predictor.busy)
+        self.wait(lambda: self.nuclei.any() and not self.session.predictor.coming)
 
     def show(self, image: str) -> None:
         self.session.steps.show(image)

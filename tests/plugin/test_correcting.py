@@ -122,6 +122,17 @@ def test_a_box_that_is_dragged_and_the_view_are_right_as_a_whole(loop: Any) -> N
     loop.wait(lambda: loop.session.state.images[0].state == "done")
 
 
+def test_a_view_is_not_right_before_its_nuclei_are_there(loop: Any) -> None:
+    # Pressed when it is shown: nothing of it can have been segmented yet.
+    loop.session.stage.shown.connect(lambda: loop.press("Enter"))
+    loop.show("b")
+    assert not loop.review.any()
+    assert "still being segmented" in loop.said[-1]
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    assert loop.recorded()[1].all()
+
+
 def test_new_paints_a_nucleus_with_a_number_of_its_own(loop: Any) -> None:
     highest = int(loop.nuclei.max())
     spot = np.argwhere(loop.nuclei == 0)[0] + 5
