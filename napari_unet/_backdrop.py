@@ -8,11 +8,11 @@ from napari.utils.colormaps import Colormap
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
     from napari_unet._pixels import Channel, Pixels
 
-__all__ = ["Backdrop"]
+__all__ = ["Backdrop", "place"]
 
 
 class Backdrop:
@@ -32,6 +32,9 @@ class Backdrop:
         self.image: Image | None = None
         self.channels: list[Image | None] = []
         self._names: list[str] = []
+        # Whose layers were another channel's: to remove one, and add one, takes
+        # napari half a second.
+        self._undressed: set[int] = set()
 
     def holds(self, layer: Any) -> bool:
         """Whether a layer is one of these."""
@@ -59,16 +62,30 @@ class Backdrop:
             )
             self._viewer.layers.move(len(self._viewer.layers) - 1, 0)
         else:
-            _place(self.image, how)
+            place(self.image, how)
             self.image.data = pixels.data
             self.image.name = name
         if not pixels.rgb:
             self.image.blending = "additive" if pixels.channels else "translucent"
             _set_contrast(self.image, pixels.contrast, pixels.limits)
-        names = [channel.name for channel in pixels.channels]
-        if self._names != names:
-            self._remove(self.channels)
-            self._names, self.channels = names, [None] * len(names)
+        self._sort([channel.name for channel in pixels.channels])
+
+    def _sort(self, names: list[str]) -> None:
+        """Give each channel the layer that it had, or one that no other has."""
+        if names == self._names:
+            return
+        had = list(zip(self._names, self.channels, strict=True))
+        self.channels, self._undressed = [], set()
+        for name in names:
+            known = [at for at, item in enumerate(had) if item[0] == name]
+            self.channels.append(had.pop(known[0])[1] if known else None)
+        spare = [layer for _, layer in had if layer is not None]
+        for number, layer in enumerate(self.channels):
+            if layer is None and spare:
+                self.channels[number] = spare.pop(0)
+                self._undressed.add(number)
+        self._names = names
+        self._remove(list(spare))
 
     def show_channel(self, number: int, channel: Channel, how: dict[str, Any]) -> None:
         """Show another channel; its layer's colour and eye stay, if it has one.
@@ -83,8 +100,12 @@ class Backdrop:
             Scale, units and names of axes.
         """
         layer = self.channels[number]
+        colours = Colormap(["#000000", channel.colour], name=channel.colour)
         if layer is not None:
-            _place(layer, how)
+            if number in self._undressed:  # it was another channel's
+                self._undressed.discard(number)
+                layer.visible, layer.name, layer.colormap = False, channel.name, colours
+            place(layer, how)
             layer.data = channel.data
         else:
             layers = self._viewer.layers
@@ -92,7 +113,7 @@ class Backdrop:
             layer = self._viewer.add_image(
                 channel.data,
                 name=channel.name,
-                colormap=Colormap(["#000000", channel.colour], name=channel.colour),
+                colormap=colours,
                 contrast_limits=channel.contrast,
                 blending="additive",
                 visible=False,
@@ -115,6 +136,7 @@ class Backdrop:
         """Take the layers away."""
         self._remove([*self.channels, self.image])
         self.image, self.channels, self._names = None, [], []
+        self._undressed = set()
 
     def _remove(self, layers: list[Image | None]) -> None:
         for layer in layers:
@@ -122,9 +144,12 @@ class Backdrop:
                 self._viewer.layers.remove(layer)
 
 
-def _place(layer: Image, how: dict[str, Any]) -> None:
+def place(layer: Image | Labels, how: dict[str, Any]) -> None:
+    """Lay a layer out in the world as `Pixels.placement` says."""
     for name, value in how.items():
-        setattr(layer, name, value)
+        # Whatever scale it is given, napari draws all of the layer anew.
+        if name != "scale" or tuple(layer.scale) != value:
+            setattr(layer, name, value)
 
 
 def _set_contrast(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._backdrop import Backdrop
+from napari_unet._backdrop import Backdrop, place
 from napari_unet._overlay import Overlay
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
@@ -32,6 +32,8 @@ def warm_up() -> None:
     for name in ("xarray", "pyqtgraph"):
         with suppress(ImportError):
             import_module(name)
+    with suppress(ImportError):  # the first unit that is asked for reads a list of all
+        import_module("pint").get_application_registry().pixel  # noqa: B018
 
 
 class Layers(Overlay):
@@ -92,8 +94,7 @@ class Layers(Overlay):
             self.backdrop.show(name, pixels, how)
             for layer in (self.nuclei, self.outlines):
                 if layer is not None:
-                    for key, value in how.items():
-                        setattr(layer, key, value)
+                    place(layer, how)
             if self.nuclei is not None:
                 self.nuclei.data = self._shaped(opened.nuclei)
                 self.nuclei._reset_history()

@@ -140,11 +140,12 @@ class Overlay(Hand):
 
     def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> None:
         layer = self.viewer.add_labels(
-            data,
+            np.zeros((1,) * data.ndim, data.dtype),
             name=self.task.layer,
             colormap=fill_colours(self.task.classes),
             **how,
         )
+        layer.data = data  # given at once, it would be coloured three times
         layer.brush_size = self._brush
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_data)

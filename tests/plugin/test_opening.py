@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unet import _current, _stage
+from napari_unet import _current, _opener, _stage
 from napari_unet._pixels import read_pixels
+from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
 from unetloop.masks import read_labels
 from unetloop.project import open_project
@@ -163,8 +164,82 @@ def test_what_is_not_stored_is_not_left_for_other_images(
     loop.session.set_task("classes")
     loop.wait(lambda: loop.session.state.task == "classes")
     assert not loop.session.editor.unstored
+    loop.wait(lambda: not loop.session.opener._left)  # it is closed now
     with open_project(workspace.project.folder) as project:
         assert (project.read_review(project.images[0]) == 1).any()
+
+
+@pytest.fixture
+def others(folder: Path) -> Path:
+    others = folder.with_name("others")
+    others.mkdir()
+    image = draw_nuclei(LARGE, 9, (160, 200)).image
+    tifffile.imwrite(others / "other.tif", image)
+    return others
+
+
+def test_what_is_corrected_while_other_images_are_opened_is_kept(
+    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path, others: Path
+) -> None:
+    was_opened, go_on = threading.Event(), threading.Event()
+
+    def slow(*what: Any, **named: Any) -> Any:
+        opened = open_workspace(*what, **named)
+        was_opened.set()
+        go_on.wait(30)
+        return opened
+
+    monkeypatch.setattr(_opener, "open_workspace", slow)
+    loop.session.open([others])
+    loop.wait(was_opened.is_set)
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    assert loop.review.any()
+    go_on.set()
+    loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
+    loop.wait(lambda: not loop.session.opener._left)
+    with open_project(folder / "unet-loop") as project:
+        assert (project.read_review(project.images[0]) == 1).any()
+
+
+def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
+    loop: Any, folder: Path, others: Path
+) -> None:
+    loop.press("Enter")
+    loop.show("b")
+    loop.session.open([others])
+    loop.session.open([others / "other.tif"])  # of these two, the last one
+    loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
+    loop.session.open([folder])
+    loop.wait(lambda: loop.session.state.folder == folder / "unet-loop")
+    loop.wait(lambda: loop.session.state.current == "b")
+    loop.show("a")
+    assert (loop.review == 1).all()
+    assert loop.session.state.problem == ""
+
+
+def test_opening_the_same_images_again_goes_on_with_their_project(
+    loop: Any, folder: Path
+) -> None:
+    opener = loop.session.opener
+    before, journal = opener.current, opener.workspace.journal
+    loop.point_at(*loop.nucleus()[1])
+    loop.press("A")
+    review = loop.review.copy()
+    assert review.any()
+    (folder / "b.tif").rename(folder / "later.tif")
+    with tifffile.TiffFile(folder / "a.tif") as file:
+        tifffile.imwrite(folder / "new.tif", file.asarray()[::-1])
+    loop.session.open([folder])
+    loop.wait(lambda: len(loop.session.state.images) == 4)
+    loop.wait(lambda: opener.current is not None and opener.current is not before)
+    assert opener.workspace.journal is journal
+    np.testing.assert_array_equal(loop.review, review)
+    names = [row.name for row in loop.session.state.images]
+    assert names == ["a.tif", "later.tif", "stack.tif", "new.tif"]
+    loop.press("Control-Z")
+    assert not loop.review.any()
 
 
 def test_what_is_corrected_while_an_image_is_read_anew_stays_on_the_screen(
@@ -459,8 +534,12 @@ def test_all_channels_are_layers_and_those_without_nuclei_hidden(
     blue.visible, blue.colormap = True, "magenta"
     loop.session.choices.change_reading({"channel": "blue"})
     loop.wait(lambda: "actin" in _names(loop))
-    loop.wait(lambda: len(loop.viewer.layers) == 5)
     assert set(_names(loop)) == {"GFP", "actin", "a.ome.tif", "nuclei", "outlines"}
+    actin = loop.viewer.layers["actin"]
+    assert actin is blue  # a layer is made and removed slowly
+    assert not actin.visible
+    assert tuple(actin.colormap.colors[-1][:3]) == (1, 0, 0)
+    assert np.asarray(actin.data)[0, 1] == 1
     loop.wait_for_proposals()
     loop.viewer.layers["GFP"].visible = True
     loop.viewer.layers["GFP"].colormap = "yellow"

@@ -22,6 +22,15 @@ def test_the_fast_way_gives_the_colours_that_napari_gives(
     assert texture.dtype == theirs._data_to_texture(values).dtype
 
 
+def test_large_and_turned_planes_are_coloured_in_pieces() -> None:
+    ours = fill_colours()
+    theirs = CyclicLabelColormap(colors=ours.colors)
+    values = (np.arange(700 * 900, dtype=np.int32) % 5000).reshape(700, 900).T
+    np.testing.assert_array_equal(
+        ours._data_to_texture(values), theirs._data_to_texture(values)
+    )
+
+
 def test_one_nucleus_alone_is_shown_as_napari_shows_it() -> None:
     ours = fill_colours()
     ours.use_selection, ours.selection = True, 11
