@@ -32,8 +32,6 @@ def warm_up() -> None:
     for name in ("xarray", "pyqtgraph"):
         with suppress(ImportError):
             import_module(name)
-    with suppress(ImportError):  # the first unit that is asked for reads a list of all
-        import_module("pint").get_application_registry().pixel  # noqa: B018
 
 
 class Layers(Overlay):
