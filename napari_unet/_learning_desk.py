@@ -66,9 +66,12 @@ class LearningDesk(QObject):
 
     def go_on(self, workspace: Workspace) -> None:
         """Predict and train as when the project was left."""
-        names = self._learner.models.names()
-        model = workspace.view.model
-        self._predict_with(model if model in names else next(iter(names), ""))
+        models, model = self._learner.models, workspace.view.model
+        if model not in models.names():  # none was chosen: the newest that was learned
+            names = models.names()
+            learned = (name for name in names if not models.is_unfinished(name))
+            model = next(learned, "")
+        self._predict_with(model)
         self._learner.go_on(self._unfinished)
 
     def choose_model(self, name: str) -> None:

@@ -230,19 +230,21 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
 ) -> None:
     loop.session.learning.set_training({"epochs": 500})
     loop.press("Enter")
-    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    loop.wait(lambda: len(loop.session.state.learning.curve.steps) > 2)
     asked = loop.session.learner.training.command
     loop.session.close()
     moved = folder.rename(folder.with_name("elsewhere"))
     models = moved / "unet-loop/models"
     models.mkdir(exist_ok=True)
     (models / ".round-1.resume.npz").touch()  # as the real engine leaves it
+    assert (models / "round-1/model.json").exists()
 
     again = start("--log", folder.with_name("log"))
     said: list[str] = []
     again.session.changed.connect(lambda state: said.append(state.learning.sentence))
     again.session.open([moved])
     again.wait(lambda: again.session.state.learning.phase == "running")
+    assert again.session.state.model == "nuclei"  # not one that is half learned
     assert "Going on with the training of round-1." in said
     assert again.session.learner.training.command == asked
     lines = folder.with_name("log").read_text().splitlines()
