@@ -32,6 +32,7 @@ _HELD_OUT = 0.1
 _UNSEEN = 0.25
 # Nuclei look alike in many stains; what lies behind them does not.
 _AUGMENTATION = AugmentationConfig(texture=0.2)
+_RGB = (0, 1, 2)
 _RATE_ONWARDS = 6e-3  # of which training that goes on takes a tenth
 
 
@@ -54,6 +55,23 @@ def pairs(folder: Path) -> list[TrainingImage]:
 def unseen(images: list[TrainingImage]) -> list[TrainingImage]:
     """Of histology, what no choice is made on."""
     return [image for image in images if share(image.image) >= 1 - _UNSEEN]
+
+
+def divide(
+    images: list[TrainingImage],
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Into what is learned from, and what is held out to fit the thresholds."""
+    held_out = [image for image in images if share(image.image) < _HELD_OUT]
+    return [image for image in images if image not in held_out], held_out
+
+
+def coloured(images: list[TrainingImage]) -> list[TrainingImage]:
+    """RGB images as the mean of their colours, and through each colour alone.
+
+    The four differ as stains do.
+    """
+    colours = [replace(image, channels=(index,)) for image in images for index in _RGB]
+    return [*images, *colours]
 
 
 def shorten(folder: Path) -> None:
@@ -84,12 +102,13 @@ def main() -> int:
         return 0
     if options.out is None:
         parser.error("--out is needed")
-    hidden = {image.image for image in unseen(histology)}
-    images = pairs(options.data / "fluorescence/train")
+    learned, held_out = divide(pairs(options.data / "fluorescence/train"))
     if not options.without_histology:
-        images += [image for image in histology if image.image not in hidden]
-    held_out = [image for image in images if share(image.image) < _HELD_OUT]
-    learned = [image for image in images if share(image.image) >= _HELD_OUT]
+        hidden = {image.image for image in unseen(histology)}
+        known = [image for image in histology if image.image not in hidden]
+        stained, stained_held_out = divide(known)
+        learned += coloured(stained)
+        held_out += stained_held_out
     config = TrainingConfig(
         minutes=options.minutes, seed=options.seed, augmentation=_AUGMENTATION
     )
