@@ -85,12 +85,14 @@ class Editor(QObject):
         return bool(self._unstored)
 
     def open(self, journal: Journal | None) -> None:
-        """Work with another journal, or with none."""
+        """Work with another journal, or with none, or go on with the same."""
+        self.store()
+        if journal is not self._journal:
+            self._unstored.clear()
+            self._retry.stop()
+            self._last_stored = ""
         self._journal = journal
         self._current = None
-        self._unstored.clear()
-        self._retry.stop()
-        self._last_stored = ""
         self._look()
 
     def show(self, current: Current) -> None:

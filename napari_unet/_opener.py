@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._workspace import open_workspace, store_layer
+from napari_unet._layer_file import store_layer
+from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_unet._background import Background
     from napari_unet._current import Current
@@ -57,6 +58,9 @@ class Opener(QObject):
         self._stage = stage
         self._background = background
         self.workspace: Workspace | None = None
+        self._opening = False
+        self._wanted: Callable[[Workspace | None], Workspace] | None = None
+        self._left: list[Workspace] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_VIEW_MS)
@@ -93,32 +97,23 @@ class Opener(QObject):
         given = [Path(path) for path in paths]
         if not given:
             return
-        self.busy.emit("Opening the images")
-        self._remember()
-        old = self.workspace
-        into = old.project.folder if join and old is not None else None
-        self._background.run(
-            lambda: open_workspace(given, old, into, known, task, otherwise),
-            self._on_opened,
-            self._on_not_opened,
-        )
+
+        def work(old: Workspace | None) -> Workspace:
+            into = old.project.folder if join and old is not None else None
+            return open_workspace(given, old, into, known, task, otherwise)
+
+        self._want(work)
 
     def open_other(self, task: str) -> None:
         """Open the project beside this one that segments the same images otherwise."""
-        old, current = self.workspace, self.current
-        if old is None:
+        workspace, current = self.workspace, self.current
+        if workspace is None:
             return
-        self.busy.emit("Opening the images")
-        self._remember()
-        project = old.project
+        project = workspace.project
         paths = [(project.folder / image.path).resolve() for image in project.images]
         paths = [path for path in paths if path.exists()]
         at = None if current is None else project.folder / current.entry.path
-        self._background.run(
-            lambda: open_workspace(paths, old, task=task, at=at),
-            self._on_opened,
-            self._on_not_opened,
-        )
+        self._want(lambda old: open_workspace(paths, old, task=task, at=at))
 
     def open_layer(self, task: str = "", otherwise: str = "nuclei") -> None:
         """Work on the image layers that are selected in napari.
@@ -146,7 +141,7 @@ class Opener(QObject):
         self._background.run(
             lambda: store_layer(name, data, size),
             lambda stored: self.open([stored], task=task, otherwise=otherwise),
-            self._on_not_opened,
+            self._on_failed,
         )
 
     def show(self, image: str, plane: int | None = None) -> None:
@@ -222,27 +217,68 @@ class Opener(QObject):
         self._timer.stop()
         workspace, self.workspace = self.workspace, None
         self._stage.open(None)
-        if workspace is not None:
+        for one in (*self._left, *filter(None, [workspace])):
             try:
-                workspace.close()
+                one.close()
             except EngineError as error:
                 self.said.emit(str(error), "error")
 
+    def _want(self, work: Callable[[Workspace | None], Workspace]) -> None:
+        """Open a project, when none is being opened: of several, the last one."""
+        self._wanted = work
+        self.busy.emit("Opening the images")
+        self._open_next()
+
+    def _open_next(self) -> None:
+        if self._opening or self._wanted is None:
+            return
+        work, self._wanted = self._wanted, None
+        self._opening = True
+        self._remember()
+        old, left = self.workspace, tuple(self._left)
+
+        def open_it() -> Workspace:
+            for workspace in left:  # it may be one of these
+                workspace.close()
+            return work(old)
+
+        self._background.run(open_it, self._on_opened, self._on_not_opened)
+
     def _on_opened(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+        self._opening = False
+        self._remember()
+        before, self.workspace = self.workspace, workspace
         self._stage.open(workspace)
         for sentence in workspace.said:
             self.said.emit(sentence, "warning")
         self.opened.emit()
+        if before is not None and before.project is not workspace.project:
+            self._let_go(before)
         self.show(workspace.first)
+        self._open_next()
+
+    def _let_go(self, workspace: Workspace) -> None:
+        """Close a project, only now: it was worked on while the other was opened."""
+        self._left.append(workspace)
+
+        def failed(error: EngineError) -> None:
+            self._left.remove(workspace)
+            self.said.emit(str(error), "error")
+
+        self._background.run(
+            workspace.close, lambda _: self._left.remove(workspace), failed
+        )
 
     def _on_not_opened(self, error: EngineError) -> None:
-        self.busy.emit("")
-        if self.workspace is not None and self.workspace.closed:
-            # It was closed for one that then could not be opened.
-            folder, self.workspace = self.workspace.project.folder, None
+        self._opening = False
+        if self.workspace is not None and self.workspace.closed:  # it was removed
+            self.workspace = None
             self._stage.open(None)
-            self.open([folder])
+        self._on_failed(error)
+        self._open_next()
+
+    def _on_failed(self, error: EngineError) -> None:
+        self.busy.emit("")
         self.problem.emit("image", str(error))
         self.said.emit(str(error), "error")
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_unet._view import VIEW_FILE, View
 from unetloop.classes import name_classes
 from unetloop.errors import EngineError
-from unetloop.files import find_images, replacing
+from unetloop.files import find_images
 from unetloop.images import open_image
 from unetloop.journal import Journal
 from unetloop.project import open_project
@@ -26,10 +24,8 @@ if TYPE_CHECKING:
     from unetloop.project import Project
 
 __all__ = [
-    "_FOLDER_NAME",
     "Workspace",
     "open_workspace",
-    "store_layer",
     "user_folder",
 ]
 
@@ -66,19 +62,21 @@ class Workspace:
     first: str
     said: tuple[str, ...] = ()
     closed: bool = False
+    _closing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def close(self) -> None:
-        """Store everything and let go of the project."""
-        if self.closed:
-            return
-        self.closed = True
-        try:
-            self.view.save(self.project.folder)
-        finally:
+        """Store everything and let go of the project; in any thread, once."""
+        with self._closing:
+            if self.closed:
+                return
+            self.closed = True
             try:
-                self.journal.close()
+                self.view.save(self.project.folder)
             finally:
-                self.project.close()
+                try:
+                    self.journal.close()
+                finally:
+                    self.project.close()
 
 
 def user_folder() -> Path:
@@ -103,7 +101,7 @@ def open_workspace(
     paths : sequence of Path
         Image files, folders with images, or a project folder.
     old : Workspace, optional
-        The one that is open; closed once it is clear that there is another.
+        The one that is open. It stays open, and goes on where it is the same project.
     into : Path, optional
         Folder of a project that the images are added to; left out: the one beside
         the first of them.
@@ -141,25 +139,18 @@ def open_workspace(
                 f"{beside} can't be written to, so the corrections are kept in "
                 f"{folder}."
             )
-    if old is not None:
-        old.close()
-    fresh = not (folder / _PROJECT_FILE).exists()
-    project = open_project(folder, create=True)
-    try:
-        if fresh and (task or otherwise) == "classes":
-            project.set_classes(name_classes(_FIRST_CLASSES))
-        known = {(project.folder / image.path).resolve() for image in project.images}
-        new = [path for path in found if path.resolve() not in known]
-        said += _add(project, new)
-        if not project.images:
-            raise EngineError("None of these images can be read.", todo=" ".join(said))
-        journal = Journal(project)
-    except BaseException:
-        project.close()
-        raise
-    view = View.load(project.folder)
-    if project.classes and not (project.folder / VIEW_FILE).exists():
-        view.outlines = False  # areas are what one wants to see of them
+    if old is not None and _is_open(old, folder):
+        project, journal, view = old.project, old.journal, old.view
+        said += _add(project, found)
+        journal.flush()
+        for entry in project.images:
+            journal.forget(entry.id)  # another program may have changed its masks
+    else:
+        project, journal, more = _open(folder, found, task or otherwise)
+        said += more
+        view = View.load(project.folder)
+        if project.classes and not (project.folder / VIEW_FILE).exists():
+            view.outlines = False  # areas are what one wants to see of them
     ids = {image.id for image in project.images}
     by_path = {
         (project.folder / image.path).resolve(): image.id for image in project.images
@@ -175,56 +166,35 @@ def open_workspace(
     return Workspace(project, journal, view, first, tuple(said))
 
 
-def store_layer(name: str, data: Any, pixel_size: float | None) -> Path:
-    """Write a layer that came from no file as a TIFF, to work on from there.
+def _is_open(old: Workspace, folder: Path) -> bool:
+    """Whether a folder is that of a project that is open; if it was removed, it isn't.
 
-    Parameters
-    ----------
-    name : str
-        Of the layer.
-    data : array-like
-        (planes..., rows, columns), perhaps with colours behind.
-    pixel_size : float, optional
-        In micrometres.
-
-    Raises
-    ------
-    EngineError
-        If it can't be written.
+    That is closed then, for another one is made in its place.
     """
-    import tifffile
+    if old.project.folder.resolve() != folder.resolve():
+        return False
+    if (folder / _PROJECT_FILE).exists():
+        return not old.closed
+    old.close()
+    return False
 
-    array = np.asarray(data)
-    digest = hashlib.sha256(array.tobytes()).hexdigest()[:8]
-    stem = re.sub(r"[^\w.-]+", "_", name) or "layer"
-    path = user_folder() / "layers" / f"{stem}-{digest}" / f"{stem}.tif"
-    if path.exists():
-        return path
-    rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.dtype == np.uint8
-    axes = "YXS" if rgb else "TZYX"[-array.ndim :]
+
+def _open(
+    folder: Path, found: list[Path], task: str
+) -> tuple[Project, Journal, list[str]]:
+    """Open a project that has these images; give sentences to read, too."""
+    fresh = not (folder / _PROJECT_FILE).exists()
+    project = open_project(folder, create=True)
     try:
-        with replacing(path) as fresh:
-            tifffile.imwrite(
-                fresh,
-                array,
-                photometric="rgb" if rgb else "minisblack",
-                metadata={"axes": axes},
-                **(
-                    {
-                        "resolution": (1e4 / pixel_size, 1e4 / pixel_size),
-                        "resolutionunit": "CENTIMETER",
-                    }
-                    if pixel_size
-                    else {}
-                ),
-            )
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"The layer could not be stored as an image ({error}).",
-            todo="Save it as a TIFF and open that.",
-            layer=name,
-        ) from error
-    return path
+        if fresh and task == "classes":
+            project.set_classes(name_classes(_FIRST_CLASSES))
+        said = _add(project, found)
+        if not project.images:
+            raise EngineError("None of these images can be read.", todo=" ".join(said))
+        return project, Journal(project), said
+    except BaseException:
+        project.close()
+        raise
 
 
 def _holds_images(path: Path) -> bool:
@@ -268,8 +238,10 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _add(project: Project, paths: list[Path]) -> list[str]:
-    """Add the images that can be read; say which can't."""
+def _add(project: Project, found: list[Path]) -> list[str]:
+    """Add the images that are new and can be read; say which can't."""
+    known = {(project.folder / image.path).resolve() for image in project.images}
+    paths = [path for path in found if path.resolve() not in known]
     if not paths:
         return []
     try:
