@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_unet._activity import Activity
 from napari_unet._batch_desk import BatchDesk
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari import Viewer
+    from qtpy.QtWidgets import QWidget
 
-__all__ = ["BATCH", "LOOP", "PLUGIN", "batch_of", "open_dock", "session_of"]
+__all__ = ["BATCH", "LOOP", "PLUGIN", "batch_of", "open_dock", "session_of", "stack"]
 
 PLUGIN, LOOP, BATCH = "napari-unet-loop", "U-Net loop", "Batch predict a folder"
 """Names of the plugin and of its docks, as in napari's menu."""
@@ -74,6 +76,33 @@ def open_dock(viewer: Viewer, name: str) -> None:
     dock, _ = window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
     dock.show()
     dock.raise_()
+
+
+def stack(widget: QWidget) -> None:
+    """Lay a widget's dock over another of ours that lies in the same place.
+
+    napari's menu puts docks one below the other; ours need the height, and the second
+    one would be left with a strip of it.
+    """
+    dock = _dock_of(widget)
+    window = None if dock is None else dock.parentWidget()
+    if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+        return
+    area = window.dockWidgetArea(dock)
+    for other in window.findChildren(QDockWidget):
+        ours = PLUGIN in other.windowTitle() and other.isVisible()
+        here = window.dockWidgetArea(other) == area and not other.isFloating()
+        if other is not dock and ours and here:
+            window.tabifyDockWidget(other, dock)
+            dock.raise_()
+            return
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
 
 
 def _bare(viewer: Viewer) -> Viewer:

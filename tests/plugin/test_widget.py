@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_unet import _session, _widget
 from napari_unet._engine import Engine
@@ -143,3 +143,19 @@ def test_opening_the_dock_again_starts_an_engine_that_stopped_for_good(
     qtbot.waitUntil(lambda: session.engine.ready, timeout=30_000)
     again.close()
     again.deleteLater()
+
+
+def test_docks_opened_from_the_menu_share_a_place_instead_of_its_height(
+    docks: Any, qtbot: QtBot
+) -> None:
+    first, second = docks.open("U-Net loop"), docks.open()
+    window = docks.viewer.window._qt_window
+
+    def dock_of(widget: Any) -> Any:
+        while not isinstance(widget, QDockWidget):
+            widget = widget.parentWidget()
+        return widget
+
+    both = dock_of(first), dock_of(second)
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(both[0]) == [both[1]])
+    assert not second.visibleRegion().isEmpty()  # it is the one in front
