@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_unet._learner import Learner
     from napari_unet._opener import Opener
     from napari_unet._predictor import Predictor
+    from unetloop.config import InstanceConfig
 
 __all__ = ["Choices"]
 
@@ -142,24 +143,30 @@ class Choices(QObject):
 
     def instances(self) -> dict[str, float]:
         """Give what the user changed of how maps become nuclei; wrong values: none."""
-        workspace = self._opener.workspace
-        changed = dict(workspace.view.instances) if workspace is not None else {}
-        try:
-            replace(self._learner.models.instances(self._board.state.model), **changed)
-        except (EngineError, TypeError):
-            return {}
-        return changed
+        return self._changed(self._as_model())
 
     def show_instances(self) -> None:
         """Make nuclei as the model says, but for what the user changed."""
-        state, changed = self._board.state, self.instances()
-        instances = self._learner.models.instances(state.model)
+        state, instances = self._board.state, self._as_model()
+        changed = self._changed(instances)
         instances = replace(instances, **changed)
         shown = replace(
             state.shown, threshold=instances.threshold, min_size=instances.min_size
         )
         self._board.update(shown=shown)
         self._predictor.maps.label_with(instances if changed else None)
+
+    def _as_model(self) -> InstanceConfig:
+        return self._learner.models.instances(self._board.state.model)
+
+    def _changed(self, instances: InstanceConfig) -> dict[str, float]:
+        workspace = self._opener.workspace
+        changed = dict(workspace.view.instances) if workspace is not None else {}
+        try:
+            replace(instances, **changed)
+        except (EngineError, TypeError):
+            return {}
+        return changed
 
     def _set_instances(self, **values: float) -> None:
         """Change ``threshold`` or ``min_size``, by which maps become nuclei."""

@@ -12,7 +12,6 @@ from unetloop.config import InstanceConfig, ModelConfig, from_dict
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["SHIPPED", "Models"]
@@ -52,9 +51,9 @@ class Models:
             return str(self._folder / name)
         return name
 
-    def free_name(self, taken: Iterable[str] = ()) -> str:
+    def free_name(self) -> str:
         """Give the next model a name that none has, nor one that was broken off."""
-        used = {*self.names(), *taken}
+        used = set(self.names())
         if self._folder is not None and self._folder.is_dir():
             used |= {
                 path.name.removeprefix(".").removesuffix(".resume.npz")

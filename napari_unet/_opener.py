@@ -226,7 +226,6 @@ class Opener(QObject):
     def _want(self, work: Callable[[Workspace | None], Workspace]) -> None:
         """Open a project, when none is being opened: of several, the last one."""
         self._wanted = work
-        self.busy.emit("Opening the images")
         self._open_next()
 
     def _open_next(self) -> None:
@@ -234,6 +233,7 @@ class Opener(QObject):
             return
         work, self._wanted = self._wanted, None
         self._opening = True
+        self.busy.emit("Opening the images")
         self._remember()
         old, left = self.workspace, tuple(self._left)
 

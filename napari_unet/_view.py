@@ -28,8 +28,6 @@ class View:
         Id of the image on the screen.
     plane : int
         Its plane.
-    camera : dict
-        ``"center"`` and ``"zoom"``.
     channel : str
         What the user chose last, for images with such a channel and none of their own.
     model : str
@@ -43,7 +41,7 @@ class View:
     learned : int
         Corrections that the last training knew.
     images : dict
-        By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``,
+        By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``, ``camera``,
         ``locked``, ``nuclei``, ``reviewed``, ``state``.
     training : dict
         Settings that differ from their defaults.
@@ -55,7 +53,6 @@ class View:
 
     current: str = ""
     plane: int = 0
-    camera: dict[str, Any] = field(default_factory=dict)
     channel: str = ""
     model: str = ""
     outlines: bool = True
@@ -103,4 +100,6 @@ class View:
             given = values.get(item.name)
             if isinstance(given, type(getattr(start, item.name))):
                 setattr(start, item.name, given)
+        known = start.images.items()
+        start.images = {name: of for name, of in known if isinstance(of, dict)}
         return start
