@@ -462,7 +462,10 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     loop.show("b.ome")
     assert loop.session.state.reading.channel == "GFP"
     loop.session.learning.set_automatic(False)
+    loop.wait_for_proposals()
+    loop.wait(lambda: not loop.session.predictor.waits)
     loop.press("Enter")
+    loop.wait(lambda: not loop.session.state.learning.can_start)
     loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-1")
     commands = [
