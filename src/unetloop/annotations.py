@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from unetloop.errors import EngineError
+from unetloop.neighbours import bounding_boxes, padded, two_nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,8 +123,8 @@ def distance_to_edge(
     """
     distance = np.zeros(segmentation.shape, np.float32)
     extent = np.ones(segmentation.shape, np.float32)
-    for number, (rows, columns) in _bounding_boxes(segmentation):
-        window = _padded((rows, columns), 1, segmentation.shape)
+    for number, (rows, columns) in bounding_boxes(segmentation):
+        window = padded((rows, columns), 1, segmentation.shape)
         mask = segmentation[window] == number
         # Where the window ends at the image's border, repeat the last pixels.
         missing = [
@@ -134,12 +135,11 @@ def distance_to_edge(
             slice(before, before + size)
             for (before, _), size in zip(missing, mask.shape, strict=True)
         )
-        padded = np.pad(mask, missing, mode="edge")
-        if padded.all():  # a nucleus that fills the image has no edge in it
-            padded = np.pad(padded, 1)[1:-1, 1:-1]
+        wider = np.pad(mask, missing, mode="edge")
+        if wider.all():  # a nucleus that fills the image has no edge in it
             values = np.full(mask.shape, 1.0, np.float32)
         else:
-            values = ndimage.distance_transform_edt(padded)[inner].astype(np.float32)
+            values = ndimage.distance_transform_edt(wider)[inner].astype(np.float32)
         distance[window][mask] = values[mask]
         extent[window][mask] = values[mask].max()
     return distance, extent
@@ -172,47 +172,6 @@ def touching_weight(
     array of float32
         (rows, columns), 0 far from any pair of nuclei.
     """
-    reach = int(np.ceil(3 * sigma))
-    nearest = np.full(segmentation.shape, np.inf, np.float32)
-    second = nearest.copy()
-    for number, box in _bounding_boxes(segmentation):
-        window = _padded(box, reach, segmentation.shape)
-        distance = ndimage.distance_transform_edt(segmentation[window] != number)
-        one, two = nearest[window], second[window]
-        np.minimum(two, np.maximum(one, distance), out=two)
-        np.minimum(one, distance, out=one)
+    nearest, second = two_nearest(segmentation, int(np.ceil(3 * sigma)))
     total = nearest + second
     return np.asarray(weight * np.exp(-(total**2) / (2 * sigma**2)), np.float32)
-
-
-def _bounding_boxes(
-    segmentation: NDArray[Any],
-) -> list[tuple[int, tuple[slice, slice]]]:
-    """Each nucleus's number and box, whatever the largest number is."""
-    if segmentation.size == 0:
-        return []
-    if segmentation.max() <= segmentation.size:
-        numbers = range(1, int(segmentation.max()) + 1)
-        dense = segmentation
-    else:  # sparse numbers: a list up to the largest would not fit
-        values, dense = np.unique(segmentation, return_inverse=True)
-        dense = dense.reshape(segmentation.shape)
-        offset = int(np.searchsorted(values, 1))
-        numbers = values[offset:].tolist()
-        dense = dense - (offset - 1)
-    boxes = ndimage.find_objects(np.maximum(dense, 0))
-    return [
-        (int(number), box)
-        for number, box in zip(numbers, boxes, strict=True)
-        if box is not None
-    ]
-
-
-def _padded(
-    box: tuple[slice, slice], margin: int, shape: tuple[int, ...]
-) -> tuple[slice, slice]:
-    rows, columns = (
-        slice(max(side.start - margin, 0), min(side.stop + margin, size))
-        for side, size in zip(box, shape, strict=True)
-    )
-    return rows, columns

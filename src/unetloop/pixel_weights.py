@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from unetloop.errors import EngineError
+from unetloop.neighbours import two_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,19 +108,6 @@ def border_weights(
     else:
         balance = np.asarray(class_weights, np.float32)
     reach = int(np.ceil(sigma * np.sqrt(-2 * np.log(_NEGLIGIBLE))))
-    nearest = np.full(labels.shape, np.inf, np.float32)
-    second = nearest.copy()
-    dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-    dense = np.where(inside, dense + 1, 0)
-    for number, box in enumerate(ndimage.find_objects(dense), 1):
-        if box is None:
-            continue
-        window = tuple(
-            slice(max(side.start - reach, 0), side.stop + reach) for side in box
-        )
-        distance = ndimage.distance_transform_edt(dense[window] != number)
-        one, two = nearest[window], second[window]
-        np.minimum(two, np.maximum(one, distance), out=two, casting="same_kind")
-        np.minimum(one, distance, out=one, casting="same_kind")
+    nearest, second = two_nearest(labels, reach)
     extra = w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))
     return np.asarray(balance[inside] + extra, np.float32)
