@@ -41,10 +41,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
+        type=cli_values.word,
         default=SHIPPED,
         help=f"model folder, or name of one that ships (default: {SHIPPED})",
     )
-    parser.add_argument("--channel", help="number (from 0) or name of the channel")
+    parser.add_argument(
+        "--channel",
+        type=cli_values.word,
+        help="number (from 0) or name of the channel",
+    )
     parser.add_argument(
         "--diameter",
         type=cli_values.diameter,
@@ -98,6 +103,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument(
         "--scheduler",
+        type=cli_values.word,
         metavar="ADDRESS",
         help="address of a Dask scheduler, as tcp://host:8786; see docs/cluster.md",
     )

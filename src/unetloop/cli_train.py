@@ -59,11 +59,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--out", type=cli_values.path, required=True, help="model folder to write")
     add(
         "--channel",
+        type=cli_values.word,
         help="number (from 0) or name of the channel; several, with commas between "
         "them, for a network that sees as many",
     )
     add(
         "--start",
+        type=cli_values.word,
         help=f"model to start from, or scratch (default: {SHIPPED}, or scratch with "
         "--architecture or --recipe)",
     )

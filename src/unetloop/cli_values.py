@@ -1,4 +1,4 @@
-"""What a word on the command line may be: paths, counts, diameters."""
+"""What a word on the command line may be: a path, a name, a count, a diameter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-__all__ = ["count", "diameter", "path"]
+__all__ = ["count", "diameter", "path", "word"]
 
 
 def path(text: str) -> Path:
@@ -20,6 +20,19 @@ def path(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty; for the folder you are in, give .")
     return Path(text)
+
+
+def word(text: str) -> str:
+    """Take a name, number or address; an empty one would be taken for none.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is empty.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; give a value, or leave it out")
+    return text
 
 
 def count(text: str) -> int:

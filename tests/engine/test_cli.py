@@ -68,9 +68,12 @@ def test_predict_and_evaluate(
         ["train", "--images", "", "--masks", "m", "--out", "o"],
         ["train", "--images", "i", "--masks", "m", "--out", " "],
         ["evaluate", "--pred", "p", "--truth", ""],
+        # Of a shell's variable that was not set: it would run here after all.
+        ["predict", "a.tif", "--out", "o", "--scheduler", ""],
+        ["predict", "a.tif", "--out", "o", "--channel", ""],
     ],
 )
-def test_an_empty_path_is_not_the_folder_one_is_in(
+def test_an_empty_word_is_neither_a_folder_nor_left_out(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
