@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
@@ -63,15 +64,24 @@ def scratch_labels(shape: tuple[int, ...], folder: Path) -> Iterator[NDArray[np.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels") as file:
-        if hasattr(os, "posix_fallocate"):
-            # A mapped page that finds no room later would kill the process.
-            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * _LABEL_BYTES)
+        # A mapped page that finds no room later would kill the process.
+        _take_room(file.fileno(), math.prod(shape) * _LABEL_BYTES)
         # Not by its name: Windows opens a temporary file once.
         array = np.memmap(file, np.int32, "w+", shape=shape)
         try:
             yield array
         finally:
             del array
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # not every disk can
+            raise
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,22 @@ def test_room_on_the_disk_is_taken_before_it_is_written(tmp_path: Path) -> None:
         (file,) = tmp_path.iterdir()
         assert file.stat().st_blocks * 512 >= room.nbytes
         assert not room.any()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not of this system")
+def test_a_full_disk_is_told_from_one_that_gives_no_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: refuse(errno.EOPNOTSUPP))
+    with scratch_labels((6, 7), tmp_path) as room:
+        assert room.shape == (6, 7)
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: refuse(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"), scratch_labels((6, 7), tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_field_and_a_single_pixel(disc_network: DiscNetwork) -> None:
