@@ -147,7 +147,11 @@ class Training(QObject):
 
     def resume(self) -> None:
         """Go on."""
-        if self.state.phase == "paused":
+        if self.state.phase != "paused":
+            return
+        if not self._job:  # the engine died meanwhile
+            self._go_on_again()
+        else:
             self._engine.send("resume")
             self.show(phase="running", sentence="Going on.")
             self.live.emit(True)
@@ -179,8 +183,11 @@ class Training(QObject):
     def _on_engine_started(self) -> None:
         if self._resume:
             self._resume = False
-            self.show(phase="starting", sentence="Going on from the last checkpoint.")
-            self._flush_and_send()
+            self._go_on_again()
+
+    def _go_on_again(self) -> None:
+        self.show(phase="starting", sentence="Going on from the last checkpoint.")
+        self._flush_and_send()
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if not self._job or event.get("job") != self._job:
@@ -238,13 +245,17 @@ class Training(QObject):
         self._end("" if self._done else "Stopped before anything was learned.")
 
     def _on_job_failed(self, event: dict[str, Any]) -> None:
-        if event.get("engine_died") and self.state.phase != "stopping":
-            self._job = ""
-            self._resume = True
-            self.live.emit(False)
-            self.show(phase="starting", sentence=str(event.get("message", "")))
+        message = str(event.get("message", ""))
+        if not event.get("engine_died") or self.state.phase == "stopping":
+            self._end(message)
+            return
+        self._job = ""
+        self.live.emit(False)
+        if self.state.phase == "paused":  # by the user, who says when to go on
+            self.show(sentence=f"{message} Learning is still paused.")
         else:
-            self._end(str(event.get("message", "")))
+            self._resume = True
+            self.show(phase="starting", sentence=message)
 
     def _end(self, sentence: str) -> None:
         """Let go of it; an empty sentence: there is a new model."""
