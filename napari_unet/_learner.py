@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ class Learner(QObject):
         self.learned = 0
         self.first = SHIPPED
         self._corrections = 0
-        self._missing = ""
+        self._imported: Counter[str] = Counter()
+        self._missing = self._waiting = ""
         self._model = self._began_with = ""
         self._channels: dict[str, str] = {}
         self._inputs: int | None = None
@@ -84,7 +86,12 @@ class Learner(QObject):
         return self.training.state
 
     def open(
-        self, journal: Journal, models: Models, learned: int, automatic: bool
+        self,
+        journal: Journal,
+        models: Models,
+        learned: int,
+        automatic: bool,
+        imported: Mapping[str, int] | None = None,
     ) -> None:
         """Learn in another project.
 
@@ -98,12 +105,17 @@ class Learner(QObject):
             Corrections that the last training knew.
         automatic : bool
             Whether training starts by itself, after the next correction.
+        imported : mapping, optional
+            What was reviewed before, and is not in the journal, by action.
         """
         self._idle.stop()
         self._journal, self.models, self.learned = journal, models, learned
+        self._imported = Counter(imported or {})
         hindrance = self.task.progress({}).hindrance
         self.training.drop(Learning(automatic=automatic, can_start=hindrance))
         self.count()
+        # Less is there than was learned if what was imported was corrected since.
+        self.learned = min(learned, self._corrections)
 
     def use(
         self,
@@ -139,18 +151,26 @@ class Learner(QObject):
 
     def count(self) -> None:
         """Look up how many corrections there are."""
-        ledger: dict[str, int] = {}
+        ledger = Counter(self._imported)
         if self._journal is not None:
             try:
-                ledger = self._journal.ledger()
+                ledger.update(self._journal.ledger())
             except EngineError:  # whoever writes to the journal says so
                 return
         progress = self.task.progress(ledger)
-        self._corrections, before = progress.count, self._missing
-        self._missing = progress.missing
+        self._corrections, self._missing = progress.count, progress.missing
         self.training.show(can_start=progress.hindrance)
+        self._say_what_is_missing()
+
+    def _say_what_is_missing(self) -> None:
+        """Say for what learning waits, where nothing else is to be said."""
+        before, self._waiting = self._waiting, self._missing
+        left = self.task.enough - (self._corrections - self.learned)
+        if self.state.automatic and not self._missing and 0 < left < self.task.enough:
+            more = "one more correction" if left == 1 else f"{left} more corrections"
+            self._waiting = f"Learns by itself after {more}."
         if self.state.sentence == before and not self.training.busy:
-            self.training.show(sentence=self._missing)
+            self.training.show(sentence=self._waiting)
 
     def corrected(self) -> None:
         """Take note of a correction; training starts when the user rests."""
@@ -160,6 +180,7 @@ class Learner(QObject):
     def set_automatic(self, automatic: bool) -> None:
         """Let training start by itself, or not."""
         self.training.show(automatic=automatic)
+        self._say_what_is_missing()
         if automatic:
             self._idle.start()
 

@@ -62,7 +62,10 @@ class LearningDesk(QObject):
         self._learner.set_training(view.training)
         self.training_set.emit(self._learner.settings)
         models = Models(project.models_folder, task.name)
-        self._learner.open(workspace.journal, models, view.learned, view.automatic)
+        self._learner.open(
+            *(workspace.journal, models, view.learned, view.automatic),
+            imported=view.imported,
+        )
 
     def go_on(self, workspace: Workspace) -> None:
         """Predict and train as when the project was left."""

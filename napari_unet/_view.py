@@ -40,6 +40,8 @@ class View:
         Whether training starts by itself.
     learned : int
         Corrections that the last training knew.
+    imported : dict
+        By action, what was reviewed elsewhere; as `unetloop.imported.count_imported`.
     images : dict
         By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``, ``camera``,
         ``locked``, ``nuclei``, ``reviewed``, ``state``.
@@ -59,6 +61,7 @@ class View:
     probabilities: bool = False
     automatic: bool = True
     learned: int = 0
+    imported: dict[str, int] = field(default_factory=dict)
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     instances: dict[str, float] = field(default_factory=dict)

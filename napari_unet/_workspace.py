@@ -15,6 +15,7 @@ from unetloop.classes import name_classes
 from unetloop.errors import EngineError
 from unetloop.files import find_images
 from unetloop.images import open_image
+from unetloop.imported import count_imported
 from unetloop.journal import Journal
 from unetloop.project import open_project
 
@@ -163,6 +164,9 @@ def open_workspace(
         first = by_path.get(at.resolve(), first)
     for image in here:
         view.images[image] = {**(reading or {}), **view.of(image)}
+    for action, count in count_imported(project, journal).items():
+        # Remembered: a plane that is corrected further is the journal's from then on.
+        view.imported[action] = max(view.imported.get(action, 0), count)
     return Workspace(project, journal, view, first, tuple(said))
 
 

@@ -209,6 +209,15 @@ class EditLog:
         """List the actions of all steps; undone ones count, too."""
         return {str(row[0]) for row in self._query("SELECT DISTINCT action FROM edits")}
 
+    def planes(self, array: str) -> set[tuple[str, int]]:
+        """List the images and planes of which an array was changed or stored."""
+        rows = self._query(
+            "SELECT image, plane FROM edits WHERE array = ? "
+            "UNION SELECT image, plane FROM snapshots WHERE array = ?",
+            (array, array),
+        )
+        return {(str(image), int(plane)) for image, plane in rows}
+
     def close(self) -> None:
         """Close the file."""
         self._base.close()

@@ -209,6 +209,10 @@ class Journal:
         """List the actions of all steps; undone ones count, too."""
         return self._log.actions()
 
+    def reviewed_planes(self) -> set[tuple[str, int]]:
+        """List the images and planes whose reviews came through this journal."""
+        return self._log.planes("review")
+
     def close(self) -> None:
         """Store everything and close."""
         try:

@@ -181,6 +181,24 @@ def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop.press("A")
 
 
+def test_a_paused_training_waits_though_the_engine_was_started_again(
+    loop: Any, log: Path
+) -> None:
+    loop.session.learning.set_training({"epochs": 30})
+    loop.press("Enter")
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    training = loop.session.learner.training
+    training.pause()
+    loop.engine.send("fake", do="crash")
+    loop.wait(lambda: any("started again" in text for text in loop.said))
+    loop.wait(lambda: loop.engine.ready)
+    assert loop.session.state.learning.phase == "paused"
+    assert "still paused" in loop.session.state.learning.sentence
+    training.resume()
+    _until_learned(loop, "round-1")
+    assert len(_commands(log, "train")) == 2
+
+
 def test_another_network_is_trained_from_the_beginning(loop: Any, log: Path) -> None:
     loop.session.learning.set_network({"architecture": "unet"})
     loop.press("Enter")
@@ -264,6 +282,52 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     last.wait(lambda: last.session.state.current)
     assert last.session.opener.workspace.view.unfinished == {}
     assert last.session.state.learning.phase == "idle"
+
+
+def test_what_was_reviewed_elsewhere_is_enough_to_learn_from(
+    loop: Any, start: Callable[..., Any], folder: Path
+) -> None:
+    loop.session.learning.set_automatic(False)
+    loop.press("Enter")
+    loop.session.close()
+    for file in (folder / "unet-loop").glob("journal.sqlite*"):
+        file.unlink()  # as if another program had made the TIFFs
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current)
+    assert not again.session.state.can_undo
+    assert again.session.state.learning.can_start == ""
+    again.press("PageUp")
+    again.wait(lambda: again.session.state.current == "a" and again.review.all())
+    again.point_at(*np.argwhere(again.nuclei)[0])
+    again.press("D")  # from now on that plane is in the journal
+    assert again.session.state.can_undo
+    again.session.close()
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current)
+    again.press("Control-Z")
+    assert not again.session.state.can_undo
+    assert again.session.state.learning.can_start == ""
+    again.session.learner.start()
+    again.wait(lambda: again.session.state.model == "round-1")
+
+
+def test_it_says_how_many_corrections_learning_waits_for(loop: Any) -> None:
+    def sentence() -> str:
+        said: str = loop.session.state.learning.sentence
+        return said
+
+    assert sentence() == ""
+    for left in ("9 more corrections", "8 more corrections"):
+        loop.point_at(*loop.nucleus()[1])
+        loop.press("A")
+        assert sentence() == f"Learns by itself after {left}."
+    loop.session.learning.set_automatic(False)
+    assert sentence() == ""
+    loop.session.learning.set_automatic(True)
+    loop.press("Control-Z")
+    assert "9 more" in sentence()
 
 
 def test_a_training_that_ended_unseen_is_not_done_again(
