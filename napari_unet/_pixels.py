@@ -245,14 +245,18 @@ def _others(source: Source, shape: tuple[int, ...], index: int) -> tuple[Channel
 
 
 def make_thumbnail(path: Path) -> NDArray[np.uint8]:
-    """Make a small picture of the first plane, at most 64 x 64."""
+    """Make a small picture of the middle plane, at most 64 x 64, perhaps of colours."""
     with open_image(path) as image:
         (index,) = resolve_channels(image.info, None)
         coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
-        plane = image.read_plane(image.info.planes // 2, (index,), level=level)[..., 0]
-    step = max(1, int(np.ceil(max(plane.shape) / _THUMBNAIL)))
+        channels = (0, 1, 2) if index == -1 else (index,)
+        plane = image.read_plane(image.info.planes // 2, channels, level=level)
+    plane = plane if len(channels) > 1 else plane[..., 0]
+    step = max(1, int(np.ceil(max(plane.shape[:2]) / _THUMBNAIL)))
     small = np.nan_to_num(plane[::step, ::step].astype(np.float32))
+    if len(channels) > 1 and plane.dtype == np.uint8:
+        return small.astype(np.uint8)  # colours are as they are
     low, high = np.percentile(small, (1, 99.8))
     scaled = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
     result: NDArray[np.uint8] = (scaled * 255).astype(np.uint8)

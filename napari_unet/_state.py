@@ -43,7 +43,7 @@ class ImageRow:
     reviewed : int
         How many of them are reviewed.
     thumbnail : array of uint8, optional
-        (rows, columns), at most 64 × 64.
+        (rows, columns), at most 64 × 64; with 3 colours behind, of RGB images.
     """
 
     id: str

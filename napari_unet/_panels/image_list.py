@@ -144,10 +144,10 @@ def describe(row: ImageRow) -> str:
 def _pixmap(pixels: Any, side: int) -> QPixmap:
     if pixels is None or pixels.size == 0:
         return QPixmap()
-    height, width = pixels.shape
-    image = QImage(
-        pixels.tobytes(), width, height, width, QImage.Format.Format_Grayscale8
-    )
+    height, width, *colours = pixels.shape
+    form = QImage.Format.Format_RGB888 if colours else QImage.Format.Format_Grayscale8
+    row = 3 * width if colours else width
+    image = QImage(pixels.tobytes(), width, height, row, form)
     return QPixmap.fromImage(
         image.scaled(
             side,

@@ -185,7 +185,13 @@ def test_bright_images_colours_and_empty_ones_are_shown(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "flat.tif", np.full((50, 40), 7, np.uint16))
     flat = read_pixels(tmp_path / "flat.tif", "a name it does not have")
     assert flat.contrast[0] < flat.contrast[1]
-    assert make_thumbnail(tmp_path / "rgb.tif").shape == (50, 40)
+    np.testing.assert_array_equal(make_thumbnail(tmp_path / "rgb.tif"), colours)
+    tifffile.imwrite(
+        tmp_path / "deep.tif", colours.astype(np.uint16) * 16, photometric="rgb"
+    )
+    deep = make_thumbnail(tmp_path / "deep.tif")
+    assert deep[15, 15].argmax() == 2
+    assert deep[30, 30].min() > 200
     tifffile.imwrite(tmp_path / "large.tif", np.eye(300, dtype=np.float32))
     assert max(make_thumbnail(tmp_path / "large.tif").shape) <= 64
 
