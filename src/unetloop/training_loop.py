@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["progress", "run_steps"]
 
 _LOWEST_RATE_FACTOR = 2.0**-10
+# As TensorFlow, JAX and PyTorch put it.
+_OUT_OF_MEMORY = re.compile(
+    r"resource_?exhausted|out ?of ?memory|\boom\b", re.IGNORECASE
+)
 
 
 def run_steps(
@@ -142,8 +147,4 @@ def _batches(
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
-    text = f"{type(error).__name__} {error}".lower()
-    return any(
-        sign in text
-        for sign in ("resourceexhausted", "resource_exhausted", "out of memory", "oom")
-    )
+    return bool(_OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"))

@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 __all__ = ["TrainingState", "read_state", "remove_state", "write_state"]
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -78,15 +88,19 @@ def write_state(
 def read_state(out: Path, identity: str) -> TrainingState | None:
     """Read the state of a run with this identity; None where there is none."""
     try:
-        with np.load(_path(out), allow_pickle=False) as stored:
+        # Of a damaged file, numpy leaves open what it has opened itself.
+        with (
+            _path(out).open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
             note = json.loads(str(stored["note"]))
             if note.pop("identity") != identity:
                 return None
             count = len(stored.files) - 1
             arrays = [stored[f"array{index}"] for index in range(count)]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        state = TrainingState(arrays=arrays, **note)
+    except _DAMAGED:
         return None  # no state, or a damaged one: begin again
-    state = TrainingState(arrays=arrays, **note)
     if state.saved and not (out / "model.json").exists():
         return None
     return state
@@ -98,4 +112,5 @@ def remove_state(out: Path) -> None:
 
 
 def _path(out: Path) -> Path:
-    return out.absolute().with_name(f".{out.name}.resume.npz")
+    folder, name = os.path.split(os.path.abspath(out))  # "." has no name
+    return Path(folder, f".{name}.resume.npz")
