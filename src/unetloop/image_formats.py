@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     Opened = tuple[
         str, Any, list[str], tuple[float, float] | None, Callable[[], None] | None
     ]
@@ -38,6 +40,7 @@ _MICROMETRES = {
 }
 _LARGE = 1 << 25
 _MOST_PIXELS = 1 << 32
+_PNG_RGB, _PNG_GRAY_ALPHA, _PNG_RGBA = 2, 4, 6
 
 
 class _LazyTiff:
@@ -210,7 +213,9 @@ def open_picture(path: Path) -> Opened:
     # Pillow takes large pictures for attacks; a slide scan is none.
     PillowImage.MAX_IMAGE_PIXELS = _MOST_PIXELS
     with PillowImage.open(path) as picture:
-        if picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
+        if _has_deep_colours(path):
+            pixels = _read_deep_colours(path)
+        elif picture.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "PA"):
             pixels = np.asarray(picture.convert("RGB"))
         elif picture.mode == "LA":
             pixels = np.asarray(picture.convert("L"))
@@ -218,6 +223,25 @@ def open_picture(path: Path) -> Opened:
             pixels = np.asarray(picture)
     axes = "YXS" if pixels.ndim == 3 else "YX"
     return axes, pixels, [], None, None
+
+
+def _has_deep_colours(path: Path) -> bool:
+    """Whether it is a PNG of several channels with 16 bits, of which Pillow drops 8."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    return (
+        header[:8] == b"\x89PNG\r\n\x1a\n"
+        and header[24:25] == b"\x10"
+        and (header[25] in (_PNG_RGB, _PNG_GRAY_ALPHA, _PNG_RGBA))
+    )
+
+
+def _read_deep_colours(path: Path) -> NDArray[Any]:
+    """Read such a PNG: (rows, columns, colours) of uint16; grey without its alpha."""
+    from imagecodecs import png_decode
+
+    pixels: NDArray[Any] = png_decode(path.read_bytes())
+    return pixels[..., 0] if pixels.shape[-1] == 2 else pixels
 
 
 def open_zarr(path: Path) -> Opened:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -255,6 +256,18 @@ def test_sixteen_bit_png_keeps_its_numbers(tmp_path: Path) -> None:
     PillowImage.fromarray(pixels).save(tmp_path / "a.png")
     with open_image(tmp_path / "a.png") as image:
         np.testing.assert_array_equal(image.read_plane()[..., 0], pixels)
+
+
+@pytest.mark.parametrize(("stored", "channels"), [(2, 1), (3, 3), (4, 3)])
+def test_colours_of_sixteen_bits_keep_them_all(
+    tmp_path: Path, stored: int, channels: int
+) -> None:
+    pixels = numbers(5, 7, stored) * 500
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
+    with open_image(tmp_path / "a.png") as image:
+        assert image.info.dtype == np.uint16
+        found = image.read_plane(0, range(channels))
+    np.testing.assert_array_equal(found, pixels[..., :channels])
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("CMYK", 3)])
