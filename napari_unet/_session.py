@@ -132,6 +132,7 @@ class Session(QObject):
         self.classes.said.connect(self.said)
         self.tools.wanted.connect(self.actions.do)
         self.tools.armed.connect(self.tool_armed)
+        self.tools.said.connect(self.said)
         self.layers.view_changed.connect(self._on_view_changed)
         self.layers.removed.connect(self._on_layer_removed)
         self.actions.corrected.connect(self._count)

@@ -25,7 +25,7 @@ class Tools(QObject):
 
     Signals: ``wanted(name, where)``, ``where`` a pixel (row, column), an array
     (n, 2) of a dragged line, a box, or None; ``armed(name)`` when a tool waits
-    for the mouse, with an empty name when none does any more.
+    for the mouse, with an empty name when none does any more; ``said(text, level)``.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class Tools(QObject):
 
     wanted = Signal(str, object)
     armed = Signal(str)
+    said = Signal(str, str)
 
     def __init__(self, layers: Layers, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,6 +67,8 @@ class Tools(QObject):
             self.disarm()
             if self._task.classes:  # their brush is no tool that is armed
                 self._layers.stop_brush()
+        elif self._is_out_of_reach(name):
+            return
         elif name in self._task.at_once:
             self.disarm()
             self._layers.ensure()
@@ -82,8 +85,10 @@ class Tools(QObject):
     def arm(self, name: str) -> None:
         """Let a tool wait for the mouse: a click, a dragged line, or a box."""
         self.disarm()
-        if name not in self._task.at_once | self._dragged | {"new"}:
+        if name not in self._of_planes:
             self.wanted.emit(name, None)
+            return
+        if self._is_out_of_reach(name):
             return
         self._layers.ensure()
         self._tool = name
@@ -113,6 +118,21 @@ class Tools(QObject):
     @property
     def _dragged(self) -> frozenset[str]:
         return self._task.lines | self._task.boxes
+
+    @property
+    def _of_planes(self) -> frozenset[str]:
+        return self._task.at_once | self._dragged | {"new"}
+
+    def _is_out_of_reach(self, name: str) -> bool:
+        """Whether a tool can't be used in 3-D, or on other axes; it says so."""
+        away = self._layers.nuclei is not None and not self._layers.flat
+        if away and name in self._of_planes:
+            self.said.emit(
+                "Corrections are made plane by plane: go back to 2-D, with rows and "
+                "columns on the screen.",
+                "info",
+            )
+        return away and name in self._of_planes
 
     def _bind(self) -> None:
         for name, key in self._task.keys.items():

@@ -197,6 +197,23 @@ def test_strokes_and_keys_work_on_the_plane_of_a_stack_that_is_shown(loop: Any) 
     assert (loop.nuclei == number).any()
 
 
+def test_in_3d_nothing_is_corrected_and_that_is_said(loop: Any) -> None:
+    loop.show("stack")
+    loop.wait_for_proposals()
+    loop.viewer.dims.ndisplay = 3
+    for key in ("A", "N", "Enter"):
+        loop.said.clear()
+        loop.press(key)
+        assert "plane by plane" in loop.said[0]
+    loop.session.tools.arm("split")
+    assert loop.session.tools.tool == ""
+    assert (loop.session.state.current, loop.session.state.plane) == ("stack", 0)
+    assert not loop.session.state.can_undo
+    loop.viewer.dims.ndisplay = 2
+    loop.press("Enter")
+    assert loop.session.state.can_undo
+
+
 def test_undo_goes_back_to_another_image(loop: Any) -> None:
     number, point = loop.nucleus()
     loop.point_at(*point)
