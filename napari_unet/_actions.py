@@ -88,11 +88,10 @@ class Actions(QObject):
             self._steps.next()
         elif name == "previous":
             self._steps.previous()
-        elif name == "box" and self._predictor.coming:
+        elif name == "box" and (self._predictor.coming or self._board.reading):
             # What nobody could see yet would be learned as empty background.
             self.said.emit(
-                "What is in view is still being segmented: say that it is right when "
-                "it is there.",
+                "Not all of it is on the screen yet: say that it is right when it is.",
                 "info",
             )
         elif name == "box" and where is None:

@@ -59,6 +59,11 @@ class Board(QObject):
         self._busy = text
         self._show_busy()
 
+    @property
+    def reading(self) -> bool:
+        """Whether other images are on their way to the screen."""
+        return bool(self._busy)
+
     def set_predicting(self, predicting: bool) -> None:
         """Say whether the field in view is being predicted."""
         if predicting != self._predicting:
