@@ -58,6 +58,7 @@ class Actions(QObject):
         self._classes = classes
         self._board = board
         editor.corrected.connect(self._on_corrected)
+        editor.stored.connect(self._on_stored)
         editor.undone.connect(self._on_undone)
         editor.moved.connect(steps.go_to)
 
@@ -103,6 +104,10 @@ class Actions(QObject):
         self._learner.corrected()
         if action == ERASE:
             self._predictor.label_again(self._editor.last)
+        self.corrected.emit()
+
+    def _on_stored(self) -> None:
+        self._learner.corrected()
         self.corrected.emit()
 
     def _on_undone(self) -> None:

@@ -40,8 +40,9 @@ class _Unstored:
 class Editor(QObject):
     """Applies corrections to the image on the screen.
 
-    Signals: ``corrected(action)`` after each; ``moved(image, plane)`` when what
-    was undone lies elsewhere; ``problem(text)``, empty when it is over.
+    Signals: ``corrected(action)`` after each; ``stored()`` when what had to wait was
+    stored; ``moved(image, plane)`` when what was undone lies elsewhere;
+    ``problem(text)``, empty when it is over.
 
     Its ``revision`` counts what was done to the planes; ``last`` lists the planes and
     rectangles of what was done last; ``can_undo`` and ``can_redo`` say whether there is
@@ -54,6 +55,7 @@ class Editor(QObject):
     """
 
     corrected = Signal(str)
+    stored = Signal()
     undone = Signal()
     moved = Signal(str, int)
     problem = Signal(str)
@@ -98,6 +100,16 @@ class Editor(QObject):
     def show(self, current: Current) -> None:
         """Work on another image."""
         self._current = current
+        for plane in sorted(current.loaded):
+            self.restore(plane)
+
+    def restore(self, plane: int) -> None:
+        """Bring back onto a plane, once it was read, what could not be stored yet."""
+        current = self._current
+        for one in self._unstored:
+            for edit in one.edits:
+                if current and (edit.image, edit.plane) == (current.entry.id, plane):
+                    self._paste(current, edit, edit.after)
 
     def correct(self, tool: str, where: Any) -> bool:
         """Apply a tool; say whether there was something to correct."""
@@ -154,8 +166,13 @@ class Editor(QObject):
             self._retry.start()
             self.problem.emit(f"Not stored yet, it stays on the screen: {error}")
             return False
+        late = self._retry.isActive()
         self._retry.stop()
         self.problem.emit("")
+        if late:
+            self.revision += 1  # what was read meanwhile may lack it
+            self._look()
+            self.stored.emit()
         return True
 
     def _look(self) -> None:

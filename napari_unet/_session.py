@@ -119,7 +119,8 @@ class Session(QObject):
         self.stage.keeps = lambda: self.editor.unstored
         self.stage.revision = lambda: self.editor.revision
         self.stage.shown.connect(self._on_shown)
-        self.stage.plane_loaded.connect(self.predictor.request)
+        self.stage.plane_loaded.connect(self.editor.restore)
+        self.stage.plane_loaded.connect(lambda plane: self.predictor.request())
         self.stage.missing.connect(self.gallery.set_missing)
         self.stage.busy.connect(self.board.set_busy)
         self.stage.problem.connect(self.board.set_problem)

@@ -30,8 +30,8 @@ __all__ = ["Stage"]
 class Stage(QObject):
     """Holds the image that is shown; one at a time.
 
-    Signals: ``shown()`` when an image came onto the screen; ``plane_loaded()`` when
-    what is recorded of another plane did; ``missing(image)`` when one could not be
+    Signals: ``shown()`` when an image came onto the screen; ``plane_loaded(plane)``
+    when what is recorded of another one did; ``missing(image)`` when one could not be
     read; ``busy(text)``; ``problem(source, text)``, empty when it is over.
 
     Parameters
@@ -43,7 +43,7 @@ class Stage(QObject):
     """
 
     shown = Signal()
-    plane_loaded = Signal()
+    plane_loaded = Signal(int)
     missing = Signal(str)
     busy = Signal(str)
     problem = Signal(str, str)
@@ -75,14 +75,14 @@ class Stage(QObject):
         if workspace is None:
             return
         self._turn += 1
-        turn, revision = self._turn, self.revision()
+        turn, revision, waiting = self._turn, self.revision(), self.keeps()
         self.busy.emit("Reading the image")
 
         def then(opened: Opened) -> None:
             if turn != self._turn or workspace is not self._workspace:
                 return
             again = self.current is not None and self.current.entry.id == image
-            if again and revision != self.revision():
+            if (again or waiting) and revision != self.revision():
                 self.show(image, plane)
             else:
                 self._on_read(workspace, opened)
@@ -122,7 +122,7 @@ class Stage(QObject):
             current.truth.set_loaded(plane)
             rows, columns = current.pixels.plane_shape
             self._layers.update(plane, (slice(0, rows), slice(0, columns)), marks)
-            self.plane_loaded.emit()
+            self.plane_loaded.emit(plane)
 
         def failed(error: EngineError) -> None:
             if current is not self.current:
@@ -189,7 +189,7 @@ class Stage(QObject):
             but = plane if before == image else None
             self._background.run(
                 lambda: forget_image(workspace.journal, before, but),
-                lambda _: None,
+                lambda _: self.problem.emit("flush", ""),
                 lambda error: self.problem.emit("flush", str(error)),
             )
 

@@ -260,6 +260,57 @@ def test_what_can_not_be_stored_stays_on_the_screen_until_it_can(
     _same(loop)
 
 
+def test_what_can_not_be_stored_is_there_again_when_its_image_is(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, point = loop.nucleus()
+    with monkeypatch.context() as broken:
+
+        def full(self: Journal, action: str, edits: Any) -> int:
+            raise EngineError("The journal could not be written (disk full).")
+
+        broken.setattr(Journal, "record", full)
+        loop.point_at(*point)
+        loop.press("D")
+        loop.show("b")
+        loop.show("a")
+        assert not (loop.nuclei == number).any()
+        assert loop.review[point] == 1
+        other, beside = loop.nucleus()
+        loop.point_at(*beside)
+        loop.press("D")
+    assert loop.session.editor.store()
+    _same(loop)
+    assert not np.isin(loop.nuclei, [number, other]).any()
+    assert loop.session.state.can_undo
+    assert loop.session.learner._corrections == 2
+    assert loop.session.state.saved
+
+
+def test_planes_show_what_could_not_be_stored_of_them(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.show("stack")
+    loop.wait_for_proposals()
+    with monkeypatch.context() as broken:
+
+        def full(self: Journal, action: str, edits: Any) -> int:
+            raise EngineError("The journal could not be written (disk full).")
+
+        broken.setattr(Journal, "record", full)
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("D")
+        loop.show("b")
+        loop.session.opener.show("stack", 1)
+        loop.wait(lambda: loop.session.state.current == "stack")
+        loop.viewer.dims.set_current_step(0, 0)
+        loop.wait(lambda: 0 in loop.session.opener.current.loaded)
+        truth = loop.session.opener.current.truth
+        loop.wait(lambda: truth.review[0][point] == 1)
+        assert truth.segmentation[0][point] == 0
+
+
 def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
     number, point = loop.nucleus()
     loop.viewer.layers.remove(loop.layers.nuclei)
