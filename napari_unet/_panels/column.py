@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qtpy.QtGui import QKeyEvent
+
 __all__ = ["Column"]
 
 
@@ -46,6 +48,13 @@ class Column(QScrollArea):
         width = self.widget().minimumSizeHint().width()
         bar = self.verticalScrollBar().sizeHint().width()
         return QSize(width + bar, super().minimumSizeHint().height())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave PageUp and PageDown to the viewer, where they change the image."""
+        if event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See what it holds become wider or longer."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_unet import _session, _widget
 from napari_unet._engine import Engine
+from napari_unet._panels.column import Column
 from unetloop.project import open_project
 
 if TYPE_CHECKING:
@@ -98,6 +99,19 @@ def test_what_is_dropped_anywhere_on_the_dock_is_opened(
     assert session.state.folder.parent == other
     _drop(widget.status, folder / "stack.tif")
     qtbot.waitUntil(lambda: session.state.current == "stack", timeout=30_000)
+
+
+def test_page_down_is_the_next_image_after_a_click_on_the_dock(
+    widget: Any, folder: Path, qtbot: QtBot
+) -> None:
+    session = widget.session
+    session.open([folder])
+    qtbot.waitUntil(lambda: session.state.current == "a", timeout=30_000)
+    column = widget.findChild(Column)
+    column.setFocus()
+    for key, image in ((Qt.Key.Key_PageDown, "b"), (Qt.Key.Key_PageUp, "a")):
+        qtbot.keyClick(column, key)
+        qtbot.waitUntil(lambda image=image: session.state.current == image)
 
 
 def test_closing_the_window_stores_everything_and_ends_the_engine(
