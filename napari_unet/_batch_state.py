@@ -43,6 +43,8 @@ class Wish:
         Name of one that ships, or a model folder.
     channel : str
         Number or name; empty: the engine chooses.
+    channels : mapping
+        Those of single images, by their resolved paths, instead of it.
     diameter : float, optional
         Of a nucleus, in pixels; None: estimated.
     exports : tuple of str
@@ -62,6 +64,7 @@ class Wish:
     out: str = ""
     model: str = SHIPPED
     channel: str = ""
+    channels: Mapping[str, str] = field(default_factory=dict)
     diameter: float | None = None
     exports: tuple[str, ...] = ()
     recursive: bool = True
@@ -96,6 +99,7 @@ class Wish:
             "out": self.folder,
             "model": self.model,
             "channel": self.channel or None,
+            "channels": dict(self.channels),
             "diameter": None if self.classes else self.diameter,
             "exports": [name for name in self.exports if name in known],
             "recursive": self.recursive,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_unet._batch_state import Wish
+from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from napari_unet._workspace import Workspace
+    from unetloop.project import Project
 
 __all__ = ["everything"]
 
@@ -25,7 +29,8 @@ def everything(
 ) -> Wish:
     """Wish for all images of the folders that a project's images come from.
 
-    Who annotates some images of a folder means the folder. Results go into the
+    Who annotates some images of a folder means the folder. Images that are not where
+    they were are left out; without ``paths``, all are. Results go into the
     project, which lies beside the images and is never searched for images.
 
     Parameters
@@ -35,21 +40,38 @@ def everything(
     model : str
         Where the model is, or the name of one that ships.
     channel : str or None
-        Number or name of the channel with the nuclei.
+        Number or name of the channel with the nuclei, where none was chosen for an
+        image.
     diameter : float or None
         Of a nucleus, in pixels; None: estimated image by image.
     instances : mapping
         What the user set of how maps become nuclei: results are as what is seen.
     """
     project = workspace.project
-    folders = {project.path_of(image).absolute().parent for image in project.images}
+    paths = _paths(project)
+    folders = {path.parent for path in paths.values()}
+    known = workspace.view.images
     return Wish(
         paths=tuple(sorted(map(str, folders))),
         out=str(project.folder.absolute() / _RESULTS),
         model=model,
         channel=channel or "",
+        channels={
+            str(path.resolve()): str(known[image]["channel"])
+            for image, path in paths.items()
+            if "channel" in known.get(image, {})
+        },
         diameter=diameter,
         recursive=False,
         instances=dict(instances),
         classes=bool(project.classes),
     )
+
+
+def _paths(project: Project) -> dict[str, Path]:
+    """Give by id where the images are."""
+    found = {}
+    for image in project.images:
+        with suppress(EngineError):  # it was moved: its line in the list says so
+            found[image.id] = project.path_of(image).absolute()
+    return found

@@ -138,6 +138,7 @@ class Session(QObject):
         self.layers.removed.connect(self._on_layer_removed)
         self.actions.corrected.connect(self._count)
         self.actions.said.connect(self.said)
+        self.editor.stored.connect(self.opener.note)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
@@ -185,13 +186,20 @@ class Session(QObject):
         self.opener.open(paths, join, reading, "" if join else task, task)
 
     def everything(self) -> Wish | None:
-        """Say what "Run all" would run; None while no project is open."""
+        """Say what "Run all" would run; None: there is nothing to."""
         workspace = self.opener.workspace
         if workspace is None or not self.state.model:
             return None
         model = self.learner.models.location(self.state.model)
         how, chosen = self.choices.how(), self.choices.instances()
-        return everything(workspace, model, *how, chosen)
+        wish = everything(workspace, model, *how, chosen)
+        if not wish.paths:
+            self.said.emit(
+                "The images were moved or their drive is away. Bring them back, or "
+                "open them from where they are now.",
+                "warning",
+            )
+        return wish if wish.paths else None
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari."""

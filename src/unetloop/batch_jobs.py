@@ -33,6 +33,9 @@ class BatchOptions:
     ----------
     channel : str, optional
         Channel numbers or names.
+    channels : mapping
+        Those of single images, by their resolved paths, instead of ``channel``; empty
+        ones are guessed.
     exports : tuple of str
         Names of `catalog.EXPORTERS`: files beside masks and tables.
     overwrite : bool
@@ -49,12 +52,19 @@ class BatchOptions:
     """
 
     channel: str | None = None
+    channels: Mapping[str, str] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
     overwrite: bool = False
     retry_failed: bool = False
     jobs: int = 0
     scheduler: str | None = None
     instances: Mapping[str, float] = field(default_factory=dict)
+
+    def channel_of(self, image: Path) -> str | None:
+        """Say which channel of an image is looked at; None: it is guessed."""
+        if not self.channels:
+            return self.channel
+        return self.channels.get(str(image.resolve()), self.channel) or None
 
 
 def make_jobs(
@@ -97,15 +107,17 @@ def make_jobs(
             todo="Leave the diameter out.",
             diameter=config.diameter,
         )
-    settings = settings_hash(
-        {
-            "weights": model.weights_hash,
-            "scale": scale.describe(),
-            # How many tiles at once changes nothing but the time.
-            "config": {**to_dict(config), "batch_size": 0},
-            "channel": options.channel,
-        }
-    )
+    about = {
+        "weights": model.weights_hash,
+        "scale": scale.describe(),
+        # How many tiles at once changes nothing but the time.
+        "config": {**to_dict(config), "batch_size": 0},
+    }
+    channels = {image.path: options.channel_of(image.path) for image in images}
+    settings = {
+        channel: settings_hash({**about, "channel": channel})
+        for channel in set(channels.values())
+    }
     run = uuid.uuid4().hex
     reference = quality.Reference.from_json(model.card.reference)
     return [
@@ -116,10 +128,10 @@ def make_jobs(
             out=out,
             scale=scale,
             config=config,
-            channel=options.channel,
+            channel=channels[image.path],
             inputs=model.channels,
             exports=tuple(sorted(set(options.exports))),
-            settings=settings,
+            settings=settings[channels[image.path]],
             model=f"{model.path.name} {model.weights_hash[:12]}",
             run=run,
             reference=reference,

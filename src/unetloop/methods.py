@@ -81,6 +81,8 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
     )
     channel = settings["channel"]
     seen = f" Nuclei were found in channel {channel}." if channel is not None else ""
+    if settings["channels"]:
+        seen += " In images of other channels, one was chosen for each (run.json)."
     unlike = (
         " How unlike the training images each image is was rated by the distance to "
         "its nearest neighbours among them in a space of image and prediction "

@@ -113,7 +113,7 @@ def plan_images(
         if "error" not in described:
             try:
                 described["reads"] = _channels(
-                    found.path, options.channel, network.channels
+                    found.path, options.channel_of(found.path), network.channels
                 )
             except EngineError as error:
                 described["error"] = str(error)

@@ -26,6 +26,7 @@ def describe_run(
     model: Model,
     config: PredictionConfig,
     channel: str | None,
+    channels: Mapping[str, str],
     exports: Iterable[str],
     instances: InstanceConfig,
     *,
@@ -45,6 +46,8 @@ def describe_run(
         How it was run.
     channel : str or None
         What was looked at.
+    channels : mapping of str to str
+        In single images, by their paths, instead of it.
     exports : iterable of str
         Names of `catalog.EXPORTERS`.
     instances : InstanceConfig
@@ -78,6 +81,7 @@ def describe_run(
         "settings": {
             **to_dict(config),
             "channel": channel,
+            "channels": dict(channels),
             "exports": list(exports),
             "instances": None if card.classes else to_dict(instances),
         },

@@ -176,6 +176,7 @@ class RunAccount:
             self._model,
             self._config,
             self._options.channel,
+            self._options.channels,
             sorted(set(self._options.exports)),
             self._instances,
             started=self._started,

@@ -246,6 +246,7 @@ class Server(LineServer):
         out: str,
         model: str = SHIPPED,
         channel: str | None = None,
+        channels: dict[str, str] | None = None,
         diameter: float | None = None,
         exports: Sequence[str] = (),
         overwrite: bool = False,
@@ -257,6 +258,7 @@ class Server(LineServer):
         config = from_dict(PredictionConfig, settings or {})
         options = BatchOptions(
             channel=channel,
+            channels=channels or {},
             exports=tuple(exports),
             overwrite=overwrite,
             retry_failed=retry_failed,
@@ -296,6 +298,7 @@ class Server(LineServer):
         out: str | None = None,
         model: str = SHIPPED,
         channel: str | None = None,
+        channels: dict[str, str] | None = None,
         diameter: float | None = None,
         exports: Sequence[str] = (),
         recursive: bool = True,
@@ -305,7 +308,10 @@ class Server(LineServer):
         config = from_dict(PredictionConfig, settings or {})
         config = replace(config, diameter=diameter or config.diameter)
         options = BatchOptions(
-            channel=channel, exports=tuple(exports), instances=instances or {}
+            channel=channel,
+            channels=channels or {},
+            exports=tuple(exports),
+            instances=instances or {},
         )
 
         def run(

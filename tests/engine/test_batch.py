@@ -558,3 +558,21 @@ def test_a_mask_that_can_not_be_looked_at_stops_no_other(
     monkeypatch.setattr(FileState, "holds", refuse)
     (done,) = of_kind(run(deep, out, model), "PredictionDone")
     assert (done.predicted, done.failed, done.skipped) == (0, 0, 3)
+
+
+def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    for name in "abc":
+        pixels = np.stack([draw_discs(1), draw_discs(3)])
+        tifffile.imwrite(folder / f"{name}.tif", pixels, metadata={"axes": "CYX"})
+    other = {str((folder / "b.tif").resolve()): "1"}
+    run(folder / ".." / "images", out, model, channel="0", channels=other)
+    counts = {row["image"]: row["nuclei"] for row in read_table(out / "summary.csv")}
+    assert counts == {"a.tif": "1", "b.tif": "3", "c.tif": "1"}
+    assert json.loads((out / "run.json").read_text())["settings"]["channels"] == other
+    assert "images of other channels" in (out / "report.html").read_text("utf-8")
+    more = {**other, str((folder / "c.tif").resolve()): "1"}
+    events = run(folder, out, model, channel="0", channels=more)
+    done = of_kind(events, "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (1, 2)

@@ -473,6 +473,22 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     ]
     (learned,) = [item for item in commands if item["command"] == "train"]
     assert learned["channels"] == {"a.ome": "GFP", "b.ome": "GFP"}
+    loop.show("c")  # its own channel is not that of the others
+    wish = loop.session.everything()
+    assert wish is not None
+    where = {str((stained / f"{name}.ome.tif").resolve()): "GFP" for name in "ab"}
+    assert wish.command()["channels"] == where
+
+
+def test_run_all_leaves_out_images_that_are_away(loop: Any, folder: Path) -> None:
+    (folder / "b.tif").unlink()
+    wish = loop.session.everything()
+    assert wish is not None
+    assert wish.paths == (str(folder),)
+    for path in folder.glob("*.tif"):
+        path.unlink()
+    assert loop.session.everything() is None
+    assert "drive is away" in loop.said[-1]
 
 
 def test_the_channel_with_the_nuclei_is_found_by_its_name(
