@@ -20,6 +20,8 @@ _LIKE_TEXT = """
   font-size: %(points).1fpt; }
 %(kind)s:hover, %(kind)s:focus { background: rgba(128, 128, 128, 70); }
 """
+# What keyboards have instead.
+_TYPED = {"µm": "um"}
 _SMALL_ARROW = """
 QComboBox::drop-down { width: 10px; border: none; }
 QComboBox::down-arrow { width: 8px; }
@@ -35,19 +37,26 @@ def _style(widget: QWidget, sheet: str) -> None:
 class InlineNumber(QLineEdit):
     """A number within a line of text: click, type, Enter; Esc takes it back.
 
+    Signals: ``edited(value)``; ``refused(sentence)`` when what was typed is no number
+    above 0, with an empty sentence when that is over.
+
     Parameters
     ----------
     unit : str
         Behind the number.
     tip : str
         Tooltip.
+    expected : str
+        What can be typed, as the end of a sentence.
     """
 
     edited = Signal(object)
+    refused = Signal(str)
 
-    def __init__(self, unit: str, tip: str) -> None:
+    def __init__(self, unit: str, tip: str, expected: str) -> None:
         super().__init__()
         self._unit = unit
+        self._expected = expected
         self._value: float | None = None
         self._shown = ""
         self.setToolTip(tip)
@@ -81,6 +90,7 @@ class InlineNumber(QLineEdit):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Leave the bare number to be overwritten."""
         super().focusInEvent(event)
+        self.refused.emit("")
         self.setText("" if self._value is None else f"{self._value:.6g}")
         self.selectAll()
 
@@ -112,7 +122,14 @@ class InlineNumber(QLineEdit):
         typed, before = self.text(), self._value
         changed = self.isModified()
         self.setModified(False)
-        value = self._read(typed) if changed else before
+        value = before
+        if changed:
+            try:
+                value = self._read(typed)
+            except ValueError:
+                self.refused.emit(f"“{typed}” was not taken: {self._expected}.")
+            else:
+                self.refused.emit("")
         if value == before:
             self.setText(self._shown)
             return
@@ -120,15 +137,23 @@ class InlineNumber(QLineEdit):
         self.edited.emit(value)
 
     def _read(self, typed: str) -> float | None:
-        """Read a number above 0; nothing and ``auto`` mean that there is none."""
-        text = typed.replace(self._unit, "").replace(",", ".").strip()
-        if text.lower() in ("", "auto"):
+        """Read a number above 0; nothing and ``auto`` mean that there is none.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        text = typed.casefold()
+        for unit in (self._unit.casefold(), _TYPED.get(self._unit, self._unit)):
+            text = text.replace(unit, "")
+        text = text.replace(",", ".").replace("≈", "").strip()
+        if text in ("", "auto"):
             return None
-        try:
-            value = float(text)
-        except ValueError:
-            return self._value
-        return value if 0 < value < float("inf") else self._value
+        value = float(text)
+        if not 0 < value < float("inf"):
+            raise ValueError
+        return value
 
 
 class InlineCombo(QComboBox):

@@ -37,9 +37,13 @@ class ReadingLine(QWidget):
     """The line itself, as ``CYX · DAPI · 16 bit · 0.325 µm · nuclei ≈ 32 px``.
 
     Where the dock is narrow, words give way to signs; the tooltip has all of it.
+
+    Signals: ``changed(values)``; ``refused(sentence)`` when what was typed could not be
+    taken, with an empty sentence when that is over.
     """
 
     changed = Signal(dict)
+    refused = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,10 +51,16 @@ class ReadingLine(QWidget):
         self.axes = Word()
         self.channel = InlineCombo("Channel that shows the nuclei")
         self.depth = Word()
-        self.pixel_size = InlineNumber("µm", "Size of a pixel in µm; empty: not known")
+        self.pixel_size = InlineNumber(
+            "µm",
+            "Size of a pixel in µm; empty: not known",
+            "type a number of µm above 0, such as 0.65, or nothing if it is not known",
+        )
         self.nuclei = Word()
         self.diameter = InlineNumber(
-            "px", "Diameter of a typical nucleus in pixels; empty: found by itself (≈)"
+            "px",
+            "Diameter of a typical nucleus in pixels; empty: found by itself (≈)",
+            "type a number of pixels above 0, such as 25, or nothing to have it found",
         )
         self._dots = [Word("\u2009·\u2009") for _ in range(4)]
         row = QHBoxLayout(self)
@@ -71,6 +81,8 @@ class ReadingLine(QWidget):
         self.diameter.edited.connect(
             lambda value: self.changed.emit({"diameter": value})
         )
+        self.pixel_size.refused.connect(self.refused)
+        self.diameter.refused.connect(self.refused)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_reading(self, reading: Reading | None) -> None:

@@ -394,6 +394,27 @@ def test_nonsense_in_the_line_changes_nothing(
     assert edit.text() == "0.325 µm"
 
 
+def test_what_can_be_typed_is_said_until_something_else_is_done(
+    qtbot: QtBot, panel: ImagesPanel
+) -> None:
+    said, edit = panel.refused, panel.reading.diameter
+    assert not said.isVisible()
+    for typed in ("0.5a", "-3", "abc"):
+        type_into(qtbot, edit, typed)
+        assert said.isVisible()
+        assert f"“{typed}” was not taken: type a number of pixels" in said.text()
+    qtbot.mouseClick(edit, LEFT)
+    assert not said.isVisible()
+    type_into(qtbot, panel.reading.pixel_size, "0.5a")
+    assert "above 0, such as 0.65" in said.text()
+    panel.show(replace(STATE, current="another"))
+    assert not said.isVisible()
+    with qtbot.waitSignal(panel.reading_changed) as changed:
+        type_into(qtbot, panel.reading.pixel_size, "0.5 um")
+    assert changed.args == [{"pixel_size": 0.5}]
+    assert not said.isVisible()
+
+
 def test_escape_takes_back_what_was_typed(qtbot: QtBot, panel: ImagesPanel) -> None:
     edit = panel.reading.pixel_size
     qtbot.mouseClick(edit, LEFT)
