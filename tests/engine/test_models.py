@@ -115,6 +115,8 @@ def test_it_is_the_same_after_saving_and_in_onnx(name: str, tmp_path: Path) -> N
     opened = open_model(tmp_path / "model")
     again = KerasNetwork(load_weights(opened))
     np.testing.assert_allclose(again(image(2, 48, 80, 1)), expected, atol=1e-6)
+    if keras.backend.backend() != "tensorflow":
+        return  # Keras needs exporters of their own for the others
     quick = OnnxNetwork(opened.path / "model.onnx")
     assert quick.channels == 1
     np.testing.assert_allclose(quick(image(2, 48, 80, 1)), expected, atol=5e-5)
