@@ -26,6 +26,7 @@ __all__ = ["COMMON_KEYS", "Correction", "Progress", "Task"]
 COMMON_KEYS = {
     "ignore": "I",
     "box": "Enter",
+    "part": "Shift-Enter",
     "undo": "Ctrl+Z",
     "redo": "Ctrl+Shift+Z",
     "outlines": "O",

@@ -67,6 +67,8 @@ class Tools(QObject):
             self.disarm()
             if self._task.classes:  # their brush is no tool that is armed
                 self._layers.stop_brush()
+        elif name == "part":
+            self.arm("box")
         elif self._is_out_of_reach(name):
             return
         elif name in self._task.at_once:
@@ -81,6 +83,13 @@ class Tools(QObject):
             if name == "box":
                 self.disarm()
             self.wanted.emit(name, None)
+
+    def choose(self, name: str) -> None:
+        """Do what a button says: what its key does, but at the next click."""
+        if name in ("box", "part"):
+            self.press(name)
+        else:
+            self.arm(name)
 
     def arm(self, name: str) -> None:
         """Let a tool wait for the mouse: a click, a dragged line, or a box."""
@@ -185,7 +194,7 @@ class Tools(QObject):
             return
         self.disarm()
         where = self._geometry(tool, line)
-        if where is not None or tool == "box":
+        if where is not None:
             self.wanted.emit(tool, where)
 
     def _geometry(self, tool: str, line: list[tuple[int, int]]) -> Any:

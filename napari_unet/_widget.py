@@ -55,7 +55,7 @@ class LoopWidget(QWidget):
         images.reading_changed.connect(session.choices.change_reading)
         images.lock_requested.connect(session.choices.lock)
         images.task_requested.connect(session.set_task)
-        correct.tool_requested.connect(session.tools.arm)
+        correct.tool_requested.connect(session.tools.choose)
         correct.outlines_requested.connect(session.choices.set_outlines)
         correct.probabilities_requested.connect(session.choices.set_probabilities)
         correct.classes.picked.connect(session.classes.paint)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QGridLayout,
+    QHBoxLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet._panels.button import Button
 from napari_unet._panels.classes import ClassList
@@ -26,6 +32,11 @@ class _Tool:
     key: str
     tip: str
     hint: str = ""  # once it was clicked and waits for the pointer
+    more: str = ""  # behind the key in the tooltip
+
+    def say(self, key: str) -> str:
+        """Give the tooltip."""
+        return f"{self.tip} ({key}){self.more}"
 
 
 _TOOLS = {
@@ -54,8 +65,9 @@ _TOOLS = {
         "Click what is never to be used",
     ),
     "box": _Tool(
-        *("Box is right", "⏎", "All in view is right; go to the next place"),
+        *("View is right", "⏎", "All in view is right; go to the next place"),
         "Drag a box in which all is right",
+        ".\nOf a part: press Shift+Enter, or click here with Shift, then drag a box",
     ),
     "undo": _Tool("Undo", "Ctrl+Z", "Take the last correction back"),
     "redo": _Tool("Redo", "Ctrl+Shift+Z", "Do again what was taken back"),
@@ -67,8 +79,9 @@ _OF_CLASSES = {
         "Drag a box that is never to be used",
     ),
     "box": _Tool(
-        *("Box is right", "⏎", "All in view is right; go to the next place"),
+        *("View is right", "⏎", "All in view is right; go to the next place"),
         "Drag a box in which all is right",
+        ".\nOf a part: press Shift+Enter, or click here with Shift, then drag a box",
     ),
     "undo": _TOOLS["undo"],
     "redo": _TOOLS["redo"],
@@ -135,7 +148,7 @@ class CorrectPanel(QWidget):
         tool = _TOOLS[name]
         native = QKeySequence.SequenceFormat.NativeText
         key = QKeySequence(tool.key).toString(native) if "+" in tool.key else tool.key
-        button = Button(tool.text, key=key, tip=f"{tool.tip} ({key})")
+        button = Button(tool.text, key=key, tip=tool.say(key))
         button.setCheckable(bool(tool.hint))
         button.clicked.connect(lambda: self._on_clicked(name))
         return button
@@ -207,7 +220,7 @@ class CorrectPanel(QWidget):
             if name in self._tools:
                 tool = self._tools[name]
                 button.setText(tool.text)
-                button.setToolTip(f"{tool.tip} ({button.key})")
+                button.setToolTip(tool.say(button.key))
         self.classes.setVisible(classes)
         self.probabilities.setVisible(classes)
         self.threshold.set_visible(not classes)
@@ -242,7 +255,9 @@ class CorrectPanel(QWidget):
     def _on_clicked(self, name: str) -> None:
         # What looks pressed is what is armed, not what was clicked.
         self.buttons[name].setChecked(name == self._armed)
-        self.tool_requested.emit(name)
+        shift = Qt.KeyboardModifier.ShiftModifier
+        part = name == "box" and QApplication.keyboardModifiers() & shift
+        self.tool_requested.emit("part" if part else name)
 
     def _on_probabilities(self, wanted: bool) -> None:
         self.probabilities.setChecked(not wanted)

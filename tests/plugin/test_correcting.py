@@ -112,12 +112,16 @@ def test_a_button_lets_a_tool_wait_for_one_click(loop: Any) -> None:
 
 
 def test_a_box_that_is_dragged_and_the_view_are_right_as_a_whole(loop: Any) -> None:
-    loop.session.tools.arm("box")
+    loop.session.tools.choose("part")
+    loop.drag((20, 30))  # no box
+    assert not loop.review.any()
+    loop.press("Shift-Enter")
+    assert loop.session.tools.tool == "box"
     loop.drag((20, 30), (50, 60), (80, 110))
     assert loop.review[22:79, 32:108].mean() > 0.5  # but for nuclei it cuts
     assert loop.review[100:].mean() < 0.2
     _same(loop)
-    loop.press("Enter")
+    loop.session.tools.choose("box")  # the button does what its key does
     assert loop.review.all()
     loop.wait(lambda: loop.session.state.current == "b")  # the next one to do
     loop.wait(lambda: loop.session.state.images[0].state == "done")

@@ -57,10 +57,24 @@ def test_each_tool_is_a_button_with_its_key(
 ) -> None:
     button = panel.buttons[name]
     assert button.key == KEYS[name]
-    assert button.toolTip().endswith(f"({KEYS[name]})")
+    assert f"({KEYS[name]})" in button.toolTip()
     with qtbot.waitSignal(panel.tool_requested) as asked:
         qtbot.mouseClick(button, LEFT)
     assert asked.args == [name]
+
+
+def test_a_part_of_the_view_is_right_with_shift(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    button = panel.buttons["box"]
+    assert "Shift" in button.toolTip()
+    with qtbot.waitSignal(panel.tool_requested) as asked:
+        qtbot.mouseClick(button, LEFT, Qt.KeyboardModifier.ShiftModifier)
+    assert asked.args == ["part"]
+    assert not button.isChecked()
+    panel.show_tool("box")
+    assert button.isChecked()
+    assert "Drag a box" in panel.hint.text()
 
 
 def test_clicks_do_not_take_the_keys_from_the_viewer(
