@@ -16,6 +16,7 @@ from unetloop.errors import EngineError
 from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from napari_unet._current import Current
@@ -86,15 +87,37 @@ class Editor(QObject):
         """Whether corrections wait for the journal."""
         return bool(self._unstored)
 
-    def open(self, journal: Journal | None) -> None:
-        """Work with another journal, or with none, or go on with the same."""
+    @property
+    def waiting(self) -> list[tuple[str, list[Edit]]]:
+        """Action and edits of those that do, oldest first."""
+        return [(one.action, one.edits) for one in self._unstored]
+
+    def open(
+        self,
+        journal: Journal | None,
+        waiting: Sequence[tuple[str, list[Edit]]] = (),
+    ) -> None:
+        """Work with another journal, or with none, or go on with the same.
+
+        Parameters
+        ----------
+        journal : Journal, optional
+            Of the project.
+        waiting : sequence
+            Action and edits of corrections that another journal has to take yet.
+        """
         self.store()
-        if journal is not self._journal:
+        other = journal is not self._journal
+        if other:
             self._unstored.clear()
             self._retry.stop()
             self._last_stored = ""
         self._journal = journal
         self._current = None
+        if other and waiting:
+            self._unstored.extend(_Unstored(*step) for step in waiting)
+            self._retry.start()
+            self.store()
         self._look()
 
     def show(self, current: Current) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_unet._placing import Labelled, cut, label_field, place
 from unetloop.errors import EngineError
@@ -62,6 +62,8 @@ class Proposals(QObject):
         self._to_label: deque[StoredMaps] = deque()
         self._labelling = False
         layers.released.connect(self._place_next)
+        # They waited for it. Later, for it may have been stored by what places them.
+        editor.stored.connect(self._place_next, Qt.ConnectionType.QueuedConnection)
 
     @property
     def waits(self) -> bool:

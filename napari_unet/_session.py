@@ -22,6 +22,7 @@ from napari_unet._learning_desk import LearningDesk
 from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
+from napari_unet._rescue import Rescue
 from napari_unet._run_all import everything
 from napari_unet._stage import Stage
 from napari_unet._steps import Steps
@@ -78,6 +79,7 @@ class Session(QObject):
         self.stage = Stage(self.layers, self._background, self)
         self.opener = Opener(self.layers, self.stage, self._background, self)
         self.editor = Editor(self.layers, self)
+        self.rescue = Rescue(self.editor, self)
         self.predictor = Predictor(
             self.layers, self.editor, self.engine, self._background, self
         )
@@ -139,6 +141,7 @@ class Session(QObject):
         self.actions.corrected.connect(self._count)
         self.actions.said.connect(self.said)
         self.editor.stored.connect(self.opener.note)
+        self.rescue.said.connect(self.said)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
@@ -228,6 +231,7 @@ class Session(QObject):
         if self._closed:
             return
         self.save()
+        self.rescue.close()
         self._closed = True
         self.closed.emit()
         self.tools.close()
@@ -247,7 +251,7 @@ class Session(QObject):
         task = task_of(project.classes)
         self._task = ""
         self.tools.take(task)
-        self.editor.open(workspace.journal)
+        self.rescue.open(workspace)
         self.predictor.open(workspace.journal)
         self.learning.open(workspace, task)
         self.gallery.open(project, view)

@@ -155,6 +155,15 @@ class EditLog:
         """Give the step that was undone last, oldest edit first."""
         return self._step("SELECT min(step) FROM edits WHERE undone = 1", "ASC")
 
+    def steps(self) -> list[tuple[str, list[Edit]]]:
+        """List all steps that are not undone, oldest first: action and edits."""
+        rows = self._query("SELECT * FROM edits WHERE undone = 0 ORDER BY step, seq")
+        found: dict[int, tuple[str, list[Edit]]] = {}
+        with _spoken(self._path):
+            for row in rows:
+                found.setdefault(row[11], (row[10], []))[1].append(_to_edit(row))
+        return list(found.values())
+
     def mark_undone(self) -> None:
         """Mark the last step that is not undone as undone."""
         self._mark("SELECT max(step) FROM edits WHERE undone = 0", _UNDONE)

@@ -283,7 +283,11 @@ def test_what_can_not_be_stored_is_there_again_when_its_image_is(
         other, beside = loop.nucleus()
         loop.point_at(*beside)
         loop.press("D")
+        loop.show("b")
+        loop.wait(lambda: loop.session.predictor.waits)
     assert loop.session.editor.store()
+    loop.wait_for_proposals()  # they waited for the room
+    loop.show("a")
     _same(loop)
     assert not np.isin(loop.nuclei, [number, other]).any()
     assert loop.session.state.can_undo

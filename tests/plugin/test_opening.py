@@ -14,6 +14,7 @@ from napari_unet import _current, _opener, _stage
 from napari_unet._pixels import read_pixels
 from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
+from unetloop.journal import Journal
 from unetloop.masks import read_labels
 from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
@@ -140,6 +141,48 @@ def test_what_is_not_stored_is_not_let_go_of(
     assert loop.session.editor.store()
     loop.viewer.dims.set_current_step(0, 2)
     loop.wait(lambda: loop.session.opener.current.loaded == {2})
+
+
+def test_what_is_not_stored_when_napari_is_closed_is_kept_elsewhere(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    loop = start()
+    loop.open(folder)
+    record = Journal.record
+
+    def full(*_: object) -> int:
+        raise EngineError("The disk is full.")
+
+    monkeypatch.setattr(Journal, "record", full)
+    number, point = loop.nucleus()
+    for key in ("A", "D"):
+        loop.point_at(*point)
+        loop.press(key)
+    loop.session.close()
+    again = start()  # the disk is full still
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current == "a")
+    assert "are back" in again.said[-1]
+    assert again.review[point] == 1
+    assert again.nuclei[point] == 0
+    again.session.close()
+    monkeypatch.setattr(Journal, "record", record)
+    last = start()
+    last.open(folder)
+    assert last.recorded()[1][point] == 1
+    assert last.session.state.can_undo
+    last.press("Control-Z")
+    assert last.nuclei[point] == number
+    assert last.review[point] == 1
+    last.press("Control-Z")
+    assert last.review[point] == 0
+    assert not last.session.state.can_undo
+    assert not list((tmp_path / "home").rglob("*.sqlite"))
 
 
 def test_what_is_not_stored_is_not_left_for_other_images(

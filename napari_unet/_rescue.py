@@ -1,0 +1,85 @@
+"""Keeps corrections elsewhere that their own project had no room for."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_unet._workspace import user_folder
+from unetloop.edit_log import EditLog
+from unetloop.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_unet._editor import Editor
+    from napari_unet._workspace import Workspace
+    from unetloop.edit_log import Edit
+
+__all__ = ["Rescue"]
+
+
+class Rescue(QObject):
+    """Lets an editor work on a project, and sees to what that has no room for.
+
+    Signal: ``said(text, level)``.
+
+    Parameters
+    ----------
+    editor : Editor
+        Whose corrections they are.
+    """
+
+    said = Signal(str, str)
+
+    def __init__(self, editor: Editor, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._editor = editor
+        self._folder: Path | None = None
+        editor.stored.connect(self._on_stored)
+
+    def open(self, workspace: Workspace) -> None:
+        """Work on a project, with what it could not take before."""
+        self._folder = workspace.project.folder
+        waiting: list[tuple[str, list[Edit]]] = []
+        try:
+            path = _path_for(self._folder)
+            if path.exists():
+                with closing(EditLog(path)) as log:
+                    waiting = log.steps()
+        except EngineError as error:
+            self.said.emit(str(error), "warning")
+        self._editor.open(workspace.journal, waiting)
+        if waiting:
+            self.said.emit(
+                "The corrections that could not be stored when napari was closed are "
+                "back.",
+                "info",
+            )
+
+    def close(self) -> None:
+        """Keep what can't be stored in the user's own folder: it may be elsewhere."""
+        if self._folder is None or not self._editor.unstored:
+            return
+        path = _path_for(self._folder)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            with closing(EditLog(path)) as log:
+                for action, edits in self._editor.waiting:
+                    log.add(action, edits)
+        except (EngineError, OSError) as error:
+            self.said.emit(f"The last corrections could not be kept: {error}", "error")
+
+    def _on_stored(self) -> None:
+        if self._folder is not None:
+            with suppress(OSError):  # kept twice, it is stored twice: the same pixels
+                _path_for(self._folder).unlink(missing_ok=True)
+
+
+def _path_for(project: Path) -> Path:
+    name = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
+    return user_folder() / "unstored" / f"{name}.sqlite"
