@@ -36,6 +36,8 @@ _FLIPS = ((1,), (2,), (1, 2))
 _ZOOMS = (0.1, 8.0)
 _FIRST_LOOK = 512
 _FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
+# One or two nuclei may be a cluster of small ones: a closer look tells.
+_CLOSER = 2.0
 # Two sizes that differ less give as good an estimate as a further look, which would
 # cost as much as the prediction itself.
 _AGREE = 0.2
@@ -177,7 +179,10 @@ def estimate_diameter(
     # The size of the nuclei does not depend on how many of them are wanted.
     scale = scale.as_learned()
     found: float | None = None
+    sparse: float | None = None
     for first in _FIRST_ZOOMS:
+        if sparse is not None and first != _CLOSER:
+            continue
         zoom = first
         for _ in range(4):
             box = view.lively_box(round(_FIRST_LOOK / zoom))
@@ -193,10 +198,12 @@ def estimate_diameter(
             agree = abs(np.log(next_zoom / zoom)) < _AGREE
             zoom = next_zoom
             if agree:
-                if labels.max() >= _FEW_NUCLEI or first == _FIRST_ZOOMS[0]:
+                if labels.max() >= _FEW_NUCLEI:
                     return diameter
+                if first == _FIRST_ZOOMS[0]:
+                    sparse = diameter
                 break
-    return found
+    return sparse or found
 
 
 def finish(work: Generator[Any, None, _Result]) -> _Result:

@@ -117,6 +117,24 @@ def test_the_same_nuclei_at_half_and_double_size(
     assert found.labels.shape == shape
 
 
+def test_a_cluster_of_small_nuclei_is_not_taken_for_one(
+    disc_network: DiscNetwork,
+) -> None:
+    image = np.zeros((96, 96, 1), np.float32)
+    for row in range(32, 64, 8):
+        for column in range(32, 64, 8):  # with one pixel between them
+            image[row : row + 7, column : column + 7] = 1
+    diameter = estimate_diameter(disc_network, _view(image), SCALE, CONFIG)
+    assert diameter == pytest.approx(7.9, rel=0.15)
+
+
+def test_a_nucleus_alone_has_its_size(disc_network: DiscNetwork) -> None:
+    rows, columns = np.mgrid[:96, :96]
+    image = (np.hypot(rows - 48, columns - 48) < 14).astype(np.float32)[..., None]
+    diameter = estimate_diameter(disc_network, _view(image), SCALE, CONFIG)
+    assert diameter == pytest.approx(28, rel=0.1)
+
+
 def test_blocks_cut_no_nucleus_and_double_none(
     tmp_path: Path, disc_network: DiscNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
