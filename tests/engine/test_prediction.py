@@ -121,11 +121,11 @@ def test_a_cluster_of_small_nuclei_is_not_taken_for_one(
     disc_network: DiscNetwork,
 ) -> None:
     image = np.zeros((96, 96, 1), np.float32)
-    for row in range(32, 64, 8):
-        for column in range(32, 64, 8):  # with one pixel between them
-            image[row : row + 7, column : column + 7] = 1
+    for row in range(32, 62, 6):
+        for column in range(32, 62, 6):  # with one pixel between them
+            image[row : row + 5, column : column + 5] = 1
     diameter = estimate_diameter(disc_network, _view(image), SCALE, CONFIG)
-    assert diameter == pytest.approx(7.9, rel=0.15)
+    assert diameter == pytest.approx(5.6, rel=0.15)
 
 
 def test_a_nucleus_alone_has_its_size(disc_network: DiscNetwork) -> None:
