@@ -283,6 +283,7 @@ class FakeEngine:
         recursive: bool = True,
         instances: dict[str, float] | None = None,
         channel: str | None = None,
+        channels: dict[str, str] | None = None,
         diameter: float | None = None,
         exports: tuple[str, ...] = (),
     ) -> dict[str, Any]:
@@ -298,7 +299,10 @@ class FakeEngine:
             ThresholdNetwork(),
             PredictionConfig(diameter=diameter),
             BatchOptions(
-                channel=channel, exports=tuple(exports), instances=instances or {}
+                channel=channel,
+                channels=channels or {},
+                exports=tuple(exports),
+                instances=instances or {},
             ),
         )
         while True:
@@ -315,6 +319,7 @@ class FakeEngine:
         out: str,
         model: str = "nuclei",
         channel: str | None = None,
+        channels: dict[str, str] | None = None,
         diameter: float | None = None,
         exports: tuple[str, ...] = (),
         overwrite: bool = False,
@@ -334,6 +339,7 @@ class FakeEngine:
             PredictionConfig(diameter=diameter),
             BatchOptions(
                 channel=channel,
+                channels=channels or {},
                 exports=tuple(exports),
                 overwrite=overwrite,
                 retry_failed=retry_failed,
