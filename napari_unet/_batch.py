@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_unet._desk import batch_of, stack
+from napari_unet._desk import Docked, batch_of
 from napari_unet._panels.batch_files import FilesTable
 from napari_unet._panels.batch_form import BatchForm
 from napari_unet._panels.button import Button
@@ -20,7 +19,7 @@ from napari_unet._panels.run_box import RunBox
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_unet._batch_state import BatchState, Plan
 
@@ -30,7 +29,7 @@ _NOTHING = "Choose images or a folder, or drop them here; a folder of results, t
 _LOOKING = "Looking at the images…"
 
 
-class BatchWidget(QWidget):
+class BatchWidget(Docked):
     """Images, model and results; the files, a preview; run, and what came of it.
 
     Parameters
@@ -41,7 +40,6 @@ class BatchWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._placed = False
         self.setAcceptDrops(True)
         self.desk = batch_of(napari_viewer)
         self.batch = batch = self.desk.batch
@@ -113,16 +111,6 @@ class BatchWidget(QWidget):
         name = QFileDialog.getExistingDirectory(self, "Folder with results", near)
         if name:
             self.desk.results.open(Path(name))
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Take a place that is high enough, when it is shown for the first time."""
-        super().showEvent(event)
-        if not self._placed:
-            self._placed = True
-            QTimer.singleShot(0, self._take_place)
-
-    def _take_place(self) -> None:
-        stack(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Say that files may be let go here."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_unet._activity import Activity
 from napari_unet._batch_desk import BatchDesk
@@ -17,9 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari import Viewer
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtGui import QShowEvent
 
-__all__ = ["BATCH", "LOOP", "PLUGIN", "batch_of", "open_dock", "session_of", "stack"]
+__all__ = [
+    "BATCH",
+    "LOOP",
+    "PLUGIN",
+    "Docked",
+    "batch_of",
+    "open_dock",
+    "session_of",
+]
 
 PLUGIN, LOOP, BATCH = "napari-unet-loop", "U-Net loop", "Batch predict a folder"
 """Names of the plugin and of its docks, as in napari's menu."""
@@ -78,24 +86,35 @@ def open_dock(viewer: Viewer, name: str) -> None:
     dock.raise_()
 
 
-def stack(widget: QWidget) -> None:
-    """Lay a widget's dock over another of ours that lies in the same place.
+class Docked(QWidget):
+    """A widget whose dock lies over another of ours that is in the same place.
 
     napari's menu puts docks one below the other; ours need the height, and the second
     one would be left with a strip of it.
     """
-    dock = _dock_of(widget)
-    window = None if dock is None else dock.parentWidget()
-    if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
-        return
-    area = window.dockWidgetArea(dock)
-    for other in window.findChildren(QDockWidget):
-        ours = PLUGIN in other.windowTitle() and other.isVisible()
-        here = window.dockWidgetArea(other) == area and not other.isFloating()
-        if other is not dock and ours and here:
-            window.tabifyDockWidget(other, dock)
-            dock.raise_()
+
+    _placed = False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the place when it is shown for the first time."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._take_place)
+
+    def _take_place(self) -> None:
+        dock = _dock_of(self)
+        window = None if dock is None else dock.parentWidget()
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
+        area = window.dockWidgetArea(dock)
+        for other in window.findChildren(QDockWidget):
+            ours = PLUGIN in other.windowTitle() and other.isVisible()
+            here = window.dockWidgetArea(other) == area and not other.isFloating()
+            if other is not dock and ours and here:
+                window.tabifyDockWidget(other, dock)
+                dock.raise_()
+                return
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:

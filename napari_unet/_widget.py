@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
-from napari_unet._desk import BATCH, batch_of, open_dock, session_of, stack
+from napari_unet._desk import BATCH, Docked, batch_of, open_dock, session_of
 from napari_unet._panels.advanced import AdvancedPanel
 from napari_unet._panels.column import Column
 from napari_unet._panels.correct import CorrectPanel
@@ -18,7 +17,7 @@ from napari_unet._panels.status import StatusLine
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QShowEvent
+    from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 
     from napari_unet._batch_state import BatchState
     from napari_unet._state import LoopState
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LoopWidget", "session_of"]
 
 
-class LoopWidget(QWidget):
+class LoopWidget(Docked):
     """Images, Correct, Learn and Run all, one below the other, and what is going on.
 
     Parameters
@@ -37,7 +36,6 @@ class LoopWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self._placed = False
         self.setAcceptDrops(True)  # wherever on the dock they are let go
         self.session = session = session_of(napari_viewer)
         self.images, self.correct = ImagesPanel(), CorrectPanel()
@@ -89,16 +87,6 @@ class LoopWidget(QWidget):
         layout.addWidget(area, 1)
         self.status.setContentsMargins(6, 0, 6, 4)
         layout.addWidget(self.status)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Take a place that is high enough, when it is shown for the first time."""
-        super().showEvent(event)
-        if not self._placed:
-            self._placed = True
-            QTimer.singleShot(0, self._take_place)
-
-    def _take_place(self) -> None:
-        stack(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Show that files may be let go here."""

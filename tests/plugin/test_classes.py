@@ -318,19 +318,23 @@ def test_images_to_correct_go_to_a_project_that_segments_the_same(
     assert loop.session.state.folder == folder / "unet-loop"
 
 
-def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
-    start: Callable[..., Any], tmp_path: Path
-) -> None:
+def _learned_from_colours(loop: Any, folder: Path) -> Any:
     rgb = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
-    (tmp_path / "images").mkdir()
-    tifffile.imwrite(tmp_path / "images/a.tif", rgb, photometric="rgb")
-    log = tmp_path / "log"
-    loop = start("--log", log)
+    folder.mkdir()
+    tifffile.imwrite(folder / "a.tif", rgb, photometric="rgb")
     loop.session.set_task("classes")
-    loop.session.open([tmp_path / "images"])
+    loop.session.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learning.set_automatic(False)
     _learn(loop)
+    return loop
+
+
+def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    loop = _learned_from_colours(start("--log", log), tmp_path / "images")
     loop.session.learner.start()
     loop.wait(lambda: loop.session.state.model == "round-2")
     commands = [json.loads(line) for line in log.read_text().splitlines()]
@@ -347,16 +351,8 @@ def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
 def test_a_single_colour_that_is_chosen_later_is_learned_by_a_network_that_sees_one(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
-    rgb = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
-    (tmp_path / "images").mkdir()
-    tifffile.imwrite(tmp_path / "images/a.tif", rgb, photometric="rgb")
     log = tmp_path / "log"
-    loop = start("--log", log)
-    loop.session.set_task("classes")
-    loop.session.open([tmp_path / "images"])
-    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
-    loop.session.learning.set_automatic(False)
-    _learn(loop)
+    loop = _learned_from_colours(start("--log", log), tmp_path / "images")
     loop.session.choices.change_reading({"channel": "green"})
     loop.wait(lambda: loop.session.state.reading.channel == "green")
     loop.session.learner.start()
