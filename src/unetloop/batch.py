@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from unetloop.batch_image import process_image
 from unetloop.batch_jobs import BatchOptions, make_jobs
+from unetloop.counts import counted
 from unetloop.events import (
     Event,
     Notice,
@@ -163,14 +164,18 @@ class _Run:
     def _say_skipped(self) -> Iterator[Event]:
         skipped, left_alone = self.account.skipped, self.account.left_alone
         if self.options.retry_failed:
-            yield Notice(text=f"Left out, since they did not fail: {_images(skipped)}.")
+            yield Notice(
+                text=f"Left out, since they did not fail: {counted(skipped, 'image')}."
+            )
         elif done := skipped - len(left_alone):
-            yield Notice(text=f"Done already and left as they are: {_images(done)}.")
+            yield Notice(
+                text=f"Done already and left as they are: {counted(done, 'image')}."
+            )
         if left_alone:
             first = min(left_alone)
             yield Notice(
                 text=f"Has results already, which are left alone: "
-                f"{_images(len(left_alone))} ({first}: {left_alone[first]}). "
+                f"{counted(len(left_alone), 'image')} ({first}: {left_alone[first]}). "
                 "Overwrite replaces them.",
                 level="warning",
             )
@@ -278,7 +283,3 @@ def _pixels(todo: Sequence[ImageJob]) -> float | None:
     except OSError:  # it went away just now
         return None
     return float(sum(sizes)) * 2 if len(sizes) == len(todo) else None
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"

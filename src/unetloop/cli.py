@@ -16,6 +16,7 @@ from unetloop.cli_predict import add_options
 from unetloop.cli_predict import predict as predict_command
 from unetloop.cli_train import add_options as add_training_options
 from unetloop.cli_train import train as train_command
+from unetloop.counts import counted
 from unetloop.errors import EngineError, explain
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         }
         _print(json.dumps(content, indent=2))
     else:
-        _print(f"{len(pairs)} images\n{to_table(scores)}")
+        _print(f"{counted(len(pairs), 'image')}\n{to_table(scores)}")
     return 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unetloop.classes import name_classes, number_classes
+from unetloop.counts import counted
 from unetloop.errors import EngineError
 from unetloop.tasks import TASKS, Classes
 
@@ -164,7 +165,7 @@ def evaluate_classes(options: argparse.Namespace) -> int:
         _print(json.dumps(_known(content), indent=2))
         return 0
     width = max(len("class"), *(len(name) for name in names))
-    lines = [f"{len(pairs)} images", f"{'class':{width}}    IoU   Dice"]
+    lines = [counted(len(pairs), "image"), f"{'class':{width}}    IoU   Dice"]
     lines += [
         f"{name:{width}}  {_figure(iou)}  {_figure(dice)}"
         for name, iou, dice in zip(names, pooled.iou, pooled.dice, strict=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from unetloop.counts import counted
 from unetloop.events import (
     BatchHalved,
     EpochDone,
@@ -90,8 +91,11 @@ def _sentence(event: Event) -> str:
         case ImagePredicted(image=image, shares=shares) if shares is not None:
             listed = (f"{name} {share:.1%}" for name, share in shares.items())
             return f"{image}: {', '.join(listed)}"
-        case ImagePredicted(image=image, nuclei=nuclei, diameter=diameter):
-            return f"{image}: {nuclei} nuclei (diameter {diameter:.0f} px)"
+        case ImagePredicted(image=image, nuclei=int(nuclei), diameter=diameter):
+            return (
+                f"{image}: {counted(nuclei, 'nucleus', 'nuclei')} "
+                f"(diameter {diameter:.0f} px)"
+            )
         case ImageExported(image=image, exports=exports):
             return f"{image}: {', '.join(exports)} of masks that were there"
         case ImageFailed(image=image, reason=reason):

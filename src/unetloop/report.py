@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.charts import draw_histogram
+from unetloop.counts import counted
 from unetloop.files import replacing
 from unetloop.methods import (
     describe_class_methods,
@@ -71,7 +72,7 @@ def write_report(
         resources.files("unetloop").joinpath("templates/report.html").read_text("utf-8")
     )
     text = template.substitute(
-        title=escape(f"{what} of {len(done)} images"),
+        title=escape(f"{what} of {counted(len(done), 'image')}"),
         what=what,
         subtitle=escape(
             f"{run['started'].replace('T', ' ')[:16]} UTC, model "
@@ -94,11 +95,11 @@ def write_report(
 def _facts(
     done: Sequence[Row], failed: Sequence[Row], nuclei: int | None, rows: Sequence[Row]
 ) -> str:
-    facts = [(f"{len(done):,}", "images")]
+    facts = [(f"{len(done):,}", "image" if len(done) == 1 else "images")]
     if nuclei is None:
         facts += [(f"{share:.1%}", name) for name, share in _shares(done).items()]
     else:
-        facts.insert(0, (f"{nuclei:,}", "nuclei"))
+        facts.insert(0, (f"{nuclei:,}", "nucleus" if nuclei == 1 else "nuclei"))
     sizes = [row["area_um2_median"] for row in done if row.get("area_um2_median")]
     if sizes:
         facts.append((f"{np.median(sizes):.4g} µm²", "median of the images' medians"))
@@ -196,7 +197,7 @@ def _montage(done: Sequence[Row], pictures: Mapping[str, Path]) -> str:
         name = escape(row["image"])
         text = f"{name}: doubt {doubt(row):.2f}"
         if row.get("nuclei") is not None:
-            text += f", {row['nuclei']} nuclei"
+            text += f", {counted(row['nuclei'], 'nucleus', 'nuclei')}"
         figures.append(
             f'<figure><img alt="{name}" src="data:image/jpeg;base64,{data}">'
             f"<figcaption>{text}</figcaption></figure>"
@@ -219,28 +220,35 @@ def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
         for row in found[:_MONTAGE]
     )
     return (
-        f"<h2>Unlike what the model has seen</h2><p>{len(found)} of {len(done)} images "
-        "differ more from the training images than 19 of 20 of these from each other "
-        "(unlikeness above 1). Look at these before you trust their numbers.</p>"
+        f"<h2>Unlike what the model has seen</h2><p>{len(found)} of "
+        f"{counted(len(done), 'image')} differ more from the training images than 19 "
+        "of 20 of these from each other (unlikeness above 1). Look at these before you "
+        f"trust their numbers{_first(len(found))}.</p>"
         f'<table><tr><th>image</th><th class="number">unlikeness</th></tr>{lines}'
         "</table>"
     )
 
 
+def _first(count: int) -> str:
+    """Say that not all are listed, where that is so."""
+    return "" if count <= _MONTAGE else f"; the {_MONTAGE} most unlike ones"
+
+
 def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
-    columns: tuple[str, ...] = (
-        "nuclei",
-        "diameter_px",
-        "certainty",
-        "doubtful",
-        "focus",
-        "unlikeness",
-    )
+    columns = {
+        "nuclei": "nuclei",
+        "diameter_px": "diameter px",
+        "certainty": "certainty",
+        "doubtful": "doubtful",
+        "focus": "focus",
+        "unlikeness": "unlikeness",
+    }
     if classes:
-        areas = (f"area_px@{name}" for name in classes)
-        columns = (*areas, "certainty", "doubtful", "focus")
+        columns = {f"area_px@{name}": f"{name} px" for name in classes} | {
+            name: name for name in ("certainty", "doubtful", "focus")
+        }
     head = "".join(
-        f'<th class="number">{escape(name.replace("_", " "))}</th>' for name in columns
+        f'<th class="number">{escape(title)}</th>' for title in columns.values()
     )
     lines = []
     for row in rows[:_MOST_LISTED]:
@@ -272,7 +280,20 @@ def _definitions(run: Mapping[str, Any]) -> str:
         for name, value in run[part].items():
             lines.append(
                 f"<tr><td>{escape(f'{part}: {name}'.replace('_', ' '))}</td>"
-                f"<td>{escape(str(value))}</td></tr>"
+                f"<td>{escape(_in_words(value))}</td></tr>"
             )
     times = f"{run['started']} to {run['ended']}"
     return f"<p>{escape(times)}</p><table>{''.join(lines)}</table>"
+
+
+def _in_words(value: Any) -> str:
+    """Write a value of ``run.json`` as people do."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_in_words(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_in_words(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

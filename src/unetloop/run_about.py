@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unetloop import __version__
 from unetloop.classes import classes_to_json
 from unetloop.config import to_dict
+from unetloop.quality import Reference
 from unetloop.summary import UNLIKE
 
 if TYPE_CHECKING:
@@ -69,13 +70,14 @@ def describe_run(
             "path": str(model.path),
             "sha256": model.weights_hash,
             "architecture": card.model.architecture,
+            "maps": list(card.maps),
             "diameter": card.diameter,
             "normalization": to_dict(card.normalization),
             "instances": to_dict(card.instances),
             "classes": classes_to_json(card.classes),
             "pixel_size": card.pixel_size,
             "trained_on_images": len(card.training.get("images", ())),
-            "knows_its_images": bool(card.reference),
+            "knows_its_images": Reference.from_json(card.reference) is not None,
             "unlike_above": UNLIKE,
         },
         "settings": {
