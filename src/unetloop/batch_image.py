@@ -21,6 +21,7 @@ from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
 from unetloop.images import open_image, resolve_channels
+from unetloop.plane_result import with_one_picture
 from unetloop.run_record import FileState, Records
 from unetloop.summary import summarize_classes, summarize_image
 
@@ -113,7 +114,8 @@ class _Work:
                 room_for(shape, records.folder) as planes,
                 self._room_for_probabilities(shape, records.folder) as maps,
             ):
-                found = list(self._planes(image, channels, planes, maps))
+                work = self._planes(image, channels, planes, maps)
+                found = list(with_one_picture(work))
                 self._check()
                 # From here on there are files, whose record is not whole yet.
                 records.write(record)

@@ -13,7 +13,7 @@ from unetloop.image_job import Stopped
 from unetloop.image_planes import Image
 from unetloop.instances import nucleus_certainty
 from unetloop.large import is_large, plan_blocks, predict_blocks
-from unetloop.measurements import CERTAINTY_DIGITS, measure_plane
+from unetloop.measurements import measure_plane
 from unetloop.plane_result import PlaneResult
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region
@@ -88,10 +88,11 @@ def work_on_plane(
     if scale.task.classes:
         return result
     result.columns = measure_plane(
-        output, _channels(held, plane), pixel_size=held.info.pixel_size
+        output,
+        _channels(held, plane),
+        certainty=result.certainty,
+        pixel_size=held.info.pixel_size,
     )
-    certainty = np.round(result.certainty, CERTAINTY_DIGITS)
-    result.columns["certainty_mean"] = certainty[result.columns["label"]]
     return result
 
 

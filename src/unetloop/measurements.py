@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "CERTAINTY_DIGITS",
     "COLUMNS",
     "INTENSITIES",
     "column_names",
     "measure_plane",
 ]
 
-CERTAINTY_DIGITS = 4
-"""Decimals of certainties; runtimes differ by some 1e-8 in the same job."""
+# Of certainties, as decimals; runtimes differ by some 1e-8 in the same job.
+_CERTAINTY_DIGITS = 4
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("label", "", "the nucleus's number in the mask"),
@@ -45,7 +44,8 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     (
         "certainty_mean",
         "",
-        "mean probability of its pixels to be nucleus; may be empty",
+        "how sure the network is of it: mean foreground probability, the middle "
+        "counting most, 0 to 1; may be empty",
     ),
 )
 """Name, unit and meaning of the columns that every image has."""
@@ -72,7 +72,7 @@ def measure_plane(
     labels: NDArray[np.int32],
     intensities: Mapping[str, Any],
     *,
-    certainty: NDArray[Any] | None = None,
+    certainty: NDArray[np.float64] | None = None,
     pixel_size: tuple[float, float] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Measure every nucleus of a plane.
@@ -86,7 +86,7 @@ def measure_plane(
         Each channel's name and pixels, (rows, columns); anything that gives
         numpy arrays for slices ``[r0:r1, c0:c1]``.
     certainty : array of float, optional
-        (rows, columns): probability to be nucleus, 0 to 1.
+        (highest label + 1,), from `instances.nucleus_certainty`: 0 to 1.
     pixel_size : tuple of float, optional
         Height and width of a pixel in µm.
 
@@ -113,8 +113,7 @@ def measure_plane(
     >>> measure_plane(nuclei, {}, pixel_size=(0.5, 0.5))["area_um2"].tolist()
     [1.0]
     """
-    arrays = {**intensities, **({} if certainty is None else {"certainty": certainty})}
-    for name, array in arrays.items():
+    for name, array in intensities.items():
         if tuple(array.shape) != labels.shape:
             raise EngineError(
                 "Nuclei and pixels to be measured must have the same size.",
@@ -125,14 +124,21 @@ def measure_plane(
     pixel_area = float("nan") if pixel_size is None else pixel_size[0] * pixel_size[1]
     names = column_names(intensities)
     parts = [
-        _measure_window(window, labels.shape, intensities, certainty, pixel_area)
+        _measure_window(window, labels.shape, intensities, pixel_area)
         for window in iterate_windows(labels)
     ]
     if not parts:
         return {name: np.zeros(0, _dtype(name, intensities)) for name in names}
-    order = np.argsort(np.concatenate([part["label"] for part in parts]))
+    label = np.concatenate([part["label"] for part in parts])
+    order = np.argsort(label)
+    sure = np.full(len(label), np.nan)
+    if certainty is not None:
+        sure = np.round(certainty, _CERTAINTY_DIGITS)[label[order]]
     return {
-        name: np.concatenate([part[name] for part in parts])[order] for name in names
+        name: sure
+        if name == "certainty_mean"
+        else np.concatenate([part[name] for part in parts])[order]
+        for name in names
     }
 
 
@@ -148,7 +154,6 @@ def _measure_window(
     window: Window,
     plane: tuple[int, ...],
     intensities: Mapping[str, Any],
-    certainty: NDArray[Any] | None,
     pixel_area: float,
 ) -> dict[str, NDArray[Any]]:
     runs = find_runs(window.labels)
@@ -177,12 +182,6 @@ def _measure_window(
     )
     pixel += np.arange(len(pixel))
     starts = np.cumsum(area) - area
-    if certainty is None:
-        table["certainty_mean"] = np.full(len(area), np.nan)
-    else:
-        values = np.asarray(certainty[place]).ravel()[pixel].astype(np.float64)
-        means = np.add.reduceat(values, starts) / area
-        table["certainty_mean"] = np.round(means, CERTAINTY_DIGITS)
     for name, channel in intensities.items():
         values = np.asarray(channel[place]).ravel()[pixel]
         for kind, column in _intensity(values, area, starts).items():

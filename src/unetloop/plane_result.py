@@ -10,13 +10,15 @@ from unetloop.instances import nucleus_certainty
 from unetloop.thumbnails import doubtful_window, draw_outlines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     from unetloop.prediction import PredictedPlane
     from unetloop.scale import Scale
 
-__all__ = ["PlaneResult"]
+__all__ = ["PlaneResult", "with_one_picture"]
 
 _CLASS_WINDOW = 16.0  # a twelfth of the picture of the most doubtful place, in pixels
 
@@ -94,3 +96,19 @@ class PlaneResult:
         if doubt > self.doubt:
             self.doubt = doubt
             self.picture = draw_outlines(pixels[window], labels[window])
+
+
+def with_one_picture(planes: Iterable[PlaneResult]) -> Iterator[PlaneResult]:
+    """Pass planes on, and drop every picture but that of the most doubtful place.
+
+    Of a stack only that one is shown, and those of thousands of planes take memory.
+    """
+    worst: PlaneResult | None = None
+    for plane in planes:
+        if worst is None or plane.doubt > worst.doubt:
+            worst, less = plane, worst
+        else:
+            less = plane
+        if less is not None:
+            less.picture = None
+        yield plane

@@ -9,6 +9,7 @@ network makes of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -199,16 +200,28 @@ class Reference:
         float
             From 0; above 1 unlike.
         """
-        rows = self.rows
-        low, high = np.percentile(rows, (16, 84), axis=0)
-        scale = np.maximum((high - low) / 2, _LEAST_SCALE)
-        scaled = rows / scale
-        nearest = min(_NEIGHBOURS, len(rows) - 1) or 1
+        far = np.sort(np.linalg.norm((self.rows - statistics) / self._scale, axis=1))
+        return float(far[self._nearest - 1]) / self._usual
+
+    @property
+    def _nearest(self) -> int:
+        """Which neighbour counts, from 1."""
+        return min(_NEIGHBOURS, len(self.rows) - 1) or 1
+
+    @cached_property
+    def _scale(self) -> NDArray[np.float64]:
+        """Spread of each statistic over the training images."""
+        low, high = np.percentile(self.rows, (16, 84), axis=0)
+        return np.asarray(np.maximum((high - low) / 2, _LEAST_SCALE))
+
+    @cached_property
+    def _usual(self) -> float:
+        """Distance that most training images keep to each other; not for each image."""
+        scaled = self.rows / self._scale
         among = np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
         among.sort(axis=1)  # the first is the image itself
-        usual = float(np.percentile(among[:, min(nearest, len(rows) - 1)], _QUANTILE))
-        far = np.sort(np.linalg.norm(scaled - statistics / scale, axis=1))
-        return float(far[nearest - 1]) / max(usual, _LEAST_SCALE)
+        among = among[:, min(self._nearest, len(scaled) - 1)]
+        return max(float(np.percentile(among, _QUANTILE)), _LEAST_SCALE)
 
     @classmethod
     def of(cls, rows: Sequence[NDArray[np.float64]]) -> Reference | None:

@@ -88,12 +88,13 @@ def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = blobs((300, 90), seed=3)
     labels[2:290, 88] = 7000  # taller than any strip
     pixels = np.random.default_rng(1).integers(0, 255, labels.shape, np.uint8)
-    whole = measure_plane(labels, {"a": pixels}, certainty=pixels / 255)
+    sure = np.random.default_rng(2).random(int(labels.max()) + 1)
+    whole = measure_plane(labels, {"a": pixels}, certainty=sure)
     monkeypatch.setattr(windows, "_LEAST_ROWS", 16)
     monkeypatch.setattr(
         measurements, "iterate_windows", lambda it: windows.iterate_windows(it, 1)
     )
-    cut = measure_plane(labels, {"a": pixels}, certainty=pixels / 255)
+    cut = measure_plane(labels, {"a": pixels}, certainty=sure)
     assert list(cut) == list(whole) == column_names(["a"])
     for name in whole:
         np.testing.assert_allclose(cut[name], whole[name], rtol=1e-9, err_msg=name)
@@ -135,12 +136,12 @@ def test_pixels_are_read_in_windows_only() -> None:
 def test_edges_certainty_and_what_is_not_known() -> None:
     labels = np.zeros((9, 9), np.int32)
     labels[0, 4], labels[4, 0], labels[8, 8], labels[3:5, 3:5] = 1, 2, 3, 40
-    certainty = np.full(labels.shape, 0.25, np.float16)
-    certainty[3, 3] = 0.75
+    certainty = np.linspace(0, 1, 41)
+    certainty[3] = 0.123449
     table = measure_plane(labels, {}, certainty=certainty)
     assert table["label"].tolist() == [1, 2, 3, 40]
     assert table["touches_edge"].tolist() == [1, 1, 1, 0]
-    assert table["certainty_mean"].tolist() == [0.25, 0.25, 0.25, 0.375]
+    assert table["certainty_mean"].tolist() == [0.025, 0.05, 0.1234, 1]
     assert np.isnan(table["area_um2"]).all()
     assert np.isnan(measure_plane(labels, {})["certainty_mean"]).all()
 
