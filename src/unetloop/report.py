@@ -60,13 +60,14 @@ def write_report(
     """
     done = [row for row in rows if row["status"] == "done"]
     failed = [row for row in rows if row["status"] == "failed"]
-    nuclei = sum(row.get("nuclei") or 0 for row in done)
+    nuclei = _nuclei(done)
     classes = [tissue["name"] for tissue in run["model"].get("classes", ())]
     what = "Tissue classes" if classes else "Nuclei"
+    mine = [row for row in done if not row["earlier"]]
     methods = (
-        describe_class_methods(run, len(done))
+        describe_class_methods(run, len(mine))
         if classes
-        else describe_methods(run, len(done), nuclei)
+        else describe_methods(run, len(mine), _nuclei(mine))
     )
     template = Template(
         resources.files("unetloop").joinpath("templates/report.html").read_text("utf-8")
@@ -84,12 +85,27 @@ def write_report(
         montage=_montage(done, pictures),
         unlike="" if classes else _unlike(done, run),
         images=_table(rows, classes),
-        methods=f"<p>{escape(methods)}</p>",
+        methods=f"<p>{escape(methods)}</p>{_earlier(len(done) - len(mine))}",
         references="".join(f"<li>{escape(work)}</li>" for work in list_references(run)),
         run=_definitions(run),
     )
     with replacing(path) as fresh:
         fresh.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+
+
+def _nuclei(done: Sequence[Row]) -> int:
+    return sum(row.get("nuclei") or 0 for row in done)
+
+
+def _earlier(count: int) -> str:
+    """Say that the methods are not those of all images, where that is so."""
+    if not count:
+        return ""
+    are = counted(count, "more image is", "more images are")
+    return (
+        f'<p class="bad">{are} in the tables and figures that an earlier run made with '
+        "another model or other settings. This text is not about them.</p>"
+    )
 
 
 def _facts(
@@ -113,11 +129,12 @@ def _facts(
 
 def _shares(done: Sequence[Row]) -> dict[str, float]:
     """Share of each class in the pixels of all images."""
+    done = [row for row in done if "shares" in row]
     pixels = [row["planes"] * row["height"] * row["width"] for row in done]
-    names = dict.fromkeys(name for row in done for name in row.get("shares", ()))
+    names = dict.fromkeys(name for row in done for name in row["shares"])
     return {
         name: sum(
-            row.get("shares", {}).get(name, 0.0) * count
+            row["shares"].get(name, 0.0) * count
             for row, count in zip(done, pixels, strict=True)
         )
         / max(sum(pixels), 1)

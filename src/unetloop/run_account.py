@@ -111,7 +111,11 @@ class RunAccount:
         rows, report = [], None
         try:
             tables = write_tables(
-                self._records, self.left_alone, self._describe(now()), changed
+                self._records,
+                self.left_alone,
+                self._describe(now()),
+                {job.settings for job in self._jobs},
+                changed,
             )
             rows, report = tables.rows, tables.report
             for text in tables.notices:

@@ -19,7 +19,7 @@ from unetloop.run_record import JOINED, FileState, read_run
 from unetloop.summary import summary_rows, write_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from unetloop.run_record import ImageRecord, Records
@@ -67,6 +67,7 @@ def write_tables(
     records: Records,
     left_alone: Mapping[str, str],
     run: Mapping[str, Any],
+    settings: Collection[str],
     changed: bool,
 ) -> Tables:
     """Write the tables and the report of all records of a folder.
@@ -79,12 +80,14 @@ def write_tables(
         Images whose results are not this run's, and why.
     run : mapping
         What ``run.json`` says of the run.
+    settings : collection of str
+        Its model and settings, by the hashes that records have of them.
     changed : bool
         Whether any record is new; if not, tables that are there are kept.
     """
     out = records.out
     listed = [record for record in records.all() if record.status != "begun"]
-    rows = summary_rows(listed, left_alone)
+    rows = summary_rows(listed, left_alone, settings)
     report = out / "report.html"
     known = _read_states(records)
     done = [record for record in _sorted(listed) if record.status == "done"]

@@ -12,7 +12,7 @@ from unetloop.files import replacing
 from unetloop.quality import STATISTICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -208,7 +208,9 @@ def _round(value: float) -> float:
 
 
 def summary_rows(
-    records: Iterable[ImageRecord], left_alone: Mapping[str, str]
+    records: Iterable[ImageRecord],
+    left_alone: Mapping[str, str],
+    settings: Collection[str],
 ) -> list[dict[str, Any]]:
     """List the rows of the table, sorted by image.
 
@@ -218,6 +220,14 @@ def summary_rows(
         Those that are done or failed.
     left_alone : mapping of str to str
         Images whose results are not this run's, and why.
+    settings : collection of str
+        Those of this run, by their hashes.
+
+    Returns
+    -------
+    list of dict
+        Columns of `COLUMNS`, and more that are not in the file: ``path``, and
+        ``earlier``, whether model or settings are not those of this run.
     """
     rows = {name: _left(name, reason) for name, reason in left_alone.items()}
     for record in records:
@@ -229,6 +239,7 @@ def summary_rows(
                 "path": record.image,
                 "status": record.status,
                 "reason": record.reason,
+                "earlier": record.settings not in settings,
             },
         )
     return [rows[name] for name in sorted(rows)]

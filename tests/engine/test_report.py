@@ -113,3 +113,29 @@ def test_a_histogram_is_well_formed_and_to_scale() -> None:
     heights = [float(bar.attrib["height"]) for bar in bars]
     assert len(heights) == 2
     assert heights[1] == pytest.approx(4 * heights[0], abs=0.3)
+
+
+def test_the_methods_are_not_said_of_images_of_an_earlier_run(
+    tmp_path: Path, model: Model
+) -> None:
+    first = write_discs(tmp_path / "first", {"a.tif": 4, "b.tif": 2})
+    second = write_discs(tmp_path / "second", {"c.tif": 3})
+    run(first, tmp_path / "out", model)
+    text = (tmp_path / "out/report.html").read_text("utf-8")
+    assert "earlier run" not in text
+    run(second, tmp_path / "out", model, instances={"threshold": 0.7})
+    text = " ".join((tmp_path / "out/report.html").read_text("utf-8").split())
+    assert "a probability above 0.7 were" in text
+    assert "In 1 image 3 nuclei were found" in text
+    assert "2 more images are in the tables" in text
+    assert "<b>9</b>nuclei" in text
+    # The same images by the settings of now: nothing is left to be told apart.
+    run([first, second], tmp_path / "out", model, instances={"threshold": 0.7})
+    text = " ".join((tmp_path / "out/report.html").read_text("utf-8").split())
+    assert "In 3 images 9 nuclei were found" in text
+    assert "earlier run" not in text
+
+
+def test_names_with_markup_are_shown_as_they_are(page: _Page) -> None:
+    assert "<i>.tif" in page.text
+    assert "a & b.tif" in page.text
