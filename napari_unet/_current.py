@@ -142,7 +142,7 @@ class Opened:
     current : Current
         The image.
     plane : int
-        Its plane to begin with: the first if there is no such one.
+        Its plane to begin with.
     nuclei : array of int32
         (planes, rows, columns), a copy of its segmentation.
     marks : array of uint8
@@ -159,7 +159,7 @@ class Opened:
 
 
 def read_current(
-    workspace: Workspace, image: str, plane: int, pixels: Pixels | None = None
+    workspace: Workspace, image: str, plane: int | None, pixels: Pixels | None = None
 ) -> Opened:
     """Read an image and what is recorded of one of its planes.
 
@@ -169,8 +169,9 @@ def read_current(
         The open project.
     image : str
         Id of the image.
-    plane : int
-        The plane to begin with.
+    plane : int or None
+        The plane to begin with; None, or one that it does not have: that to look at
+        first.
     pixels : Pixels, optional
         Those of the image, if they were read before.
 
@@ -182,7 +183,8 @@ def read_current(
     project = workspace.project
     entry = project.image(image)
     known = workspace.view.of(image)
-    plane = plane if 0 <= plane < entry.planes else 0
+    if plane is not None and not 0 <= plane < entry.planes:
+        plane = None
     path = project.path_of(entry)
     channel = known.get("channel", workspace.view.channel)
     pixels = pixels or read_pixels(path, channel, plane)
@@ -190,12 +192,14 @@ def read_current(
     if size:
         info = replace(pixels.info, pixel_size=(float(size), float(size)))
         pixels = replace(pixels, info=info)
-    if pixels.plane_shape != (entry.height, entry.width):
+    size_now = (pixels.info.planes, *pixels.plane_shape)
+    if size_now != (entry.planes, entry.height, entry.width):
         raise EngineError(
             "The image has another size than when it was annotated.",
             todo="Put the old file back.",
             path=str(path),
         )
+    plane = pixels.info.first_shown if plane is None else plane
     truth = Truth.of(entry.planes, pixels.plane_shape)
     truth.task = task_of(project.classes)
     current = Current(entry, pixels, truth)

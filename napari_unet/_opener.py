@@ -149,9 +149,8 @@ class Opener(QObject):
         if self.workspace is None:
             return
         self._remember()
-        view = self.workspace.view
         if plane is None:
-            plane = view.plane if view.current == image else 0
+            plane = self.workspace.view.plane_of(image)
         self._stage.show(image, plane)
 
     def read_anew(self, channel: str) -> None:
@@ -293,3 +292,4 @@ class Opener(QObject):
         if contrast is not None:
             known["contrast"] = contrast
         view.current, view.plane = self.current.entry.id, self._layers.plane
+        known["plane"] = view.plane

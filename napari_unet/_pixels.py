@@ -121,7 +121,7 @@ class Pixels:
         return self.info.height, self.info.width
 
 
-def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
+def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pixels:
     """Read an image; large stacks stay in the file, which stays open.
 
     Parameters
@@ -131,8 +131,8 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     channel : str or None
         Number or name of the channel to show; None, or one that it does not have:
         that with the nuclei by its name, or all colours.
-    plane : int
-        The plane by which contrast is set.
+    plane : int or None
+        The plane by which contrast is set; None: that to look at first.
 
     Raises
     ------
@@ -154,7 +154,8 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
     rgb = index == -1
     shape = (*lead, info.height, info.width)
     channels = (0, 1, 2) if rgb else (index,)
-    first = image.read_plane(min(plane, info.planes - 1), channels)
+    plane = info.first_shown if plane is None else min(plane, info.planes - 1)
+    first = image.read_plane(plane, channels)
     contrast, limits = _contrast(first)
     large = info.height * info.width > _PYRAMID_PIXELS
     copies = image.levels[1:] if large and lead and not rgb else ()
@@ -172,12 +173,12 @@ def read_pixels(path: Path, channel: str | None, plane: int = 0) -> Pixels:
             data = make_pyramid(data, _copies(image, channels, limits))
     else:
         data = LazyPlanes(source, shape, index)
-        data.keep(min(plane, info.planes - 1), first[..., 0])
+        data.keep(plane, first[..., 0])
     if copies:
         data = [data]
         for level, size in enumerate(copies, 1):
             copy = LazyPlanes(source, (*lead, *size), index, level)
-            copy.plane(min(plane, info.planes - 1))  # at hand when it is shown
+            copy.plane(plane)  # at hand when it is shown
             data.append(copy)
     others = () if info.rgb else _others(source, shape, index)
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
@@ -245,13 +246,13 @@ def _others(source: Source, shape: tuple[int, ...], index: int) -> tuple[Channel
 
 
 def make_thumbnail(path: Path) -> NDArray[np.uint8]:
-    """Make a small picture of the middle plane, at most 64 x 64, perhaps of colours."""
+    """Make a small picture, at most 64 x 64, of the plane to look at first."""
     with open_image(path) as image:
         (index,) = resolve_channels(image.info, None)
         coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
         channels = (0, 1, 2) if index == -1 else (index,)
-        plane = image.read_plane(image.info.planes // 2, channels, level=level)
+        plane = image.read_plane(image.info.first_shown, channels, level=level)
     plane = plane if len(channels) > 1 else plane[..., 0]
     step = max(1, int(np.ceil(max(plane.shape[:2]) / _THUMBNAIL)))
     small = np.nan_to_num(plane[::step, ::step].astype(np.float32))

@@ -69,8 +69,16 @@ class Stage(QObject):
         self._workspace = workspace
         self.current = None
 
-    def show(self, image: str, plane: int) -> None:
-        """Bring an image of the project to the screen, at a plane of it."""
+    def show(self, image: str, plane: int | None) -> None:
+        """Bring an image of the project to the screen, at a plane of it.
+
+        Parameters
+        ----------
+        image : str
+            Its id.
+        plane : int or None
+            Which plane; None: `ImageInfo.first_shown`.
+        """
         workspace = self._workspace
         if workspace is None:
             return

@@ -44,7 +44,7 @@ class View:
         By action, what was reviewed elsewhere; as `unetloop.imported.count_imported`.
     images : dict
         By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``, ``camera``,
-        ``locked``, ``nuclei``, ``reviewed``, ``state``.
+        ``plane``, ``locked``, ``nuclei``, ``reviewed``, ``state``.
     training : dict
         Settings that differ from their defaults.
     instances : dict
@@ -70,6 +70,13 @@ class View:
     def of(self, image: str) -> dict[str, Any]:
         """Give what is remembered of one image, to be changed in place."""
         return self.images.setdefault(image, {})
+
+    def plane_of(self, image: str) -> int | None:
+        """Give the plane that was shown of an image last; None: it never was."""
+        if image == self.current:
+            return self.plane
+        plane = self.of(image).get("plane")
+        return plane if isinstance(plane, int) else None
 
     def save(self, folder: Path) -> None:
         """Write it into a project folder.

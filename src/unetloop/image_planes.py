@@ -70,6 +70,11 @@ class ImageInfo:
         return self.size("T") * self.size("Z")
 
     @property
+    def first_shown(self) -> int:
+        """Plane to look at first: the middle slice, most likely in focus, at T = 0."""
+        return self.size("Z") // 2
+
+    @property
     def height(self) -> int:
         """Rows of a plane."""
         return self.size("Y")

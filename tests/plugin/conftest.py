@@ -28,14 +28,14 @@ PROGRAM = [str(Path(__file__).with_name("fake_engine.py"))]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two drawn images and a stack of three planes."""
+    """Two drawn images and a movie of three planes."""
     folder = tmp_path / "images"
     folder.mkdir()
     planes = [draw_nuclei(LARGE, seed, (160, 200)).image for seed in range(5)]
     tifffile.imwrite(folder / "a.tif", planes[0])
     tifffile.imwrite(folder / "b.tif", planes[1])
     stack = np.stack(planes[2:])
-    tifffile.imwrite(folder / "stack.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    tifffile.imwrite(folder / "stack.tif", stack, imagej=True, metadata={"axes": "TYX"})
     return folder
 
 

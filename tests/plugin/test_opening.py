@@ -75,6 +75,49 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     assert loop.viewer.dims.ndim == 2
 
 
+def test_a_stack_opens_in_the_middle_and_later_where_it_was_left(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Its first slices are out of focus, and would spoil contrast and proposals."""
+    images = tmp_path / "stacks"
+    images.mkdir()
+    sharp = draw_nuclei(LARGE, 1, (160, 200)).image
+    slices = np.stack([sharp // 8, sharp // 4, sharp, sharp // 4])
+    movie = np.stack([slices, slices // 2])
+    for name, pixels, axes in (("tz", movie, "TZYX"), ("z", slices, "ZYX")):
+        metadata = {"axes": axes}
+        tifffile.imwrite(images / f"{name}.tif", pixels, imagej=True, metadata=metadata)
+    loop = start()
+    loop.open(images)
+    assert loop.viewer.dims.current_step[:2] == (0, 2)
+    assert loop.session.state.plane == 2
+    low, high = loop.layers.contrast
+    assert low < high
+    assert high > sharp.max() / 2
+    loop.wait(
+        lambda: all(row.thumbnail is not None for row in loop.session.state.images)
+    )
+    first, second = (row.thumbnail for row in loop.session.state.images)
+    assert np.array_equal(first, second)  # both of the slice in focus
+
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.viewer.dims.set_current_step(1, 3)
+    loop.wait(lambda: loop.session.state.plane == 7)
+    loop.show("z")
+    assert loop.session.state.plane == 2
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.wait(lambda: loop.session.state.plane == 1)
+    loop.show("tz")
+    assert loop.session.state.plane == 7
+    loop.session.close()
+
+    again = start()
+    again.open(images)
+    assert (again.session.state.current, again.session.state.plane) == ("tz", 7)
+    again.show("z")
+    assert again.session.state.plane == 1
+
+
 def test_planes_that_take_too_much_memory_are_let_go_of_and_come_back(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_large_stack_is_read_plane_by_plane(
     assert (lazy.shape, lazy.dtype, lazy.ndim) == (stack.shape, stack.dtype, 4)
     small = (1, 1, slice(2, 4), slice(-3, -1))
     np.testing.assert_array_equal(lazy[small], stack[small])
-    assert list(lazy._kept) == [0]  # the plane was not read for it
+    assert list(lazy._kept) == [1]  # the middle slice: no plane was read for it
     assert lazy[1, 1, 2:2].shape == (0, 9)
     np.testing.assert_array_equal(lazy[1, 0, 7:4:-2], stack[1, 0, 7:4:-2])
     for key in [small, (1, 2), (0, slice(1, 3), 4), (slice(None), 1), (..., 3), (1,)]:
