@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._workspace import user_folder
-from unetloop.edit_log import EditLog
+from unetloop.edit_log import Edit, EditLog
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_unet._editor import Editor
     from napari_unet._workspace import Workspace
-    from unetloop.edit_log import Edit
+    from unetloop.journal import Journal
 
 __all__ = ["Rescue"]
 
@@ -39,11 +39,12 @@ class Rescue(QObject):
         super().__init__(parent)
         self._editor = editor
         self._folder: Path | None = None
+        self._journal: Journal | None = None
         editor.stored.connect(self._on_stored)
 
     def open(self, workspace: Workspace) -> None:
         """Work on a project, with what it could not take before."""
-        self._folder = workspace.project.folder
+        self._folder, self._journal = workspace.project.folder, workspace.journal
         waiting: list[tuple[str, list[Edit]]] = []
         try:
             path = _path_for(self._folder)
@@ -70,9 +71,20 @@ class Rescue(QObject):
             path.unlink(missing_ok=True)
             with closing(EditLog(path)) as log:
                 for action, edits in self._editor.waiting:
-                    log.add(action, edits)
+                    log.add(action, [*self._under(edits), *edits])
         except (EngineError, OSError) as error:
             self.said.emit(f"The last corrections could not be kept: {error}", "error")
+
+    def _under(self, edits: list[Edit]) -> list[Edit]:
+        """Give the nuclei that reviews speak of: their masks have no room, either."""
+        patches = self._journal.under(edits) if self._journal is not None else []
+        return [
+            Edit(
+                *(patch.image, patch.plane, "segmentation", patch.row, patch.column),
+                *(patch.values, patch.values),
+            )
+            for patch in patches
+        ]
 
     def _on_stored(self) -> None:
         if self._folder is not None:

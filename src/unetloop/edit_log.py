@@ -2,7 +2,9 @@
 
 An edit that was added is on the disk when `EditLog.add` returns. Ticks count what
 is done, undone or redone; the log also knows at which of them each array was
-stored in its TIFF file, and so which edits that file lacks. Threads may share it.
+stored in its TIFF file, and so which edits that file lacks. It holds proposals, too,
+that somebody said of that they are right before their file was written: the edit
+alone would not tell what. Threads may share it.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.packing import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DTYPES", "Edit", "EditLog", "PlaneKey"]
+__all__ = ["DTYPES", "Edit", "EditLog", "Patch", "PlaneKey"]
 
 PlaneKey = tuple[str, int, str]
 """An array: id of its image, plane, and ``"segmentation"`` or ``"review"``."""
@@ -46,6 +50,13 @@ CREATE TABLE IF NOT EXISTS snapshots (
     image TEXT NOT NULL, plane INTEGER NOT NULL, array TEXT NOT NULL,
     tick INTEGER NOT NULL, PRIMARY KEY (image, plane, array)
 );
+CREATE TABLE IF NOT EXISTS proposals (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    image TEXT NOT NULL, plane INTEGER NOT NULL,
+    row INTEGER NOT NULL, col INTEGER NOT NULL,
+    height INTEGER NOT NULL, width INTEGER NOT NULL,
+    pixels BLOB NOT NULL, tick INTEGER NOT NULL
+);
 CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
 """
 
@@ -56,7 +67,11 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 """Arrays that are edited, and what they hold."""
 
 _DONE, _UNDONE, _GIVEN_UP = 0, 1, 2
-_LARGE = 1 << 20
+
+_SINCE = (
+    "SELECT * FROM {0} WHERE image = ? AND plane = ? {1} AND tick > coalesce((SELECT "
+    "tick FROM snapshots WHERE image = ? AND plane = ? AND array = ?), 0)"
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,29 @@ class Edit:
     column: int
     before: NDArray[Any]
     after: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Proposals of a rectangle of a segmentation.
+
+    Parameters
+    ----------
+    image : str
+        Id of the project's image.
+    plane : int
+        Which plane.
+    row, column : int
+        Upper left corner.
+    values : array of int32
+        (rows, columns).
+    """
+
+    image: str
+    plane: int
+    row: int
+    column: int
+    values: NDArray[np.int32]
 
 
 class EditLog:
@@ -116,7 +154,9 @@ class EditLog:
                 self._base.close()  # else Windows would not let it be moved away
                 raise
 
-    def add(self, action: str, edits: Sequence[Edit]) -> int:
+    def add(
+        self, action: str, edits: Sequence[Edit], under: Sequence[Patch] = ()
+    ) -> int:
         """Write a step; what was undone before it can't be redone any more.
 
         Parameters
@@ -125,27 +165,68 @@ class EditLog:
             What was done.
         edits : sequence of Edit
             Undone and redone together.
+        under : sequence of Patch
+            Proposals that they speak of, and that no file holds yet.
 
         Returns
         -------
         int
             Number of the step.
         """
+        packed = self.pack(under)
+        with self._transaction():
+            self._give_up_undone()
+            (last,) = self._base.execute("SELECT max(step) FROM edits").fetchone()
+            step = int(last or 0) + 1
+            self._keep(packed)
+            tick = self.next_tick()
+            for edit in edits:
+                self._insert(action, step, tick, edit)
+        return step
+
+    def pack(self, patches: Sequence[Patch]) -> list[tuple[Patch, bytes]]:
+        """Compress proposals to `keep` them."""
+        return [(patch, pack(patch.values, self._threads)) for patch in patches]
+
+    def keep(self, packed: Sequence[tuple[Patch, bytes]]) -> None:
+        """Write proposals that are part of no step.
+
+        Parameters
+        ----------
+        packed : sequence
+            Of `pack`; what the segmentation is now.
+        """
+        with self._transaction():
+            self._keep(packed)
+
+    def _keep(self, packed: Sequence[tuple[Patch, bytes]]) -> None:
+        tick = self.next_tick()
+        for patch, pixels in packed:
+            height, width = patch.values.shape
+            where = (patch.image, patch.plane, patch.row, patch.column)
+            self._base.execute(
+                "DELETE FROM proposals WHERE image = ? AND plane = ? AND row >= ? "
+                "AND col >= ? AND row + height <= ? AND col + width <= ?",
+                (*where, patch.row + height, patch.column + width),
+            )
+            self._base.execute(
+                "INSERT INTO proposals (image, plane, row, col, height, width, pixels, "
+                "tick) VALUES (?,?,?,?,?,?,?,?)",
+                (*where, height, width, pixels, tick),
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all of what follows, or nothing."""
         with self._lock, _spoken(self._path):
             self._base.execute("BEGIN IMMEDIATE")
             try:
-                self._give_up_undone()
-                (last,) = self._base.execute("SELECT max(step) FROM edits").fetchone()
-                step = int(last or 0) + 1
-                tick = self.next_tick()
-                for edit in edits:
-                    self._insert(action, step, tick, edit)
+                yield
                 self._base.execute("COMMIT")
             except BaseException:
                 if self._base.in_transaction:  # a full disk may have ended it
                     self._base.execute("ROLLBACK")
                 raise
-        return step
 
     def last_done(self) -> list[Edit]:
         """Give the last step that is not undone, newest edit first."""
@@ -164,38 +245,61 @@ class EditLog:
                 found.setdefault(row[11], (row[10], []))[1].append(_to_edit(row))
         return list(found.values())
 
-    def mark_undone(self) -> None:
-        """Mark the last step that is not undone as undone."""
-        self._mark("SELECT max(step) FROM edits WHERE undone = 0", _UNDONE)
+    def mark_undone(self, under: Sequence[Patch] = ()) -> None:
+        """Mark the last step that is not undone as undone; ``under`` as for `add`."""
+        self._mark("SELECT max(step) FROM edits WHERE undone = 0", _UNDONE, under)
 
-    def mark_done(self) -> None:
-        """Mark the step that was undone last as done."""
-        self._mark("SELECT min(step) FROM edits WHERE undone = 1", _DONE)
+    def mark_done(self, under: Sequence[Patch] = ()) -> None:
+        """Mark the step that was undone last as done; ``under`` as for `add`."""
+        self._mark("SELECT min(step) FROM edits WHERE undone = 1", _DONE, under)
 
-    def since_stored(self, key: PlaneKey) -> list[tuple[Edit, bool]]:
-        """List what an array's file lacks: the edits, oldest first, and if undone."""
-        rows = self._query(
-            "SELECT * FROM edits WHERE image = ? AND plane = ? AND array = ? "
-            "AND tick > coalesce((SELECT tick FROM snapshots WHERE image = ? "
-            "AND plane = ? AND array = ?), 0) ORDER BY seq",
-            (*key, *key),
-        )
+    def since_stored(self, key: PlaneKey) -> list[tuple[int, int, NDArray[Any]]]:
+        """List what was written into an array since its file was.
+
+        Returns
+        -------
+        list of tuple
+            Row and column of the upper left corner, and the pixels, in the order in
+            which they were written: each edit as it was last done or undone, and
+            proposals. Each ends with what is true now, whatever of it the file holds.
+        """
+        edits = self._query(_SINCE.format("edits", "AND array = ?"), (*key, *key))
+        kept: list[tuple[Any, ...]] = []
+        if key[2] == "segmentation":
+            kept = self._query(_SINCE.format("proposals", ""), (*key[:2], *key))
+        found: list[tuple[int, int, tuple[int, int, NDArray[Any]]]] = []
         with _spoken(self._path):
-            return [(_to_edit(row), row[14] != _DONE) for row in rows]
+            for row in edits:
+                done = row[14] == _DONE
+                edit = _to_edit(row)
+                values = edit.after if done else edit.before
+                # Of one step the last is taken back first.
+                order = row[0] if done else -row[0]
+                found.append((row[13], order, (edit.row, edit.column, values)))
+            for row in kept:
+                values = _unpacked(row, row[7], DTYPES["segmentation"], row[5:7])
+                found.append((row[8], row[0], (row[3], row[4], values)))
+        return [what for *_, what in sorted(found, key=itemgetter(0, 1))]
 
     def mark_stored(self, key: PlaneKey, tick: int) -> None:
         """Note that an array's file holds all up to a tick."""
-        with self._lock, _spoken(self._path):
+        with self._transaction():
             self._base.execute(
                 "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", (*key, tick)
             )
+            if key[2] == "segmentation":
+                self._base.execute(
+                    "DELETE FROM proposals WHERE image = ? AND plane = ? AND tick <= ?",
+                    (*key[:2], tick),
+                )
 
     def next_tick(self) -> int:
         """Give the tick of what is done next; it grows across restarts."""
-        ((edits, snapshots),) = self._query(
-            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM snapshots)"
+        ((edits, kept, snapshots),) = self._query(
+            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM proposals), "
+            "(SELECT max(tick) FROM snapshots)"
         )
-        return max(edits or 0, snapshots or 0) + 1
+        return max(edits or 0, kept or 0, snapshots or 0) + 1
 
     @property
     def can_undo(self) -> bool:
@@ -227,9 +331,20 @@ class EditLog:
         )
         return {(str(image), int(plane)) for image, plane in rows}
 
+    def planes_behind(self, image: str) -> set[int]:
+        """List an image's planes of which a file lacks an edit."""
+        rows = self._query(
+            "SELECT DISTINCT plane FROM edits WHERE image = ? AND tick > coalesce("
+            "(SELECT tick FROM snapshots WHERE snapshots.image = edits.image AND "
+            "snapshots.plane = edits.plane AND snapshots.array = edits.array), 0)",
+            (image,),
+        )
+        return {int(plane) for (plane,) in rows}
+
     def close(self) -> None:
-        """Close the file."""
-        self._base.close()
+        """Close the file; whoever reads it comes to an end first."""
+        with self._lock:
+            self._base.close()
         self._threads.shutdown()
 
     def _give_up_undone(self) -> None:
@@ -250,10 +365,10 @@ class EditLog:
 
     def _insert(self, action: str, step: int, tick: int, edit: Edit) -> None:
         dtype = DTYPES[edit.array]
-        both = [np.ascontiguousarray(a, dtype) for a in (edit.before, edit.after)]
-        # Large ones side by side: somebody waits for this.
-        spread = map if both[0].nbytes < _LARGE else self._threads.map
-        packed = list(spread(_pack, both))
+        packed = (
+            pack(values.astype(dtype, copy=False), self._threads)
+            for values in (edit.before, edit.after)
+        )
         self._base.execute(
             "INSERT INTO edits (image, plane, array, row, col, height, width, before, "
             "after, action, step, time, tick) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -272,8 +387,10 @@ class EditLog:
         with _spoken(self._path):
             return [_to_edit(row) for row in rows]
 
-    def _mark(self, which: str, undone: int) -> None:
-        with self._lock, _spoken(self._path):
+    def _mark(self, which: str, undone: int, under: Sequence[Patch]) -> None:
+        packed = self.pack(under)
+        with self._transaction():
+            self._keep(packed)
             self._base.execute(
                 f"UPDATE edits SET undone = ?, tick = ? WHERE step = ({which})",
                 (undone, self.next_tick()),
@@ -286,10 +403,6 @@ class EditLog:
             closing(self._base.execute(text, values)) as rows,
         ):
             return list(rows)
-
-
-def _pack(values: NDArray[Any]) -> bytes:
-    return zlib.compress(values.data, 1)
 
 
 @contextmanager
@@ -310,13 +423,19 @@ def _spoken(path: Path) -> Iterator[None]:
 
 
 def _to_edit(row: tuple[Any, ...]) -> Edit:
-    array, shape = str(row[3]), (int(row[6]), int(row[7]))
-    try:
-        kind = DTYPES[array]
-        before, after = (
-            np.frombuffer(zlib.decompress(packed), kind).reshape(shape)
-            for packed in (row[8], row[9])
-        )
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise sqlite3.DatabaseError(f"edit {row[0]} is malformed") from error
+    array = str(row[3])
+    before, after = (
+        _unpacked(row, packed, DTYPES.get(array), row[6:8]) for packed in row[8:10]
+    )
     return Edit(row[1], row[2], array, row[4], row[5], before, after)
+
+
+def _unpacked(
+    row: tuple[Any, ...], packed: Any, kind: np.dtype[Any] | None, shape: Any
+) -> NDArray[Any]:
+    try:
+        if kind is None:
+            raise TypeError("no such array")
+        return unpack(packed, kind, (int(shape[0]), int(shape[1])))
+    except (TypeError, ValueError, zlib.error) as error:
+        raise sqlite3.DatabaseError(f"edit {row[0]} is malformed") from error

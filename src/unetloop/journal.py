@@ -4,8 +4,9 @@ An edit is a rectangle of one array of one plane, before and after. It is in the
 `edit_log` before `Journal.record` returns; the TIFF files are snapshots that
 `Journal.flush` brings up to date. State = snapshot + what was done, undone or
 redone since (its tick is later); applying that twice changes nothing, so a crash
-between the two is harmless. Threads may share a journal: a viewer flushes and
-reads ahead in the background.
+between the two is harmless. Proposals are no edits, and are lost in a crash, but for
+those that somebody said of that they are right. Threads may share a journal: a viewer
+flushes and reads ahead in the background.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.edit_log import DTYPES, EditLog
+from unetloop.edit_log import DTYPES, EditLog, Patch
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from unetloop.edit_log import Edit, PlaneKey
     from unetloop.project import Project, ProjectImage
 
 __all__ = ["Journal"]
+
+_Box = tuple[int, int, int, int]
 
 
 class Journal:
@@ -45,6 +50,9 @@ class Journal:
         self._project = project
         self._planes: dict[PlaneKey, NDArray[Any]] = {}
         self._changed: set[PlaneKey] = set()
+        # Where proposals were put that are in memory alone, by when.
+        self._loose: dict[tuple[str, int], dict[int, _Box]] = {}
+        self._turn = 0
         self._lock = threading.RLock()
         self._flushing = threading.Lock()
         self._log = EditLog(project.journal_path)
@@ -60,6 +68,34 @@ class Journal:
         """
         with self._lock:
             return self._plane(image.id, plane, array).copy()
+
+    def look(
+        self, image: ProjectImage, plane: int, array: str
+    ) -> tuple[NDArray[Any], bool]:
+        """Give an array as `state` does, and keep nothing of it in memory.
+
+        For who goes through many planes; others are not kept waiting meanwhile.
+
+        Returns
+        -------
+        values : array
+            As from `state`.
+        stored : bool
+            Whether they were read from a file that lacks nothing.
+        """
+        key = (image.id, plane, array)
+        with self._lock:
+            held = self._planes.get(key)
+            if held is not None:
+                return held.copy(), False
+        values, behind = self._read(key)
+        return values, not behind
+
+    def unsettled_planes(self, image: str) -> set[int]:
+        """List an image's planes that are in memory, or have more than their files."""
+        with self._lock:
+            held = {plane for name, plane, _ in self._planes if name == image}
+        return held | self._log.planes_behind(image)
 
     def record(self, action: str, edits: list[Edit]) -> int:
         """Write what one action of the user changed; it is safe on return.
@@ -79,7 +115,7 @@ class Journal:
         for edit in edits:
             self._check(edit)
         with self._lock:
-            step = self._log.add(action, edits)
+            step = self._log.add(action, edits, self._under(edits))
             for edit in edits:
                 self._apply(edit, edit.after)
             return step
@@ -91,7 +127,7 @@ class Journal:
             if not edits:
                 return []
             self._read_planes(edits)
-            self._log.mark_undone()
+            self._log.mark_undone(self._under(edits))
             for edit in edits:
                 self._apply(edit, edit.before)
             return edits
@@ -103,7 +139,7 @@ class Journal:
             if not edits:
                 return []
             self._read_planes(edits)
-            self._log.mark_done()
+            self._log.mark_done(self._under(edits))
             for edit in edits:
                 self._apply(edit, edit.after)
             return edits
@@ -154,7 +190,70 @@ class Journal:
                 )
             np.copyto(place, labels, where=seen != 1)  # twice as fast as by a mask
             self._changed.add((image.id, plane, "segmentation"))
+            box = (*corner, corner[0] + labels.shape[0], corner[1] + labels.shape[1])
+            loose = self._loose.get((image.id, plane), {})
+            hidden = [turn for turn, old in loose.items() if _overlap(old, box) == old]
+            self._settled(image.id, plane, hidden)
+            self._turn += 1
+            self._loose.setdefault((image.id, plane), {})[self._turn] = box
             return place.copy()
+
+    def keep_proposals(self, image: str, plane: int) -> None:
+        """Make a plane's proposals safe before anything is said of them; for threads.
+
+        Who reviews them has not to wait for that then. Where something comes between,
+        it is left to them.
+        """
+        with self._lock:
+            turn = self._turn
+            loose = dict(self._loose.get((image, plane), {}))
+            patches = [self._patch(image, plane, box) for box in loose.values()]
+        if patches:
+            packed = self._log.pack(patches)
+            with self._lock:
+                if turn == self._turn:
+                    self._log.keep(packed)
+                    self._settled(image, plane, loose)
+
+    def under(self, edits: Iterable[Edit]) -> list[Patch]:
+        """Give the proposals that edits of a review speak of, and that no file holds.
+
+        Returns
+        -------
+        list of Patch
+            Those that a crash would lose, though it was said that they are right.
+        """
+        with self._lock:
+            return self._under(edits)
+
+    def _under(self, edits: Iterable[Edit]) -> list[Patch]:
+        edits = list(edits)
+        whole = {
+            (edit.image, edit.plane, _box(edit))
+            for edit in edits
+            if edit.array == "segmentation"
+        }
+        found: dict[tuple[str, int, _Box], Patch] = {}
+        for edit in edits:
+            where = edit.image, edit.plane
+            if edit.array != "review" or (*where, _box(edit)) in whole:
+                continue
+            for loose in self._loose.get(where, {}).values():
+                part = _overlap(_box(edit), loose)
+                if part is not None:
+                    found[*where, part] = self._patch(*where, part)
+        return list(found.values())
+
+    def _patch(self, image: str, plane: int, box: _Box) -> Patch:
+        values = self._plane(image, plane, "segmentation")
+        part = values[box[0] : box[2], box[1] : box[3]].copy()
+        return Patch(image, plane, *box[:2], part)
+
+    def _settled(self, image: str, plane: int, turns: Iterable[int]) -> None:
+        """Take note that proposals are safe."""
+        loose = self._loose.get((image, plane), {})
+        for turn in turns:
+            loose.pop(turn, None)
 
     def flush(self) -> None:
         """Write the arrays that changed to their TIFF files."""
@@ -163,11 +262,15 @@ class Journal:
                 # Later edits get a later tick, and are applied to the snapshot.
                 tick = self._log.next_tick() - 1
                 changed = {key: self._planes[key].copy() for key in self._changed}
+                loose = {key: list(turns) for key, turns in self._loose.items()}
                 self._changed.clear()
             try:
                 for key in sorted(changed):
                     self._store(key, changed[key], tick)
                     del changed[key]
+                    if key[2] == "segmentation":
+                        with self._lock:
+                            self._settled(*key[:2], loose.get(key[:2], ()))
             finally:
                 with self._lock:
                     self._changed |= set(changed)
@@ -222,8 +325,6 @@ class Journal:
 
     def _plane(self, name: str, plane: int, array: str) -> NDArray[Any]:
         key = (name, plane, array)
-        if array not in DTYPES:
-            raise EngineError("There is no such array.", array=array)
         if key not in self._planes:
             # Kept only when all is in it: a failure must not leave half of the edits.
             values, changed = self._read(key)
@@ -235,20 +336,19 @@ class Journal:
     def _read(self, key: PlaneKey) -> tuple[NDArray[Any], bool]:
         """Read an array's snapshot, and apply the edits that it lacks, if any."""
         name, plane, array = key
+        if array not in DTYPES:
+            raise EngineError("There is no such array.", array=array)
         image = self._project.image(name)
+        # First: what is stored meanwhile is put twice, and nothing is missed.
+        since = self._log.since_stored(key)
         if array == "review":
             values = self._project.read_review(image, plane)
         else:
             values = self._project.read_segmentation(image, plane)
-        edits = self._log.since_stored(key)
-        # What was undone may be in the snapshot: go back, then forward again.
-        for edit, undone in reversed(edits):
-            if undone:
-                _put(values, edit, edit.before)
-        for edit, undone in edits:
-            if not undone:
-                _put(values, edit, edit.after)
-        return values, bool(edits)
+        for row, column, pixels in since:
+            rows = slice(row, row + pixels.shape[0])
+            values[rows, column : column + pixels.shape[1]] = pixels
+        return values, bool(since)
 
     def _read_planes(self, edits: list[Edit]) -> None:
         """Have the planes in memory before the log says otherwise of them."""
@@ -258,6 +358,7 @@ class Journal:
     def _apply(self, edit: Edit, values: NDArray[Any]) -> None:
         key = (edit.image, edit.plane, edit.array)
         _put(self._plane(*key), edit, values)
+        self._turn += 1
         self._changed.add(key)
 
     def _check(self, edit: Edit) -> None:
@@ -286,3 +387,15 @@ def _put(place: NDArray[Any], edit: Edit, values: NDArray[Any]) -> None:
     rows = slice(edit.row, edit.row + values.shape[0])
     columns = slice(edit.column, edit.column + values.shape[1])
     place[rows, columns] = values
+
+
+def _box(edit: Edit) -> _Box:
+    rows, columns = edit.after.shape
+    return edit.row, edit.column, edit.row + rows, edit.column + columns
+
+
+def _overlap(one: _Box, other: _Box) -> _Box | None:
+    """Give the rectangle that two share."""
+    top, left = max(one[0], other[0]), max(one[1], other[1])
+    bottom, right = min(one[2], other[2]), min(one[3], other[3])
+    return (top, left, bottom, right) if top < bottom and left < right else None

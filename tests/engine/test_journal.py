@@ -79,6 +79,109 @@ def test_an_undo_after_the_snapshot_survives_a_crash(project: Project) -> None:
     assert _now(Journal(project), project) == 0
 
 
+def _propose(journal: Journal, project: Project, value: int, row: int = 2) -> None:
+    labels = journal.state(project.images[0], 0, "segmentation")
+    labels[row : row + 3, 4:9] = value
+    journal.propose(project.images[0], 0, (0, 0), labels)
+
+
+def test_a_proposal_that_was_accepted_survives_a_crash(project: Project) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    _paint(journal, project, 1, array="review")
+    # No close: the mask was not written since it was proposed.
+    assert _now(Journal(project), project) == 7
+    journal.undo()
+    assert _now(Journal(project), project, "review") == 0
+    journal.redo()
+    again = Journal(project)
+    assert (_now(again, project), _now(again, project, "review")) == (7, 1)
+
+
+def test_what_was_kept_of_a_proposal_is_not_put_over_later_ones(
+    project: Project,
+) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    journal.keep_proposals("a", 0)
+    _propose(journal, project, 8)
+    _paint(journal, project, 1, array="review")
+    assert _now(Journal(project), project) == 8
+    _paint(journal, project, 9)
+    assert _now(Journal(project), project) == 9
+    journal.undo()
+    assert _now(Journal(project), project) == 8
+
+
+def test_proposals_that_were_kept_are_read_until_their_mask_is_written(
+    project: Project,
+) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    journal.keep_proposals("a", 0)
+    assert journal.under([_review()]) == []
+    assert _now(Journal(project), project) == 7
+    _propose(journal, project, 8)
+    journal.flush()
+    assert _now(Journal(project), project) == 8
+    assert journal.under([_review()]) == []
+
+
+def test_a_proposal_that_comes_while_masks_are_written_is_not_taken_for_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    write = Project.write_segmentation
+
+    def meanwhile(self: Project, *what: object) -> None:
+        monkeypatch.setattr(Project, "write_segmentation", write)
+        _propose(journal, project, 8)
+        write(self, *what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Project, "write_segmentation", meanwhile)
+    journal.flush()
+    _paint(journal, project, 1, array="review")
+    assert _now(Journal(project), project) == 8
+
+
+def _review() -> Edit:
+    before = np.zeros((3, 5), np.uint8)
+    return Edit("a", 0, "review", 2, 4, before, before + 1)
+
+
+def test_overlapping_work_undone_and_redone_is_the_same_after_a_crash(
+    project: Project,
+) -> None:
+    chance = random.Random(1)
+    journal = Journal(project)
+    for turn in range(1, 120):
+        do = chance.choice(["paint", "paint", "undo", "redo", "propose", "review"])
+        row = chance.randrange(8)
+        if do == "paint":
+            _paint(journal, project, turn, row)
+        elif do == "propose":
+            _propose(journal, project, turn, row)
+            if chance.random() < 0.5:
+                journal.keep_proposals("a", 0)
+        elif do == "review":
+            _paint(journal, project, 1, row, "review")
+        elif do == "undo":
+            journal.undo()
+        else:
+            journal.redo()
+        if chance.random() < 0.1:
+            journal.flush()
+        image, crashed = project.images[0], Journal(project)
+        right = journal.state(image, 0, "review") == 1
+        for array in ("segmentation", "review"):
+            now, then = (one.state(image, 0, array) for one in (journal, crashed))
+            assert np.array_equal(now[right], then[right])
+        assert np.array_equal(right, crashed.state(image, 0, "review") == 1)
+        crashed._log.close()
+    journal.close()
+
+
 def test_what_was_undone_stays_undone_after_new_work_and_a_crash(
     project: Project,
 ) -> None:
@@ -108,7 +211,7 @@ def test_a_plane_is_never_read_without_its_edits(
     assert _now(journal, project) == 1
 
 
-def _fail(log: EditLog, key: PlaneKey) -> list[tuple[Edit, bool]]:
+def _fail(log: EditLog, key: PlaneKey) -> list[tuple[int, int, object]]:
     raise EngineError("The journal could not be read.")
 
 
