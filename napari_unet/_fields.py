@@ -125,11 +125,15 @@ class Fields:
         return _field(inside, shape, diameter)
 
     def view(
-        self, shape: tuple[int, int], visible: Box, diameter: float | None
+        self,
+        shape: tuple[int, int],
+        visible: Box,
+        diameter: float | None,
+        most: int = MOST_CELLS,
     ) -> Field:
-        """Give the middle of what is in view, known or not."""
+        """Give the middle of what is in view, known or not; at most so many cells."""
         row, column = _middle(visible)
-        half = CELL * (MOST_CELLS - 1) // 2
+        half = CELL * (most - 1) // 2
         near = (
             max(visible[0], int(row) - half),
             max(visible[1], int(column) - half),

@@ -11,15 +11,19 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._backdrop import Backdrop, place
+from napari_unet._compared import Compared
 from napari_unet._overlay import Overlay
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
 
 if TYPE_CHECKING:
+    import numpy as np
     from napari import Viewer
+    from numpy.typing import NDArray
 
     from napari_unet._current import Opened
     from napari_unet._pixels import Channel, Pixels
+    from napari_unet._strokes import Window
     from unetloop.classes import TissueClass
 
 __all__ = ["Layers", "warm_up"]
@@ -38,7 +42,8 @@ class Layers(Overlay):
     """Pixels, nuclei and outlines of one image in a viewer.
 
     Signals, besides those of `Overlay`: ``removed(name)`` when the user took a layer
-    away that is needed; ``made()`` when the nuclei's layer is a new one.
+    away that is needed; ``uncompared()`` when it was that of another model;
+    ``made()`` when the nuclei's layer is a new one.
 
     Parameters
     ----------
@@ -47,12 +52,14 @@ class Layers(Overlay):
     """
 
     removed = Signal(str)
+    uncompared = Signal()
     made = Signal()
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
         self.backdrop = Backdrop(viewer)
         self.probabilities = Probabilities(viewer)
+        self._compared = Compared(viewer, self._redraw)
         self._with_probabilities = False
         self._name = ""
         self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
@@ -60,6 +67,7 @@ class Layers(Overlay):
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
+        viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
 
     # Showing
@@ -86,6 +94,7 @@ class Layers(Overlay):
         self._line = None
         self._redraw.forget()
         with self._doing():
+            self._compared.remove()
             if not self.backdrop.fits(pixels):
                 self._remove()
             how = pixels.placement
@@ -136,6 +145,39 @@ class Layers(Overlay):
         else:
             self.probabilities.remove()
 
+    def show_compared(
+        self, name: str, plane: int, window: Window, marks: NDArray[np.uint8]
+    ) -> None:
+        """Show over the nuclei what another model makes of a rectangle of a plane.
+
+        Parameters
+        ----------
+        name : str
+            Of the layer.
+        plane : int
+            Which plane.
+        window : tuple of slice
+            Rows and columns.
+        marks : array of uint8
+            (rows, columns): keys of `_difference_marks.DIFFERENCE_COLORS`.
+        """
+        pixels = self._pixels
+        if pixels is None:
+            return
+        shape = *pixels.lead, *pixels.plane_shape
+        with self._doing():
+            self._compared.show(name, shape, pixels.bright, pixels.placement)
+        self._compared.draw(plane, window, marks)
+
+    def clear_compared(self) -> None:
+        """Show nothing of another model until something new is known."""
+        self._compared.clear()
+
+    def remove_compared(self) -> None:
+        """Show nothing of another model any more."""
+        with self._doing():
+            self._compared.remove()
+
     def show_channel(self, number: int, channel: Channel) -> None:
         """Show another channel of the image, hidden at first."""
         if self._pixels is not None:
@@ -167,6 +209,7 @@ class Layers(Overlay):
         viewer.scene.camera.events.center.disconnect(self._on_view)
         viewer.scene.camera.events.zoom.disconnect(self._on_view)
         viewer.dims.events.current_step.disconnect(self._on_view)
+        viewer.dims.events.ndisplay.disconnect(self._on_view)
         viewer.layers.events.removed.disconnect(self._on_removed)
         self.let_go()
 
@@ -222,6 +265,7 @@ class Layers(Overlay):
 
     def _remove(self) -> None:
         self._remove_overlay()
+        self._compared.remove()
         self.probabilities.remove()
         self.backdrop.remove()
 
@@ -229,6 +273,8 @@ class Layers(Overlay):
         if self._ours:
             return
         self.probabilities.lose(event.value)
+        if self._compared.lose(event.value):
+            self.uncompared.emit()
         if self.backdrop.lose(event.value) or self._lose(event.value):
             self.removed.emit(event.value.name)
 

@@ -69,6 +69,24 @@ class Models:
             and (self._folder / f".{name}.resume.npz").is_file()
         )
 
+    def before(self, name: str) -> str:
+        """Say which model one is compared with; empty: there is no other.
+
+        The one that it was learned from, if that is here, or else the next older one;
+        of the oldest it is the newest that was learned.
+        """
+        others = [
+            other
+            for other in self.names()
+            if other != name and not self.is_unfinished(other)
+        ]
+        start = self._card(name).get("started_from")
+        for other in others if start else ():
+            if self._card(other).get("weights_sha256") == start:
+                return other
+        older = [other for other in others if _order(other) < _order(name)]
+        return next(iter(older or others), "")
+
     def instances(self, name: str) -> InstanceConfig:
         """Say how its maps become nuclei."""
         try:

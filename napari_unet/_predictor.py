@@ -47,7 +47,9 @@ class Predictor(QObject):
     """Keeps what is in view predicted, one field at a time.
 
     Signals: ``changed()`` when there is something new to say; ``shown()`` when
-    proposals came onto the screen; ``problem(text)``, empty when it is over.
+    proposals came onto the screen; ``learned(Labelled, diameter)`` when a field came
+    that was predicted with what is being trained; ``problem(text)``, empty when it is
+    over.
 
     ``maps`` holds what the network said.
 
@@ -59,6 +61,7 @@ class Predictor(QObject):
 
     changed = Signal()
     shown = Signal()
+    learned = Signal(object, float)
     problem = Signal(str)
 
     def __init__(
@@ -284,8 +287,10 @@ class Predictor(QObject):
                 if not (asked.live or task.classes):  # those have no diameter
                     self._found[asked.image, asked.plane] = diameter
                 self.maps.tell(asked.plane, stored)
-                field = asked.field
-                self.proposals.add(Labelled(asked.image, asked.plane, field, labels))
+                new = Labelled(asked.image, asked.plane, asked.field, labels)
+                self.proposals.add(new)
+                if asked.live:
+                    self.learned.emit(new, diameter)
             self.request()
 
         self._background.run(work, then, self._on_failed)

@@ -13,6 +13,7 @@ from napari_unet._background import Background
 from napari_unet._board import Board
 from napari_unet._choices import Choices
 from napari_unet._class_desk import ClassDesk, rows_of
+from napari_unet._comparison import Comparer
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
@@ -48,7 +49,7 @@ class Session(QObject):
     notifications; ``tool_armed(name)``; ``closed()``.
 
     What one of its parts does alone is asked of that part: of ``choices``, ``steps``,
-    ``classes``, ``learning`` and ``learner``.
+    ``classes``, ``learning``, ``learner`` and ``comparer``.
 
     Parameters
     ----------
@@ -98,6 +99,10 @@ class Session(QObject):
         self.learning = LearningDesk(
             *(self.opener, self.predictor, self.learner, self.choices, self.board),
             self,
+        )
+        self.comparer = Comparer(
+            *(self.layers, self.editor, self.predictor, self.learner, self.choices),
+            *(self.board, self.engine, self._background, self),
         )
         self.actions = Actions(
             *(self.layers, self.editor, self.predictor, self.learner, self.choices),
@@ -149,6 +154,9 @@ class Session(QObject):
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._refresh)
         self.gallery.changed.connect(self._refresh)
+        self.comparer.changed.connect(
+            lambda comparison: self.board.update(comparison=comparison)
+        )
 
     # What the panels ask for
 
@@ -247,6 +255,7 @@ class Session(QObject):
         if workspace is None:
             return
         self.board.clear_problems()
+        self.comparer.show(None)
         view, project = workspace.view, workspace.project
         task = task_of(project.classes)
         self._task = ""
@@ -270,6 +279,7 @@ class Session(QObject):
         self.choices.show_reading()
         self.choices.tell_learner()
         self.predictor.show(current, *self.choices.how())
+        self.comparer.show(current)
         if self.state.shown.probabilities:
             self.predictor.maps.tell_again()
         self._count()

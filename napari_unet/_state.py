@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassRow",
+    "Comparison",
     "Curve",
     "ImageRow",
     "Learning",
@@ -185,6 +186,33 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What another model makes of the field in view.
+
+    Parameters
+    ----------
+    on : bool
+        Whether it is shown.
+    why_not : str
+        Empty if there is something to compare with, else the sentence why not.
+    before, now : str
+        Names of the models, for people: of that which is drawn beside the nuclei, and
+        of that which predicts.
+    sized : bool
+        Whether nuclei are told apart, not tissue classes.
+    sentence : str
+        What is seen, in words and numbers.
+    """
+
+    on: bool = False
+    why_not: str = "Open some images first."
+    before: str = ""
+    now: str = ""
+    sized: bool = True
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
 class Shown:
     """How masks are shown and made from the maps.
 
@@ -230,6 +258,8 @@ class LoopState:
         Of the image on the screen.
     learning : Learning
         What training does.
+    comparison : Comparison
+        Of the model with the one before.
     shown : Shown
         How masks are shown.
     model : str
@@ -259,6 +289,7 @@ class LoopState:
     plane: int = 0
     reading: Reading | None = None
     learning: Learning = field(default_factory=Learning)
+    comparison: Comparison = field(default_factory=Comparison)
     shown: Shown = field(default_factory=Shown)
     model: str = "nuclei"
     models: tuple[str, ...] = ("nuclei",)

@@ -69,6 +69,7 @@ class LoopWidget(Docked):
         learn.stop_requested.connect(session.learner.training.stop)
         learn.automatic_requested.connect(session.learning.set_automatic)
         learn.model_requested.connect(session.learning.choose_model)
+        learn.compare_requested.connect(session.comparer.set_on)
         self.advanced.settings_changed.connect(session.learning.set_training)
         self.advanced.model_changed.connect(session.learning.set_network)
         self.advanced.write(session.learner.settings)

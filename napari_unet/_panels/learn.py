@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
     QSizePolicy,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -18,12 +19,13 @@ from qtpy.QtWidgets import (
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Heading, Lines, Word
 from napari_unet._panels.plot import CurvePlot
+from napari_unet._panels.versus import VersusCard
 from napari_unet._words import in_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QWheelEvent
 
-    from napari_unet._state import Learning, LoopState
+    from napari_unet._state import Comparison, Learning, LoopState
 
 __all__ = ["LearnPanel"]
 
@@ -47,6 +49,7 @@ class LearnPanel(QWidget):
     stop_requested = Signal()
     automatic_requested = Signal(bool)
     model_requested = Signal(str)
+    compare_requested = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,7 +79,15 @@ class LearnPanel(QWidget):
         self.bar.hide()
         self.left = Lines(right=True, room="1 h 59 min to go")
         self.plot = CurvePlot()
-        self.plot.setFixedHeight(_PLOT_HEIGHT)
+        self.versus = VersusCard()
+        self.pages = QStackedWidget()  # one in the other's place: nothing moves
+        self.pages.addWidget(self.plot)
+        self.pages.addWidget(self.versus)
+        self.pages.setFixedHeight(_PLOT_HEIGHT)
+        self.compare = Button("Compare")
+        self.compare.setCheckable(True)
+        self.compare.clicked.connect(self._on_compare)
+        self._comparison: Comparison | None = None
         self.model = _Models()
         self.model.activated.connect(self._on_model)
         self._lay_out()
@@ -90,6 +101,7 @@ class LearnPanel(QWidget):
         top.addSpacing(12)
         top.addWidget(Word("Model"))
         top.addWidget(self.model, 1)
+        top.addWidget(self.compare)
         column.addLayout(top)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
@@ -105,11 +117,12 @@ class LearnPanel(QWidget):
         progress.addWidget(self.bar, 1)
         progress.addWidget(self.left)
         column.addLayout(progress)
-        column.addWidget(self.plot)
+        column.addWidget(self.pages)
 
     def show(self, state: LoopState) -> None:
         """Show what training does and which model predicts."""
         self.model.show_models(state.models, state.model)
+        self._show_comparison(state.comparison)
         learning = state.learning
         if learning is self._learning:
             return
@@ -132,6 +145,26 @@ class LearnPanel(QWidget):
             # Between two sentences nobody notices; between two steps they might.
             self.plot.prepare()
         self.plot.show_curve(learning.curve)
+
+    def _show_comparison(self, comparison: Comparison) -> None:
+        if comparison is self._comparison:
+            return
+        self._comparison = comparison
+        self.compare.setChecked(comparison.on)
+        self.compare.setEnabled(not comparison.why_not)
+        self.compare.setToolTip(
+            comparison.why_not
+            or f"Show over what is in view what {comparison.before} makes of it, and "
+            f"how {comparison.now} differs; nothing is changed"
+        )
+        self.pages.setCurrentWidget(self.versus if comparison.on else self.plot)
+        if comparison.on:
+            self.versus.show_comparison(comparison)
+
+    def _on_compare(self, wanted: bool) -> None:
+        shown = self._comparison
+        self.compare.setChecked(shown is not None and shown.on)
+        self.compare_requested.emit(wanted)
 
     def _on_main(self) -> None:
         phase = self._learning.phase if self._learning else "idle"

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from unetloop.project import Project
     from unetloop.scale import Scale
 
-__all__ = ["predict_field"]
+__all__ = ["BESIDE_FOLDER", "FIELDS_FOLDER", "predict_field"]
+
+FIELDS_FOLDER, BESIDE_FOLDER = "fields", "fields-beside"
+"""Folders of a project's cache: of what is shown, and of what it is compared with."""
 
 
 def predict_field(
@@ -42,6 +45,7 @@ def predict_field(
     config: PredictionConfig,
     channel: str | None,
     step: int,
+    beside: bool = False,
 ) -> Iterator[Event]:
     """Predict a rectangle and leave labels and maps in the project's cache.
 
@@ -62,6 +66,9 @@ def predict_field(
         Channel numbers or names.
     step : int
         Step of training that the network is from.
+    beside : bool
+        Whether labels and maps of the same rectangle by another model, asked for
+        without this, are to be left as they are.
 
     Yields
     ------
@@ -91,7 +98,8 @@ def predict_field(
                 result = stop.value
                 break
             yield Progress(done=share, total=1, unit="field", what=image)
-    folder = project.cache_folder / "fields" / image
+    fields = project.cache_folder / (BESIDE_FOLDER if beside else FIELDS_FOLDER)
+    folder = fields / image
     # Names of their own: a viewer may read one field while the next is predicted.
     name = "-".join(map(str, (plane, *area)))
     labels = _store(folder / f"{name}.labels.npy", result.labels)

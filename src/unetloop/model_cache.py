@@ -1,4 +1,4 @@
-"""The saved model that fields are predicted with, loaded once; and when Keras is.
+"""The saved models that fields are predicted with, loaded once; and when Keras is.
 
 Importing Keras takes seconds and the cores that the first field needs. So the
 first field is predicted by ONNX Runtime, and Keras is imported after it.
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelCache"]
 
+# One that predicts, and one that it is compared with.
+_KEPT = 2
+
 # It can't be measured before it is done: 3 s where nothing else runs, and up to 20 s
 # where much does, on the machines that were tried.
 _IMPORT_SECONDS = 6.0
 
 
 class ModelCache:
-    """Keeps the network of the model that was asked for last.
+    """Keeps the networks of the two models that were asked for last.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ class ModelCache:
         self._say_imported = imported
         self._importing: threading.Thread | None = None
         self._imported = threading.Event()
-        self._kept: tuple[Model, bool, Network] | None = None
+        self._kept: list[tuple[Model, bool, Network]] = []
         self._seconds = 0.0
         self._began: float | None = None
 
@@ -80,11 +83,14 @@ class ModelCache:
         """
         model = open_model(name)  # it may have been trained again since
         quick = not self._imported.is_set()
-        if self._kept is None or self._kept[:2] != (model, quick):
+        known = next((kept for kept in self._kept if kept[:2] == (model, quick)), None)
+        if known is None:
             began = time.perf_counter()
-            self._kept = (model, quick, _load(model, quick))
+            known = (model, quick, _load(model, quick))
             self._seconds = time.perf_counter() - began
-        return model, self._kept[2]
+        others = [kept for kept in self._kept if kept[0].path != model.path]
+        self._kept = [known, *others][:_KEPT]
+        return model, known[2]
 
 
 def _load(model: Model, quick: bool) -> Network:

@@ -29,7 +29,7 @@ from unetloop.events import (
     JobDone,
     Progress,
 )
-from unetloop.field import predict_field
+from unetloop.field import BESIDE_FOLDER, FIELDS_FOLDER, predict_field
 from unetloop.files import find_images
 from unetloop.jobs import JobQueue
 from unetloop.line_server import LineServer
@@ -105,7 +105,8 @@ class Server(LineServer):
         if images:
             self._project.add_images([Path(path) for path in images])
         # Fields of earlier sessions: nobody reads them again.
-        shutil.rmtree(self._project.cache_folder / "fields", ignore_errors=True)
+        for name in (FIELDS_FOLDER, BESIDE_FOLDER):
+            shutil.rmtree(self._project.cache_folder / name, ignore_errors=True)
         listed = [image.id for image in self._project.images]
         self.emit(JobDone(result={"folder": folder, "images": listed}), job)
 
@@ -178,6 +179,7 @@ class Server(LineServer):
         model: str | None = None,
         channel: str | None = None,
         settings: dict[str, Any] | None = None,
+        beside: bool = False,
     ) -> None:
         project = self._opened()
         config = from_dict(PredictionConfig, settings or {})
@@ -191,8 +193,9 @@ class Server(LineServer):
                     todo="Choose another model.",
                     its_maps=", ".join(scale.task.maps),
                 )
+            where = project, image, plane, box
             yield from predict_field(
-                project, image, plane, box, network, scale, config, channel, step
+                *where, network, scale, config, channel, step, beside
             )
             self._models.import_keras_beside()
 

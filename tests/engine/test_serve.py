@@ -272,6 +272,27 @@ def test_fields_of_earlier_sessions_do_not_pile_up(
     assert not old.exists()
 
 
+def test_a_field_beside_another_leaves_its_files_alone(
+    client: Client, project: Path, tmp_path: Path
+) -> None:
+    save_untrained(tmp_path / "other")
+    client.send("open_project", job="o", folder=str(project))
+    image = client.wait("JobDone", job="o")["result"]["images"][0]
+    where = {"image": image, "box": [0, 0, 64, 64]}
+    client.send("predict_field", job="f", model="nuclei", **where)
+    first = client.wait("FieldPredicted", job="f")
+    maps = np.load(first["maps"])
+    other = str(tmp_path / "other")
+    client.send("predict_field", job="g", model=other, beside=True, **where)
+    second = client.wait("FieldPredicted", job="g")
+    assert second["maps"] != first["maps"]
+    assert not np.array_equal(np.load(second["maps"]), maps)
+    np.testing.assert_array_equal(np.load(first["maps"]), maps)
+    client.send("open_project", job="p", folder=str(project))
+    client.wait("JobDone", job="p")
+    assert not Path(second["maps"]).exists()
+
+
 def test_the_viewer_hears_what_networks_run_on(client: Client) -> None:
     found = client.wait("DeviceFound")
     assert found["device"]

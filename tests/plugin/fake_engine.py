@@ -19,7 +19,8 @@ events), ``half`` (a ``Notice`` with ``text``, cut within its first character
 beyond ASCII; not answered, but stderr says so), ``rest`` (what ``half`` left
 out), ``burst`` (``count`` notices in one chunk), ``complain`` (``lines`` to
 stderr), ``start_score`` (what the model that trainings start from has: ``score``),
-``gain`` (of what was learned, on images corrected since)
+``gain`` (of what was learned, on images corrected since), ``sees`` (from which
+``brightness`` on, 0 to 1, the model called ``model`` sees nuclei)
 """
 
 from __future__ import annotations
@@ -48,12 +49,15 @@ class ThresholdNetwork:
     channels = 1
     bytes_a_pixel = 1500
 
+    def __init__(self, brightness: float = 0.2) -> None:
+        self.brightness = brightness
+
     def __call__(self, batch: Any) -> Any:
         import numpy as np
         from scipy import ndimage
 
         smooth = ndimage.gaussian_filter(batch[..., 0], (0, 1, 1))
-        foreground = 1 / (1 + np.exp(-30 * (smooth - 0.2)))
+        foreground = 1 / (1 + np.exp(-30 * (smooth - self.brightness)))
         depth = [ndimage.distance_transform_edt(plane > 0.5) for plane in foreground]
         # Where a nucleus is 32 pixels wide its middle is 16 deep.
         distance = np.clip(np.stack(depth) / 11, 0, 1)
@@ -84,7 +88,8 @@ def threshold_model() -> Any:
 class ClassThresholdNetwork(ThresholdNetwork):
     """Two classes: dark, and bright; it never finds any more."""
 
-    def __init__(self, count: int = 2) -> None:
+    def __init__(self, count: int = 2, brightness: float = 0.2) -> None:
+        super().__init__(brightness)
         self.count = count
 
     def __call__(self, batch: Any) -> Any:
@@ -120,6 +125,7 @@ class FakeEngine:
         self.project: Any = None
         self.start_score: float | None = None
         self.gain: float | None = None
+        self.brightness: dict[str, float] = {}
         self.training: dict[str, Any] | None = None
         self.paused = False
         self.batches: list[dict[str, Any]] = []
@@ -192,6 +198,7 @@ class FakeEngine:
         model: str | None = None,
         channel: str | None = None,
         settings: dict[str, Any] | None = None,
+        beside: bool = False,
     ) -> dict[str, Any]:
         from unetloop.config import PredictionConfig, from_dict
         from unetloop.events import to_json
@@ -201,11 +208,12 @@ class FakeEngine:
         if model is None and self.training is None:
             raise ValueError("No model was named, and none is being trained.")
         step = self.training["step"] if self.training else 0
-        scale, network = threshold_scale(), ThresholdNetwork()
+        brightness = self.brightness.get(Path(model or "").name, 0.2)
+        scale, network = threshold_scale(), ThresholdNetwork(brightness)
         classes = self.opened().classes
         if classes:
             scale = replace(scale, diameter=1.0, task=task_of(classes))
-            network = ClassThresholdNetwork(len(classes))
+            network = ClassThresholdNetwork(len(classes), brightness)
         config = from_dict(PredictionConfig, settings or {})
         for event in predict_field(
             self.opened(),
@@ -217,6 +225,7 @@ class FakeEngine:
             config,
             channel,
             step,
+            beside,
         ):
             self.write(to_json(replace(event, job=job)).encode() + b"\n")
         return {}
@@ -485,6 +494,9 @@ class FakeEngine:
 
     def fake_gain(self, gain: float) -> None:
         self.gain = gain
+
+    def fake_sees(self, model: str, brightness: float) -> None:
+        self.brightness[model] = brightness
 
     def fake_rest(self) -> None:
         self.write(self.rest)

@@ -1,0 +1,201 @@
+"""How two models differ on a field, in numbers and in marks to be shown.
+
+`compare` runs in a process of its own (`_worker`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet._difference_marks import (
+    draw_class_difference,
+    draw_difference,
+    middles,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_unet._fields import Box
+    from napari_unet._task import Task
+    from unetloop.config import InstanceConfig
+
+__all__ = [
+    "Difference",
+    "Question",
+    "Side",
+    "compare",
+]
+
+_SAME = 0.5
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one model makes of a field.
+
+    Parameters
+    ----------
+    labels : array of int32
+        (rows, columns): nuclei, or classes; empty where they are made of the maps.
+    maps : array of float16, optional
+        Of the network.
+    instances : InstanceConfig, optional
+        How labels are made of the maps; None: they are as given.
+    diameter : float
+        Of a nucleus, in pixels.
+    """
+
+    labels: NDArray[np.int32]
+    maps: NDArray[np.float16] | None = None
+    instances: InstanceConfig | None = None
+    diameter: float = 1.0
+
+    def made(self, task: Task) -> NDArray[np.int32]:
+        """Give the labels as they are to be."""
+        if self.maps is None or self.instances is None:
+            return self.labels
+        return task.label(self.maps.astype(np.float32), self.instances, self.diameter)
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that `compare` must know of a field.
+
+    Parameters
+    ----------
+    task : Task
+        What the labels mean.
+    before, now : Side
+        What the two models make of it.
+    truth : array of int32
+        What is recorded there, (rows, columns).
+    review : array of uint8
+        The same size.
+    seen : Box
+        What of it is in view.
+    """
+
+    task: Task
+    before: Side
+    now: Side
+    truth: NDArray[np.int32]
+    review: NDArray[np.uint8]
+    seen: Box
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two models differ on what is in view of a field.
+
+    Parameters
+    ----------
+    marks : array of uint8
+        (rows, columns) of the field: keys of `_difference_marks.DIFFERENCE_COLORS`.
+    before, now : int
+        Nuclei that each finds.
+    only_before, only_now : int
+        Those of them that the other does not find: none overlaps by more than half
+        (intersection over union).
+    differing : float
+        Share of the pixels on which the two do not agree.
+    score_before, score_now : float, optional
+        On what is reviewed: mean AP(0.5:0.95) of nuclei, mean IoU of classes. None:
+        nothing is.
+    """
+
+    marks: NDArray[np.uint8]
+    before: int
+    now: int
+    only_before: int
+    only_now: int
+    differing: float
+    score_before: float | None
+    score_now: float | None
+
+
+def compare(question: Question) -> Difference:
+    """Find out how two models differ on what is in view of a field.
+
+    A nucleus is in view if its middle is. Where both find one, the middle of the
+    present model's counts.
+    """
+    asked, task = question, question.task
+    before, now = asked.before.made(task), asked.now.made(task)
+    top, left, bottom, right = asked.seen
+    seen = np.s_[top:bottom, left:right]
+    scores = _scores(asked, before[seen], now[seen])
+    if task.classes:
+        marks = draw_class_difference(before, now)
+        share = float((before != now)[seen].mean())
+        return Difference(marks, 0, 0, 0, 0, share, *scores)
+    partner = _partners(before, now)
+    seen_before, seen_now = _in_view(before, asked.seen), _in_view(now, asked.seen)
+    alone_before = np.ones(len(seen_before), bool)
+    alone_before[partner[partner > 0]] = False
+    alone_now = partner == 0
+    alone_before[0] = alone_now[0] = False
+    both = int(np.count_nonzero(seen_now & ~alone_now))
+    only_before = int(np.count_nonzero(seen_before & alone_before))
+    only_now = int(np.count_nonzero(seen_now & alone_now))
+    return Difference(
+        draw_difference(before, now, alone_before, alone_now),
+        both + only_before,
+        both + only_now,
+        only_before,
+        only_now,
+        float(((before > 0) != (now > 0))[seen].mean()),
+        *scores,
+    )
+
+
+def _scores(
+    asked: Question, before: NDArray[np.int32], now: NDArray[np.int32]
+) -> tuple[float | None, float | None]:
+    """Score both on what is reviewed of what is in view."""
+    top, left, bottom, right = asked.seen
+    seen = np.s_[top:bottom, left:right]
+    known, truth = asked.review[seen] == 1, asked.truth[seen]
+    if asked.task.classes:
+        known &= truth > 0
+    if not known.any():
+        return None, None
+    from unetloop.tasks import task_of  # heavy, and seldom needed
+
+    task = task_of(asked.task.classes)
+    first, second = task.scores([(truth, before, known), (truth, now, known)])
+    return first, second
+
+
+def _partners(before: NDArray[np.int32], now: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Give, by number of a present nucleus, that of the same one before; 0: none.
+
+    Above an IoU of one half there can't be two.
+    """
+    count = int(now.max(initial=0)) + 1
+    partner = np.zeros(count, np.int64)
+    both = (before > 0) & (now > 0)
+    codes = before[both].astype(np.int64) * count + now[both]
+    pairs, shared = np.unique(codes, return_counts=True)
+    first, second = pairs // count, pairs % count
+    union = _areas(before)[first] + _areas(now)[second] - shared
+    same = shared > _SAME * union
+    partner[second[same]] = first[same]
+    return partner
+
+
+def _areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    return np.bincount(labels.ravel())
+
+
+def _in_view(labels: NDArray[np.int32], seen: Box) -> NDArray[np.bool_]:
+    """Say, by number, whether the middle of a nucleus is in view."""
+    row, column, areas = middles(labels)
+    top, left, bottom, right = seen
+    inside = (row >= top) & (row < bottom) & (column >= left) & (column < right)
+    inside &= areas > 0
+    inside[0] = False
+    return inside
