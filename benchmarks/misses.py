@@ -7,9 +7,9 @@ it is missed for the first of these reasons that holds: it is *tiny*, below a fi
 of the median area of its image's nuclei; it is *not visible*, no brighter or darker
 than the background around it by 3 deviations of the background; its *outline* is
 another one (IoU .3 to .5); it was *merged* (more than half of it is in predicted
-nuclei); the border of the image *cuts* it; it was *not found*. AP@.5 is given as it is, and as
-if the tiny and invisible ones that were missed were not there, and as if an IoU above
-.3 were enough.
+nuclei); the border of the image *cuts* it; it was *not found*. AP@.5 is given as it
+is, as if the tiny and invisible ones that were missed were not there, and as if an
+IoU above .3 were enough.
 """
 
 from __future__ import annotations
