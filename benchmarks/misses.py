@@ -137,9 +137,8 @@ def main() -> None:
                     total = max(either - out * excused, 1)
                     scores.setdefault((least, excused), []).append(hits / total)
     nuclei = sum(count for reason, count in counts.items() if reason != "false")
-    print(
-        f"{len(scores[_FOUND, False])} images, {nuclei} nuclei\n\n| | nuclei |\n|---|---|"
-    )
+    print(f"{len(scores[_FOUND, False])} images, {nuclei} nuclei\n")
+    print("| | nuclei |\n|---|---|")
     for reason, count in counts.most_common():
         print(f"| {reason} | {count} |")
     plain, visible = (np.mean(scores[_FOUND, excused]) for excused in (False, True))
