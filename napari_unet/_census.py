@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["CELL", "Cell", "Census", "Count", "cells_of"]
+__all__ = ["CELL", "Cell", "Census", "Count", "add_up", "cells_of"]
 
 CELL = 256
 """Rows and columns of a cell, in pixels."""
@@ -26,7 +26,7 @@ Cell = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Count:
-    """What there is in an image.
+    """What there is in an image, or on one of its planes.
 
     Parameters
     ----------
@@ -46,6 +46,10 @@ class Count:
     done: bool
     whole: bool = False
 
+    def is_done(self, areas: bool) -> bool:
+        """Whether there is nothing left to review: in nuclei, or in all areas."""
+        return self.whole if areas else self.done and self.looked
+
 
 @dataclass(frozen=True)
 class _InCell:
@@ -59,11 +63,16 @@ class _InCell:
 
 
 class Census:
-    """Remembers what is in each cell; cells of which nothing is known are empty."""
+    """Remembers what is in each cell; cells of which nothing is known are empty.
+
+    ``others`` says what there is on planes that were not in memory when they were
+    counted; None: nobody counted them yet. Cells know better.
+    """
 
     def __init__(self) -> None:
         self._cells: dict[Cell, _InCell] = {}
         self._lock = Lock()
+        self.others: Mapping[int, Count] | None = None
 
     def count(
         self,
@@ -92,19 +101,28 @@ class Census:
                     segmentation[plane][window], review[plane][window]
                 )
             known = dict(self._cells)
-        planes = {plane for plane, _, _ in known}
-        nuclei = reviewed = 0
-        for plane in planes:
+        planes = dict(self.others or {})
+        for plane in {plane for plane, _, _ in known}:
             here = [found for cell, found in known.items() if cell[0] == plane]
-            nuclei += _different([found.numbers for found in here])
-            reviewed += _different([found.reviewed for found in here])
-        return Count(
-            nuclei,
-            reviewed,
-            any(found.looked for found in known.values()),
-            all(found.done for found in known.values()),
-            all(found.whole for found in known.values()),
-        )
+            planes[plane] = Count(
+                _different([found.numbers for found in here]),
+                _different([found.reviewed for found in here]),
+                any(found.looked for found in here),
+                all(found.done for found in here),
+                all(found.whole for found in here),
+            )
+        return add_up(planes.values())
+
+
+def add_up(planes: Collection[Count]) -> Count:
+    """Say what there is on planes together."""
+    return Count(
+        sum(plane.nuclei for plane in planes),
+        sum(plane.reviewed for plane in planes),
+        any(plane.looked for plane in planes),
+        all(plane.done for plane in planes),
+        all(plane.whole for plane in planes),
+    )
 
 
 def cells_of(plane: int, window: tuple[slice, slice]) -> set[Cell]:

@@ -127,6 +127,18 @@ class Current:
         more = (len(self.loaded) + 1) * rows * columns * _BYTES_A_PIXEL
         return bool(self.loaded) and more > _MOST_BYTES
 
+    @property
+    def next_plane(self) -> int | None:
+        """The first plane that was not seen yet, nor reviewed before; None: none is."""
+        counts, areas = self.census.others or {}, bool(self.truth.task.classes)
+        left = (
+            plane
+            for plane in range(self.entry.planes)
+            if plane not in self.truth.seen
+            and not (plane in counts and counts[plane].is_done(areas))
+        )
+        return next(left, None)
+
     def go_on_with(self, before: Current) -> None:
         """Take over what is known of planes that are not in memory any more."""
         self.census = before.census

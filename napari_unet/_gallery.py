@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet._census import add_up
 from napari_unet._pixels import make_thumbnail
 from napari_unet._state import ImageRow
+from napari_unet._stocktaker import Stocktaker
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_unet._background import Background
-    from napari_unet._census import Cell
+    from napari_unet._census import Cell, Count
     from napari_unet._current import Current
     from napari_unet._view import View
+    from napari_unet._workspace import Workspace
     from unetloop.errors import EngineError
     from unetloop.project import Project, ProjectImage
 
@@ -51,13 +54,18 @@ class Gallery(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_COUNT_MS)
         self._timer.timeout.connect(self._count_now)
+        self._stocktaker = Stocktaker(background, self)
+        self._stocktaker.counted.connect(self._on_counted)
 
-    def open(self, project: Project, view: View) -> None:
-        """List the images of another project."""
-        self._project, self._view = project, view
+    def open(self, workspace: Workspace) -> None:
+        """List the images of another project: as remembered, until they are counted."""
+        self._project, self._view = workspace.project, workspace.view
+        project, view = workspace.project, workspace.view
+        self._timer.stop()
         self._current = None
         self.rows = tuple(_row(image, view.of(image.id)) for image in project.images)
         self._next_thumbnail(project, list(project.images))
+        self._stocktaker.open(workspace)
 
     def next_to_do(self, image: str) -> str:
         """Give the image after this one that is not reviewed; empty: none is left."""
@@ -77,8 +85,16 @@ class Gallery(QObject):
 
     def count(self, current: Current) -> None:
         """Count the nuclei of the image on the screen, soon."""
-        if self._current is not current and self._timer.isActive():
-            self._count_now()  # the one before, as it was left
+        before = self._current
+        if before is not current:
+            if self._timer.isActive():
+                self._count_now()  # the one before, as it was left
+            if before is not None and before.census.others is None:
+                self._stocktaker.take(before.entry, ())
+            if current.entry.planes == 1:
+                current.census.others = {}
+            elif current.census.others is None:
+                self._stocktaker.take(current.entry, current.loaded)
         self._current = current
         self._timer.start()
 
@@ -88,18 +104,44 @@ class Gallery(QObject):
             return
         changed = current.truth.take_changed()
 
-        def then(found: dict[str, Any]) -> None:
-            if project is not self._project:  # its images have the same names
-                return
-            image = current.entry.id
-            known = self._known(image)
-            known.update(found)
-            state = "locked" if known.get("locked") else found["state"]
-            self._change(
-                image, nuclei=found["nuclei"], reviewed=found["reviewed"], state=state
-            )
+        def then(count: Count) -> None:
+            # Images of another project have the same names.
+            others = current.census.others
+            if project is self._project and others is not None:
+                seen = len(current.truth.seen | set(others))
+                self._show_count(current.entry, count, seen)
 
         self._background.run(lambda: _count(current, changed), then, lambda error: None)
+
+    def _on_counted(self, image: str, counts: dict[int, Count]) -> None:
+        current, project = self._current, self._project
+        if current is not None and current.entry.id == image:
+            current.census.others = counts
+            self._count_now()
+        elif project is not None:
+            count = add_up(counts.values())
+            self._show_count(project.image(image), count, len(counts))
+
+    def _show_count(self, image: ProjectImage, count: Count, seen: int) -> None:
+        """Show what there is on all planes of an image, of which so many were seen."""
+        areas = bool(self._project and self._project.classes)
+        found: dict[str, Any] = {"nuclei": -1, "reviewed": 0, "state": "untouched"}
+        if count.nuclei or count.looked:
+            done = count.is_done(areas) and seen == image.planes
+            found["state"] = (
+                "done" if done else "in work" if count.looked else "proposed"
+            )
+            if not areas:  # nobody counts them, and they are everywhere
+                found.update(nuclei=count.nuclei, reviewed=count.reviewed)
+        known = self._known(image.id)
+        known.update(found)
+        row = next((row for row in self.rows if row.id == image.id), None)
+        if row is None or row.state == "missing":
+            found.pop("state")
+        elif known.get("locked"):
+            found["state"] = "locked"
+        if row is not None and any(getattr(row, n) != v for n, v in found.items()):
+            self._change(image.id, **found)
 
     def _next_thumbnail(self, project: Project, images: list[ProjectImage]) -> None:
         if not images or project is not self._project:
@@ -143,15 +185,6 @@ def _row(image: ProjectImage, known: dict[str, Any]) -> ImageRow:
     )
 
 
-def _count(current: Current, changed: set[Cell]) -> dict[str, Any]:
+def _count(current: Current, changed: set[Cell]) -> Count:
     truth = current.truth
-    found = current.census.count(truth.segmentation, truth.review, changed)
-    if not found.nuclei and not found.looked:
-        return {"nuclei": -1, "reviewed": 0, "state": "untouched"}
-    all_seen = len(truth.seen) == current.entry.planes
-    areas = bool(truth.task.classes)  # nobody counts them, and they are everywhere
-    done = (found.whole if areas else found.done and found.looked) and all_seen
-    state = "done" if done else "in work" if found.looked else "proposed"
-    if areas:
-        return {"nuclei": -1, "reviewed": 0, "state": state}
-    return {"nuclei": found.nuclei, "reviewed": found.reviewed, "state": state}
+    return current.census.count(truth.segmentation, truth.review, changed)

@@ -40,7 +40,7 @@ class ImageRow:
     planes : int
         Planes of a stack or movie; 1 for a plain image.
     nuclei : int
-        Nuclei on the planes that were seen; -1 while not known.
+        Nuclei on all planes; -1 while not known.
     reviewed : int
         How many of them are reviewed.
     thumbnail : array of uint8, optional

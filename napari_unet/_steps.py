@@ -75,9 +75,7 @@ class Steps(QObject):
         if centre is not None:
             self._layers.centre_on(*centre)
             return
-        planes = range(current.entry.planes)
-        seen = current.truth.seen
-        plane = next((plane for plane in planes if plane not in seen), None)
+        plane = current.next_plane
         image = self._gallery.next_to_do(current.entry.id)
         if plane is not None:
             self._layers.go_to_plane(plane)

@@ -332,11 +332,14 @@ class EditLog:
         return {(str(image), int(plane)) for image, plane in rows}
 
     def planes_behind(self, image: str) -> set[int]:
-        """List an image's planes of which a file lacks an edit."""
+        """List an image's planes of which a file lacks an edit, or a proposal."""
+        behind = (
+            "SELECT plane FROM {0} WHERE image = ?1 AND tick > coalesce((SELECT tick "
+            "FROM snapshots WHERE image = ?1 AND plane = {0}.plane AND array = {1}), 0)"
+        )
         rows = self._query(
-            "SELECT DISTINCT plane FROM edits WHERE image = ? AND tick > coalesce("
-            "(SELECT tick FROM snapshots WHERE snapshots.image = edits.image AND "
-            "snapshots.plane = edits.plane AND snapshots.array = edits.array), 0)",
+            f"{behind.format('edits', 'edits.array')} UNION "
+            f"{behind.format('proposals', repr('segmentation'))}",
             (image,),
         )
         return {int(plane) for (plane,) in rows}

@@ -161,6 +161,99 @@ def test_planes_that_take_too_much_memory_are_let_go_of_and_come_back(
     assert not marks.any()
 
 
+def test_a_stack_counts_all_its_planes_when_it_is_opened_again(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder)
+    loop.show("stack")
+    for plane in range(3):
+        loop.viewer.dims.set_current_step(0, plane)
+        loop.wait(lambda plane=plane: plane in loop.session.opener.current.loaded)
+        loop.wait_for_proposals()
+        if plane == 1:
+            loop.point_at(*loop.nucleus()[1])
+            loop.press("A")
+    nuclei = loop.session.opener.current.truth.segmentation
+    there = sum(len(np.unique(plane)) - 1 for plane in nuclei)
+    on_last = len(np.unique(nuclei[2])) - 1
+    loop.wait(lambda: loop.session.state.images[2].nuclei == there)
+    loop.show("a")
+    loop.session.close()
+
+    again = start()
+    counts: list[int] = []
+    again.session.open([folder])
+
+    def note(state: Any) -> None:
+        counts.extend(row.nuclei for row in state.images if row.id == "stack")
+
+    again.session.changed.connect(note)
+    again.wait(lambda: again.session.state.current == "a")
+    again.show("stack")
+    again.viewer.dims.set_current_step(0, 2)
+    again.wait(lambda: 2 in again.session.opener.current.loaded)
+    again.wait(lambda: again.session.opener.current.census.others is not None)
+    _, point = again.nucleus()
+    again.point_at(*point)
+    again.press("D")
+    again.wait(lambda: again.session.state.images[2].nuclei == there - 1)
+    assert set(counts) == {there, there - 1}  # never those on the screen alone
+    assert on_last < there
+    row = again.session.state.images[2]
+    assert (row.state, row.reviewed) == ("in work", 1)
+
+
+def test_the_list_is_of_what_the_project_holds_not_of_what_was_remembered(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder / "a.tif", folder / "b.tif")
+    loop.show("b")
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    there = len(np.unique(loop.nuclei)) - 1
+    loop.show("a")
+    loop.wait(lambda: loop.session.state.images[1].state == "done")
+    loop.session.close()
+    view = folder / "unet-loop/view.json"
+    known = json.loads(view.read_text())
+    known["images"]["b"].update(nuclei=5, reviewed=2, state="in work")
+    view.write_text(json.dumps(known))
+
+    again = start()
+    again.session.open([folder / "a.tif", folder / "b.tif"])
+    again.wait(lambda: again.session.state.current == "a")
+    again.wait(lambda: again.session.state.images[1].state == "done")
+    row = again.session.state.images[1]
+    assert (row.nuclei, row.reviewed) == (there, there)
+
+
+def test_enter_goes_on_with_the_planes_that_were_not_reviewed_before(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder)
+    loop.show("stack")
+    loop.viewer.dims.set_current_step(0, 0)
+    loop.wait(lambda: 0 in loop.session.opener.current.loaded)
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    loop.wait(lambda: loop.layers.plane == 1)
+    loop.wait_for_proposals()
+    loop.session.close()
+
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current == "stack")
+    again.wait(lambda: 1 in again.session.opener.current.loaded)
+    again.wait(lambda: again.session.opener.current.census.others is not None)
+    again.wait_for_proposals()
+    again.session.editor.correct("box", (0, 0, 160, 200))
+    again.press("Enter")
+    again.wait(lambda: again.layers.plane == 2)
+
+
 def test_what_is_not_stored_is_not_let_go_of(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
