@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.image_formats import open_picture, open_tiff
+from unetloop.image_formats import open_picture
+from unetloop.tiff_images import open_tiff
 
 __all__ = ["is_sequence", "open_sequence", "sequence_files"]
 

@@ -60,7 +60,7 @@ def open_image(path: str | Path) -> Image:
 
             axes, data, names, pixel_size, close = open_zarr(path)
         elif suffix in (".tif", ".tiff", ".lsm", ".stk", ".btf"):
-            from unetloop.image_formats import open_tiff
+            from unetloop.tiff_images import open_tiff
 
             axes, data, names, pixel_size, close = open_tiff(path)
         elif suffix in (".png", ".jpg", ".jpeg", ".bmp"):

@@ -14,7 +14,7 @@ import tifffile
 import zarr
 from PIL import Image as PillowImage
 
-from unetloop import image_formats
+from unetloop import tiff_images
 from unetloop.errors import EngineError
 from unetloop.files import pair_by_stem
 from unetloop.images import open_image, resolve_channels
@@ -126,19 +126,35 @@ def test_resolution_tags_are_a_pixel_size_unless_they_are_screen_dots(
     pixels = numbers(5, 7)
     for name, resolution, unit in [
         ("cm", (20000, 10000), "CENTIMETER"),
-        ("dpi", (72, 72), "INCH"),
+        ("screen", (72, 72), "INCH"),
+        ("printer", (300, 300), "INCH"),
+        ("scanner", (1200, 1200), "INCH"),
+        ("printer in cm", (118.11, 118.11), "CENTIMETER"),
+        ("one side", (20000, 100), "CENTIMETER"),
         ("none", (1, 1), "NONE"),
     ]:
         tifffile.imwrite(
             tmp_path / f"{name}.tif", pixels, resolution=resolution, resolutionunit=unit
         )
     sizes = {}
-    for name in ("cm", "dpi", "none"):
-        with open_image(tmp_path / f"{name}.tif") as image:
-            sizes[name] = image.info.pixel_size
-    assert sizes["cm"] == pytest.approx((1.0, 0.5))
-    assert sizes["dpi"] is None
-    assert sizes["none"] is None
+    for path in tmp_path.glob("*.tif"):
+        with open_image(path) as image:
+            sizes[path.stem] = image.info.pixel_size
+    assert sizes.pop("cm") == pytest.approx((1.0, 0.5))
+    assert len(sizes) == 6
+    assert set(sizes.values()) == {None}
+
+
+def test_a_coarse_pixel_with_its_unit_is_believed(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        numbers(5, 7),
+        imagej=True,
+        resolution=(1 / 40, 1 / 40),
+        metadata={"unit": "um"},
+    )
+    with open_image(tmp_path / "a.tif") as image:
+        assert image.info.pixel_size == pytest.approx((40, 40))
 
 
 def test_an_unnamed_axis_is_a_stack_of_planes(tmp_path: Path) -> None:
@@ -191,7 +207,7 @@ def test_a_box_of_a_large_tiled_file_reads_only_its_tiles(
         return whole(page, *args, **options)
 
     monkeypatch.setattr(tifffile.TiffPage, "asarray", counted)
-    monkeypatch.setattr(image_formats, "_LARGE", 1000)
+    monkeypatch.setattr(tiff_images, "_LARGE", 1000)
     with open_image(tmp_path / "a.tif") as image:
         plane = image.read_plane(1, (0,), (60, 100, 70, 140))
     np.testing.assert_array_equal(plane[..., 0], pixels[1, 60:70, 100:140])
