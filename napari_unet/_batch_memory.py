@@ -11,8 +11,8 @@ from typing import Any
 
 from napari_unet._batch_state import Wish
 from napari_unet._workspace import user_folder
+from unetloop.atomic import replacing
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
-from unetloop.files import replacing
 
 __all__ = ["recall", "remember"]
 

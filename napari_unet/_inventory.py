@@ -10,8 +10,8 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from napari_unet._census import Census, Count, cells_of
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

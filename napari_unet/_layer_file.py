@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet._workspace import user_folder
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ class View:
     learned : int
         Corrections that the last training knew.
     imported : dict
-        By action, what was reviewed elsewhere; as `unetloop.imported.count_imported`.
+        What was reviewed elsewhere: as from `unetloop.imported.count_imported`.
     images : dict
         By id: ``channel``, ``diameter``, ``pixel_size``, ``contrast``, ``camera``,
         ``plane``, ``locked``, ``nuclei``, ``reviewed``, ``state``.
@@ -61,7 +61,7 @@ class View:
     probabilities: bool = False
     automatic: bool = True
     learned: int = 0
-    imported: dict[str, int] = field(default_factory=dict)
+    imported: dict[str, dict[str, int]] = field(default_factory=dict)
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     instances: dict[str, float] = field(default_factory=dict)
@@ -112,4 +112,6 @@ class View:
                 setattr(start, item.name, given)
         known = start.images.items()
         start.images = {name: of for name, of in known if isinstance(of, dict)}
+        reviewed = start.imported.items()
+        start.imported = {name: of for name, of in reviewed if isinstance(of, dict)}
         return start

@@ -14,8 +14,9 @@ import json
 import sys
 from pathlib import Path
 
+from unetloop.atomic import replacing
 from unetloop.checkpoint import file_hash, open_model
-from unetloop.files import find_images, replacing
+from unetloop.files import find_images
 from unetloop.network import OnnxNetwork
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.scale import Scale

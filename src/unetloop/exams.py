@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.config import TrainingConfig
 from unetloop.events import Event, Examined
-from unetloop.files import replacing
 from unetloop.validation import cut_windows, predict_windows, window_scores
 
 if TYPE_CHECKING:

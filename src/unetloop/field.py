@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.events import Event, FieldPredicted, Progress
-from unetloop.files import replacing
 from unetloop.images import open_image, resolve_channels
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region

@@ -1,13 +1,10 @@
-"""Which files a user means, and writing that can't break off."""
+"""Which files a user means."""
 
 from __future__ import annotations
 
 import glob
 import itertools
 import os
-import time
-import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +16,7 @@ from unetloop.ome_files import ome_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FoundImage", "Pair", "find_images", "pair_by_stem", "replacing"]
+__all__ = ["FoundImage", "Pair", "find_images", "pair_by_stem"]
 
 _SUFFIXES = {
     *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
@@ -27,7 +24,6 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
-_PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
@@ -280,34 +276,3 @@ def _differences(
         *(f"{one} {left[stem]}" for stem in sorted(set(left) - set(right))),
         *(f"{other} {right[stem]}" for stem in sorted(set(right) - set(left))),
     ]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write a file so that at any moment the old or the new one is there, whole.
-
-    Yields a temporary path beside it, which takes its place if all went well.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Its own: other threads, and machines that share the disk, may write the same file.
-    fresh = path.with_name(f".{uuid.uuid4().hex}.new")
-    try:
-        yield fresh
-        # Windows writes through only what was opened to be written.
-        with fresh.open("r+b") as stream:
-            os.fsync(stream.fileno())
-        _put_in_place(fresh, path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-
-
-def _put_in_place(fresh: Path, path: Path) -> None:
-    for seconds in _PAUSES:
-        try:
-            fresh.replace(path)
-        except PermissionError:  # on Windows, while a virus scanner looks at it
-            time.sleep(seconds)
-        else:
-            return
-    fresh.replace(path)

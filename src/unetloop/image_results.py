@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.catalog import load
 from unetloop.errors import EngineError
 from unetloop.export.image import ExportedImage
-from unetloop.files import replacing
 from unetloop.large import is_large, scratch_labels
 from unetloop.masks import write_labels
 from unetloop.measurement_table import MeasurementsWriter

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 from unetloop.images import open_image
 
 if TYPE_CHECKING:

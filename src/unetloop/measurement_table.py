@@ -7,8 +7,8 @@ import itertools
 import tempfile
 from typing import TYPE_CHECKING, Any, TextIO
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 from unetloop.measurements import column_names
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unetloop.atomic import replacing
 from unetloop.classes import classes_from_json, classes_to_json
 from unetloop.errors import EngineError, refusals_named
-from unetloop.files import replacing
 from unetloop.images import open_image
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.charts import draw_histogram
 from unetloop.counts import counted
-from unetloop.files import replacing
 from unetloop.methods import (
     describe_class_methods,
     describe_methods,

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from unetloop.atomic import replacing
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.errors import EngineError
-from unetloop.files import replacing
 from unetloop.image_sequence import is_sequence, sequence_files
 from unetloop.ome_files import ome_files
 

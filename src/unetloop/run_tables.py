@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.export.coco import join_coco
-from unetloop.files import replacing
 from unetloop.measurement_table import join_measurements
 from unetloop.report import write_report
 from unetloop.run_record import JOINED, FileState, read_run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.files import replacing
+from unetloop.atomic import replacing
 from unetloop.quality import STATISTICS
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ import pytest
 import tifffile
 
 from unetloop.errors import EngineError
-from unetloop.files import find_images, pair_by_stem, replacing
+from unetloop.files import find_images, pair_by_stem
 from unetloop.images import open_image
-from unetloop.masks import read_labels, write_labels
 
 
 def test_find_images_sorts_and_skips(tmp_path: Path) -> None:
@@ -104,53 +103,3 @@ def test_a_project_beside_the_images_is_not_searched_for_images(tmp_path: Path) 
     assert len(find_images([tmp_path], recursive=True)) == 2
     (tmp_path / "unet-loop/project.json").write_text("{}")
     assert len(find_images([tmp_path], recursive=True)) == 1
-
-
-def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    write_labels(path, np.ones((4, 4), np.int32))
-
-    def broken() -> None:
-        with replacing(path) as fresh:
-            fresh.write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        broken()
-    assert read_labels(path).tolist() == np.ones((4, 4), int).tolist()
-    assert [item.name for item in tmp_path.iterdir()] == ["a.tif"]
-
-
-@pytest.mark.usefixtures("fsync_of_windows")
-def test_files_are_written_through_by_a_handle_that_may_write(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a.txt") as fresh:
-        fresh.write_text("whole")
-    assert (tmp_path / "a.txt").read_text() == "whole"
-
-
-def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    with replacing(path) as one, replacing(path) as other:
-        one.write_text("one")
-        other.write_text("other")
-    assert path.read_text() == "one"
-    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_a_file_that_is_looked_at_for_a_moment_is_replaced_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    replace, refusals = Path.replace, [PermissionError(13, "in use")] * 2
-
-    def refuse(self: Path, target: Path) -> Path:
-        if refusals:
-            raise refusals.pop()
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    with replacing(path) as fresh:
-        fresh.write_text("new")
-    assert path.read_text() == "new"
-    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.export.image import failures_named
-from unetloop.files import replacing
 from unetloop.windows import find_runs, iterate_windows
 
 if TYPE_CHECKING:

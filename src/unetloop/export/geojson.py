@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.export.image import failures_named
 from unetloop.export.outlines import iterate_outlines
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import replacing
 from unetloop.export.image import failures_named
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path

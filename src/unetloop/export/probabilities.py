@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.export.image import failures_named
-from unetloop.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
