@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +24,9 @@ if TYPE_CHECKING:
     from napari_unet._strokes import Window
     from unetloop.classes import TissueClass
 
-__all__ = ["Layers", "warm_up"]
+__all__ = ["Layers"]
 
 _MICROMETRES = ("micrometer", "micron", "um", "µm")
-
-
-def warm_up() -> None:
-    """Import, in a thread, what the first layer and the first curve will need."""
-    for name in ("xarray", "pyqtgraph"):
-        with suppress(ImportError):
-            import_module(name)
 
 
 class Layers(Overlay):

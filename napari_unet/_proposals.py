@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_unet._placing import Labelled, cut, label_field, place
 from unetloop.errors import EngineError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from unetloop.journal import Journal
 
 __all__ = ["Proposals"]
+
+_KEEP_MS = 1000
 
 
 class Proposals(QObject):
@@ -61,6 +63,10 @@ class Proposals(QObject):
         self._turn = 0
         self._to_label: deque[StoredMaps] = deque()
         self._labelling = False
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.setInterval(_KEEP_MS)
+        self._keeping.timeout.connect(self._keep)
         layers.released.connect(self._place_next)
         # They waited for it. Later, for it may have been stored by what places them.
         editor.stored.connect(self._place_next, Qt.ConnectionType.QueuedConnection)
@@ -193,4 +199,16 @@ class Proposals(QObject):
         self._layers.update(placed.plane, placed.window, placed.marks)
         if not current.truth.task.classes:
             self._layers.keep_number_free(placed.before, placed.after)
+        self._keeping.start()
         self.shown.emit()
+
+    def _keep(self) -> None:
+        """Make safe what is shown, lest who reviews it waits for that."""
+        journal, current = self._journal, self._current
+        if journal is not None and current is not None:
+            image, plane = current.entry.id, self._layers.plane
+            self._background.run(
+                lambda: journal.keep_proposals(image, plane),
+                lambda _: None,
+                lambda error: None,  # it is tried again, and said, with a review
+            )

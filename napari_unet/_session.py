@@ -17,7 +17,7 @@ from napari_unet._comparison import Comparer
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
 from napari_unet._gallery import Gallery
-from napari_unet._layers import Layers, warm_up
+from napari_unet._layers import Layers
 from napari_unet._learner import Learner
 from napari_unet._learning_desk import LearningDesk
 from napari_unet._models import Models
@@ -29,6 +29,7 @@ from napari_unet._stage import Stage
 from napari_unet._steps import Steps
 from napari_unet._tissue import task_of
 from napari_unet._tools import Tools
+from napari_unet._warm_up import make_ready, take_ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ class Session(QObject):
         self._task = ""
         self._connect()
         self.engine.start()
-        self._background.run(warm_up, lambda _: None, lambda _: None)
+        self._background.run(make_ready, take_ready, lambda _: None)
 
     @property
     def state(self) -> LoopState:

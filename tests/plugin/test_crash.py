@@ -1,0 +1,78 @@
+"""What was corrected is there after a crash, and what was said of proposals, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.errors import EngineError
+from unetloop.journal import Journal
+from unetloop.project import Project, open_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+
+def _after_a_crash(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read what another program finds that opens the project now."""
+    project = open_project(folder / "unet-loop", shared=True)
+    journal = Journal(project)
+    image = project.images[0]
+    found = tuple(journal.state(image, 0, name) for name in ("segmentation", "review"))
+    journal._log.close()
+    return found[0], found[1]
+
+
+def test_accepted_nuclei_are_there_after_a_crash(loop: Any, folder: Path) -> None:
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    segmentation, review = _after_a_crash(folder)
+    assert review[point] == 1
+    assert np.array_equal(segmentation == number, loop.nuclei == number)
+    loop.press("Enter")
+    segmentation, review = _after_a_crash(folder)
+    assert (review == 1).all()
+    assert np.array_equal(segmentation, loop.recorded()[0])
+
+
+def test_proposals_are_kept_a_moment_after_they_are_shown(
+    loop: Any, folder: Path
+) -> None:
+    loop.wait(lambda: _after_a_crash(folder)[0].any())
+    assert np.array_equal(_after_a_crash(folder)[0], loop.nuclei)
+
+
+def test_accepted_nuclei_are_kept_where_neither_journal_nor_masks_have_room(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+
+    def full(*_: object) -> None:
+        raise EngineError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "keep_proposals", full)
+        broken.setattr(Journal, "record", full)
+        broken.setattr(Project, "write_segmentation", full)
+        loop = start()
+        loop.open(folder)
+        number, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        there = loop.nuclei == number
+        loop.session.close()
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current == "a")
+    segmentation, review = again.recorded()
+    assert (segmentation[there] == number).all()
+    assert (review[there] == 1).all()
