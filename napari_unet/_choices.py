@@ -96,6 +96,7 @@ class Choices(QObject):
         self._opener.known(image)["locked"] = locked
         self.locked.emit(image, locked)
         self.tell_learner()
+        self._learner.corrected()  # there may be more to learn from now
         self._opener.note()
 
     def tell_learner(self) -> None:

@@ -29,6 +29,9 @@ __all__ = ["Learner"]
 
 _IDLE_MS = 2500
 _WORSE = 0.005
+_ALL_LOCKED = (
+    "What you corrected so far is kept for scoring only: correct another image, too."
+)
 
 
 class Learner(QObject):
@@ -64,7 +67,7 @@ class Learner(QObject):
         self.learned = 0
         self.first = SHIPPED
         self._corrections = 0
-        self._imported: Counter[str] = Counter()
+        self._imported: Mapping[str, Mapping[str, int]] = {}
         self._missing = self._waiting = ""
         self._model = self._began_with = ""
         self._channels: dict[str, str] = {}
@@ -91,7 +94,7 @@ class Learner(QObject):
         models: Models,
         learned: int,
         automatic: bool,
-        imported: Mapping[str, int] | None = None,
+        imported: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         """Learn in another project.
 
@@ -106,11 +109,11 @@ class Learner(QObject):
         automatic : bool
             Whether training starts by itself, after the next correction.
         imported : mapping, optional
-            What was reviewed before, and is not in the journal, by action.
+            By image: what was reviewed before, and is not in the journal, by action.
         """
         self._idle.stop()
         self._journal, self.models, self.learned = journal, models, learned
-        self._imported = Counter(imported or {})
+        self._imported, self._locked = dict(imported or {}), ()
         hindrance = self.task.progress({}).hindrance
         self.training.drop(Learning(automatic=automatic, can_start=hindrance))
         self.count()
@@ -133,12 +136,16 @@ class Learner(QObject):
         channels : mapping
             By image: the channel that was chosen for it.
         locked : tuple of str
-            Images to score on.
+            Images to score on; corrections of them are not learned from.
         inputs : int, optional
             Channels that the network has to look at; None: as many as it does.
         """
-        self._model, self._channels, self._locked = model, dict(channels), locked
-        self._inputs = inputs
+        self._model, self._channels, self._inputs = model, dict(channels), inputs
+        if locked != self._locked:
+            self._locked = locked
+            self.count()
+            # Less is there than was learned if what was learned is locked now.
+            self.learned = min(self.learned, self._corrections)
 
     def take(self, task: Task) -> None:
         """Learn what is segmented."""
@@ -150,17 +157,27 @@ class Learner(QObject):
         self.settings = dict(settings or self.task.settings)
 
     def count(self) -> None:
-        """Look up how many corrections there are."""
-        ledger = Counter(self._imported)
-        if self._journal is not None:
-            try:
-                ledger.update(self._journal.ledger())
-            except EngineError:  # whoever writes to the journal says so
-                return
-        progress = self.task.progress(ledger)
+        """Look up how many corrections there are to learn from."""
+        try:
+            progress = self.task.progress(self._ledger(self._locked))
+            hindrance = progress.hindrance
+            if hindrance and self._locked and self._ledger(()):
+                hindrance = _ALL_LOCKED
+        except EngineError:  # whoever writes to the journal says so
+            return
         self._corrections, self._missing = progress.count, progress.missing
-        self.training.show(can_start=progress.hindrance)
+        self.training.show(can_start=hindrance)
         self._say_what_is_missing()
+
+    def _ledger(self, without: tuple[str, ...]) -> Counter[str]:
+        """Count corrections by action, but for those of some images."""
+        found: Counter[str] = Counter()
+        for image, counts in self._imported.items():
+            if image not in without:
+                found.update(counts)
+        if self._journal is not None:
+            found.update(self._journal.ledger(without))
+        return found
 
     def _say_what_is_missing(self) -> None:
         """Say for what learning waits, where nothing else is to be said."""

@@ -164,9 +164,11 @@ def open_workspace(
         first = by_path.get(at.resolve(), first)
     for image in here:
         view.images[image] = {**(reading or {}), **view.of(image)}
-    for action, count in count_imported(project, journal).items():
+    for image, counts in count_imported(project, journal).items():
         # Remembered: a plane that is corrected further is the journal's from then on.
-        view.imported[action] = max(view.imported.get(action, 0), count)
+        before = view.imported.setdefault(image, {})
+        for action, count in counts.items():
+            before[action] = max(before.get(action, 0), count)
     return Workspace(project, journal, view, first, tuple(said))
 
 

@@ -26,7 +26,7 @@ from unetloop.errors import EngineError
 from unetloop.packing import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -311,12 +311,15 @@ class EditLog:
         """Whether there is a step to do again."""
         return bool(self._query("SELECT 1 FROM edits WHERE undone = 1 LIMIT 1"))
 
-    def count_actions(self) -> dict[str, int]:
-        """Count the steps by action; undone ones do not count."""
+    def count_actions(self, without: Collection[str] = ()) -> dict[str, int]:
+        """Count the steps by action, but for those on some of the images.
+
+        Undone ones do not count.
+        """
         rows = self._query(
-            "SELECT action FROM edits WHERE undone = 0 GROUP BY step, action"
+            "SELECT action, image FROM edits WHERE undone = 0 GROUP BY step, action"
         )
-        return dict(Counter(str(row[0]) for row in rows))
+        return dict(Counter(str(action) for action, on in rows if on not in without))
 
     def actions(self) -> set[str]:
         """List the actions of all steps; undone ones count, too."""

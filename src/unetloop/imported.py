@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["count_imported"]
 
 
-def count_imported(project: Project, journal: Journal) -> dict[str, int]:
+def count_imported(project: Project, journal: Journal) -> dict[str, dict[str, int]]:
     """Count reviewed nuclei, or painted classes, that no edit tells of.
 
     Reads the planes that were annotated by another program, or before the journal was
@@ -33,12 +33,13 @@ def count_imported(project: Project, journal: Journal) -> dict[str, int]:
     Returns
     -------
     dict
-        As from `Journal.ledger`: ``accept`` for each nucleus, ``class 1`` and so on for
-        each plane in which a class was painted.
+        By id of the images that have some, as from `Journal.ledger`: ``accept`` for
+        each nucleus, ``class 1`` and so on for each plane in which a class was painted.
     """
     known = journal.reviewed_planes()
-    found: Counter[str] = Counter()
+    found: dict[str, Counter[str]] = {}
     for image in project.images:
+        here: Counter[str] = Counter()
         for plane in range(image.planes):
             path = project.annotation_path("review", image, plane)
             if (image.id, plane) in known or not path.exists():
@@ -49,5 +50,7 @@ def count_imported(project: Project, journal: Journal) -> dict[str, int]:
             except EngineError:
                 continue  # whoever opens the plane says so
             for number in numbers[numbers > 0]:
-                found[f"class {number}" if project.classes else "accept"] += 1
-    return dict(found)
+                here[f"class {number}" if project.classes else "accept"] += 1
+        if here:
+            found[image.id] = here
+    return {image: dict(here) for image, here in found.items()}

@@ -20,7 +20,7 @@ from unetloop.edit_log import DTYPES, EditLog, Patch
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from numpy.typing import NDArray
 
@@ -304,9 +304,15 @@ class Journal:
                 if key not in self._changed and key[1] != but:
                     del self._planes[key]
 
-    def ledger(self) -> dict[str, int]:
-        """Count the steps by action; undone ones do not count."""
-        return self._log.count_actions()
+    def ledger(self, without: Collection[str] = ()) -> dict[str, int]:
+        """Count the steps by action; undone ones do not count.
+
+        Parameters
+        ----------
+        without : collection of str
+            Ids of images whose steps do not count either.
+        """
+        return self._log.count_actions(without)
 
     def actions(self) -> set[str]:
         """List the actions of all steps; undone ones count, too."""

@@ -43,7 +43,7 @@ def test_reviewed_planes_of_other_programs_are_counted(
             path = project.annotation_path(kind, image, 0)
             path.parent.mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(path, values.astype(np.int32))
-        assert count_imported(project, journal) == expected
+        assert count_imported(project, journal) == {"a": expected}
         content = path.read_bytes()
         path.write_bytes(b"no image")
         assert count_imported(project, journal) == {}  # but opening it will say so
@@ -52,4 +52,6 @@ def test_reviewed_planes_of_other_programs_are_counted(
         journal.record("accept", [Edit("a", 0, "review", 0, 0, 0 * patch, patch)])
         assert count_imported(project, journal) == {}
         assert journal.ledger() == {"accept": 1}
+        assert journal.ledger({"a"}) == {}
+        assert journal.ledger({"b"}) == {"accept": 1}
         journal.close()

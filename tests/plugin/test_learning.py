@@ -78,6 +78,42 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     loop.wait(lambda: _fields(log)[-1].get("model", "").endswith("round-1"))
 
 
+def test_nothing_is_learned_from_images_that_are_kept_for_scoring(
+    loop: Any, log: Path, start: Callable[..., Any], folder: Path
+) -> None:
+    learning = loop.session.learning
+    loop.session.choices.lock("a", True)
+    loop.press("Enter")
+    assert loop.review.any()
+    loop.wait(lambda: not loop.session.learner._idle.isActive())
+    assert "kept for scoring" in loop.session.state.learning.can_start
+    loop.show("b")
+    loop.wait_for_proposals()
+    _review(loop, 1)
+    assert not loop.session.state.learning.can_start
+    assert "after 8 more" in loop.session.state.learning.sentence
+    loop.wait(lambda: not loop.session.learner._idle.isActive())
+    assert not _commands(log, "train")
+    learning.set_automatic(False)
+    loop.session.choices.lock("a", False)  # which counts from now on
+    loop.wait(lambda: not loop.session.learner._idle.isActive())
+    loop.session.choices.lock("a", True)
+    learning.set_automatic(True)
+    loop.wait(lambda: not loop.session.learner._idle.isActive())
+    assert not _commands(log, "train")
+    loop.session.close()
+
+    again = start("--log", log)
+    again.open(folder)
+    assert "after 8 more" in again.session.state.learning.sentence
+    again.session.learner._idle.setInterval(10)
+    again.session.choices.lock("a", False)
+    _until_learned(again, "round-1")
+    again.session.choices.lock("a", True)
+    again.session.choices.lock("b", True)
+    assert "kept for scoring" in again.session.state.learning.can_start
+
+
 def test_the_field_in_view_is_predicted_with_what_is_being_trained(
     loop: Any, log: Path
 ) -> None:

@@ -223,6 +223,8 @@ def test_a_damaged_view_is_as_in_the_beginning(tmp_path: Path) -> None:
     assert View.load(tmp_path) == View(model="m")
     (tmp_path / "view.json").write_text('{"images": {"a": 1, "b": {"channel": "0"}}}')
     assert View.load(tmp_path) == View(images={"b": {"channel": "0"}})
+    (tmp_path / "view.json").write_text('{"imported": {"accept": 3, "a": {}}}')
+    assert View.load(tmp_path) == View(imported={"a": {}})
     (tmp_path / "view.json").write_text("[")
     assert View.load(tmp_path) == View()
     with pytest.raises(EngineError, match="could not be stored"):
