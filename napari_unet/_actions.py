@@ -111,7 +111,7 @@ class Actions(QObject):
         self.corrected.emit()
 
     def _on_undone(self) -> None:
-        self._learner.count()
+        self._learner.corrected()  # what was redone is learned as what was done
         if self._learner.task.classes:
             self._predictor.label_again(self._editor.last)
         self.corrected.emit()

@@ -50,6 +50,15 @@ def _until_learned(loop: Any, name: str) -> None:
     loop.wait(lambda: loop.session.state.learning.phase == "idle")
 
 
+def test_what_was_undone_and_redone_is_learned_as_well(loop: Any) -> None:
+    loop.press("Enter")
+    loop.press("Control-Z")
+    loop.wait(lambda: not loop.session.learner._idle.isActive())
+    assert loop.session.state.learning.phase == "idle"
+    loop.press("Control-Shift-Z")
+    _until_learned(loop, "round-1")
+
+
 def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     loop: Any, log: Path
 ) -> None:
