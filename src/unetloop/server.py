@@ -1,4 +1,4 @@
-"""What a viewer may ask for; docs/formats.md describes the commands.
+"""What a viewer may ask for of a project; docs/formats.md describes the commands.
 
 Training runs in a thread of its own; between two of its steps it predicts the
 fields that were asked for, with the network as it is then, so that an answer waits
@@ -8,14 +8,10 @@ for a step and not for an epoch.
 from __future__ import annotations
 
 import shutil
-import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from unetloop.batch import BatchOptions, predict_images
-from unetloop.catalog import SHIPPED
-from unetloop.checkpoint import open_model
+from unetloop.batch_server import BatchServer, folder_of
 from unetloop.config import (
     ModelConfig,
     PredictionConfig,
@@ -23,36 +19,22 @@ from unetloop.config import (
     from_dict,
 )
 from unetloop.errors import EngineError
-from unetloop.events import (
-    DeviceFound,
-    Event,
-    JobDone,
-    Progress,
-)
+from unetloop.events import Event, JobDone
 from unetloop.field import BESIDE_FOLDER, FIELDS_FOLDER, predict_field
-from unetloop.files import find_images
-from unetloop.jobs import JobQueue
-from unetloop.line_server import LineServer
 from unetloop.live_training import LiveTraining, TrainRequest
-from unetloop.machine import find_device
-from unetloop.model_cache import ModelCache
-from unetloop.planning import describe_image, plan_images
 from unetloop.project import Project, open_project
 from unetloop.scale import Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from unetloop.network import Network
 
 __all__ = ["Server"]
 
-# A step, and writing down where the training is.
-_LAST_SECONDS = 10.0
 
-
-class Server(LineServer):
-    """Keeps an open project, a training run, and the jobs that wait.
+class Server(BatchServer):
+    """Keeps an open project and a training run, beside what a `BatchServer` does.
 
     Parameters
     ----------
@@ -63,28 +45,11 @@ class Server(LineServer):
     def __init__(self, out: TextIO) -> None:
         super().__init__(out)
         self._project: Project | None = None
-        self._models = ModelCache(self._say_device)
-        self._jobs = JobQueue(self.emit)
         self._training = LiveTraining(self._jobs)
-
-    def prepare(self, seconds: float) -> None:
-        """Import Keras in so many seconds, or after a field that is asked for first."""
-
-        def begin() -> None:
-            if not self._jobs.has("field"):
-                self._models.import_keras_beside()
-
-        timer = threading.Timer(seconds, begin)
-        timer.daemon = True
-        timer.start()
-
-    def _say_device(self) -> None:
-        device, why_no_gpu = find_device()
-        self.emit(DeviceFound(device=device, why_no_gpu=why_no_gpu))
 
     def close(self) -> None:
         """Break off what runs, keep what it has, and let go of the project."""
-        self._jobs.close(_LAST_SECONDS)
+        super().close()
         if self._project is not None:
             self._project.close()
 
@@ -101,7 +66,7 @@ class Server(LineServer):
         if self._project is not None:
             self._project.close()
             self._project = None
-        self._project = open_project(_folder(folder), create, shared)
+        self._project = open_project(folder_of(folder), create, shared)
         if images:
             self._project.add_images([Path(path) for path in images])
         # Fields of earlier sessions: nobody reads them again.
@@ -202,139 +167,6 @@ class Server(LineServer):
         # Whoever looks at the screen waits for it: before everything else.
         self._jobs.add(job, "field", run, quick=True)
 
-    def _do_describe_images(self, job: str | None, paths: list[str]) -> None:
-        files = [Path(path) for path in paths]
-
-        def run(
-            cancelled: Callable[[], bool],
-        ) -> Generator[Event, None, dict[str, Any]]:
-            described = []
-            for file in files:
-                described.append(describe_image(file))
-                yield Progress(
-                    done=len(described),
-                    total=len(files),
-                    unit="images",
-                    what=file.name,
-                )
-            return {"images": described}
-
-        self._jobs.add(job, "describe", run, quick=True)
-
-    def _do_predict(
-        self,
-        job: str | None,
-        images: list[str],
-        out: str,
-        model: str,
-        channel: str | None = None,
-        overwrite: bool = False,
-        recursive: bool = False,
-        settings: dict[str, Any] | None = None,
-    ) -> None:
-        self._predict_many(
-            job,
-            images,
-            out,
-            model,
-            from_dict(PredictionConfig, settings or {}),
-            BatchOptions(channel=channel, overwrite=overwrite),
-            recursive,
-        )
-
-    def _do_predict_folder(
-        self,
-        job: str | None,
-        paths: list[str],
-        out: str,
-        model: str = SHIPPED,
-        channel: str | None = None,
-        channels: dict[str, str] | None = None,
-        diameter: float | None = None,
-        exports: Sequence[str] = (),
-        overwrite: bool = False,
-        retry_failed: bool = False,
-        recursive: bool = True,
-        settings: dict[str, Any] | None = None,
-        instances: dict[str, float] | None = None,
-    ) -> None:
-        config = from_dict(PredictionConfig, settings or {})
-        options = BatchOptions(
-            channel=channel,
-            channels=channels or {},
-            exports=tuple(exports),
-            overwrite=overwrite,
-            retry_failed=retry_failed,
-            instances=instances or {},
-        )
-        config = replace(config, diameter=diameter or config.diameter)
-        self._predict_many(job, paths, out, model, config, options, recursive)
-
-    def _predict_many(
-        self,
-        job: str | None,
-        paths: list[str],
-        out: str,
-        model: str,
-        config: PredictionConfig,
-        options: BatchOptions,
-        recursive: bool,
-    ) -> None:
-        results = _folder(out)
-
-        def run(cancelled: Callable[[], bool]) -> Iterator[Event]:
-            return predict_images(
-                find_images(paths, recursive),
-                results,
-                open_model(model),
-                config,
-                options,
-                cancelled=cancelled,
-            )
-
-        self._jobs.add(job, "predict", run)
-
-    def _do_plan_folder(
-        self,
-        job: str | None,
-        paths: list[str],
-        out: str | None = None,
-        model: str = SHIPPED,
-        channel: str | None = None,
-        channels: dict[str, str] | None = None,
-        diameter: float | None = None,
-        exports: Sequence[str] = (),
-        recursive: bool = True,
-        settings: dict[str, Any] | None = None,
-        instances: dict[str, float] | None = None,
-    ) -> None:
-        config = from_dict(PredictionConfig, settings or {})
-        config = replace(config, diameter=diameter or config.diameter)
-        options = BatchOptions(
-            channel=channel,
-            channels=channels or {},
-            exports=tuple(exports),
-            instances=instances or {},
-        )
-
-        def run(
-            cancelled: Callable[[], bool],
-        ) -> Generator[Event, None, dict[str, Any]]:
-            opened, network = self._models.open(model)
-            return (
-                yield from plan_images(
-                    find_images(paths, recursive),
-                    Path(out) if out else None,
-                    opened,
-                    network,
-                    config,
-                    options,
-                    start_seconds=self._models.start_seconds,
-                )
-            )
-
-        self._jobs.add(job, "plan", run, quick=True)
-
     def _opened(self) -> Project:
         if self._project is None:
             raise EngineError("No project is open.", todo="Send open_project first.")
@@ -346,9 +178,3 @@ class Server(LineServer):
             return self._training.network()
         model, network = self._models.open(wanted)
         return network, Scale.of(model), int(model.card.training.get("steps", 0))
-
-
-def _folder(text: str) -> Path:
-    if not text.strip():  # to a Path it would be the folder that we are in
-        raise EngineError("The path of a folder is empty.")
-    return Path(text)
