@@ -22,7 +22,7 @@ import tifffile
 from scipy import ndimage
 
 from unetloop.annotations import make_targets
-from unetloop.checkpoint import build_network, save_model
+from unetloop.checkpoint import build_network
 from unetloop.config import (
     AugmentationConfig,
     InstanceConfig,
@@ -32,6 +32,7 @@ from unetloop.config import (
 )
 from unetloop.instances import label_nuclei
 from unetloop.model_card import ModelCard
+from unetloop.model_saving import save_model
 from unetloop.network import KerasNetwork
 from unetloop.patches import iterate_batches
 from unetloop.prediction import predict_maps

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unetloop.checkpoint import load_weights, open_model, save_model
+from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import AugmentationConfig, TrainingConfig
 from unetloop.console import run_job
 from unetloop.files import pair_by_stem
 from unetloop.images import open_image, resolve_channels
+from unetloop.model_saving import save_model
 from unetloop.network import start_keras
 from unetloop.training_image import TrainingImage
 
@@ -48,7 +49,7 @@ def pairs(folder: Path) -> list[TrainingImage]:
     result = []
     for pair in pair_by_stem(folder / "images", folder / "masks"):
         with open_image(pair.image) as image:
-            channels = resolve_channels(image.info, None)
+            channels = resolve_channels(image, None)
         result.append(TrainingImage(pair.image, pair.mask, channels=channels))
     return result
 

@@ -6,11 +6,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unetloop.checkpoint import save_model
 from unetloop.config import InstanceConfig, to_dict
 from unetloop.errors import EngineError
 from unetloop.events import ModelSaved, Notice
 from unetloop.model_card import ModelCard
+from unetloop.model_saving import save_model
 from unetloop.tasks import NUCLEI
 from unetloop.training_state import read_state, remove_state, write_state
 

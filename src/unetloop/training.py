@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.catalog import CLASS_LOSSES
-from unetloop.checkpoint import check_folder
 from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.epochs import Examiner
 from unetloop.errors import EngineError
 from unetloop.events import Event, Notice, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
+from unetloop.model_saving import check_folder
 from unetloop.reference import look_back
 from unetloop.scale import Scale
 from unetloop.schedule import Schedule

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop.checkpoint import Model, load_weights, open_model, save_model
+from unetloop.checkpoint import Model, load_weights, open_model
 from unetloop.events import Event, Examined
 from unetloop.exams import examine
+from unetloop.model_saving import save_model
 from unetloop.samples import LARGE, draw_nuclei
 from unetloop.training_image import TrainingImage
 

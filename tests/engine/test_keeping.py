@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from unetloop import training_state
-from unetloop.checkpoint import check_folder
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
 from unetloop.keeping import Keeper
+from unetloop.model_saving import check_folder
 from unetloop.training import train
 
 if TYPE_CHECKING:

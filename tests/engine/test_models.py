@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from unetloop import catalog
-from unetloop.checkpoint import build_network, load_weights, open_model, save_model
+from unetloop.checkpoint import build_network, load_weights, open_model
 from unetloop.config import ModelConfig, PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.model_card import ModelCard
+from unetloop.model_saving import save_model
 from unetloop.models.geometry import Geometry, geometry_of
 from unetloop.models.supervision import heads, supervised
 from unetloop.network import KerasNetwork, OnnxNetwork

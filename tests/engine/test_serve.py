@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop.checkpoint import build_network, save_model
+from unetloop.checkpoint import build_network
 from unetloop.classes import name_classes
 from unetloop.config import ModelConfig
 from unetloop.masks import read_labels
 from unetloop.model_card import ModelCard
+from unetloop.model_saving import save_model
 from unetloop.project import open_project
 from unetloop.serve import leave_room_for_the_viewer
 
