@@ -47,6 +47,8 @@ class Wish:
         Those of single images, by their resolved paths, instead of it.
     diameter : float, optional
         Of a nucleus, in pixels; None: estimated.
+    diameters : mapping
+        Those in single images, by their resolved paths, instead of it.
     exports : tuple of str
         Names of `unetloop.catalog.EXPORTERS` and ``CLASS_EXPORTERS``.
     recursive : bool
@@ -66,6 +68,7 @@ class Wish:
     channel: str = ""
     channels: Mapping[str, str] = field(default_factory=dict)
     diameter: float | None = None
+    diameters: Mapping[str, float] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
     recursive: bool = True
     overwrite: bool = False
@@ -101,6 +104,7 @@ class Wish:
             "channel": self.channel or None,
             "channels": dict(self.channels),
             "diameter": None if self.classes else self.diameter,
+            "diameters": {} if self.classes else dict(self.diameters),
             "exports": [name for name in self.exports if name in known],
             "recursive": self.recursive,
             "instances": {} if self.classes else dict(self.instances),

@@ -24,13 +24,13 @@ def everything(
     workspace: Workspace,
     model: str,
     channel: str | None,
-    diameter: float | None,
     instances: Mapping[str, float],
 ) -> Wish:
     """Wish for all images of the folders that a project's images come from.
 
-    Who annotates some images of a folder means the folder. Images that are not where
-    they were are left out; without ``paths``, all are. Results go into the
+    The diameter that was chosen for an image is that image's; in all others it is
+    estimated. Who annotates some images of a folder means the folder. Images that are
+    not where they were are left out; without ``paths``, all are. Results go into the
     project, which lies beside the images and is never searched for images.
 
     Parameters
@@ -42,8 +42,6 @@ def everything(
     channel : str or None
         Number or name of the channel with the nuclei, where none was chosen for an
         image.
-    diameter : float or None
-        Of a nucleus, in pixels; None: estimated image by image.
     instances : mapping
         What the user set of how maps become nuclei: results are as what is seen.
     """
@@ -61,7 +59,11 @@ def everything(
             for image, path in paths.items()
             if "channel" in known.get(image, {})
         },
-        diameter=diameter,
+        diameters={
+            str(path.resolve()): float(diameter)
+            for image, path in paths.items()
+            if (diameter := known.get(image, {}).get("diameter"))
+        },
         recursive=False,
         instances=dict(instances),
         classes=bool(project.classes),

@@ -204,8 +204,8 @@ class Session(QObject):
         if workspace is None or not self.state.model:
             return None
         model = self.learner.models.location(self.state.model)
-        how, chosen = self.choices.how(), self.choices.instances()
-        wish = everything(workspace, model, *how, chosen)
+        channel, _ = self.choices.how()
+        wish = everything(workspace, model, channel, self.choices.instances())
         if not wish.paths:
             self.said.emit(
                 "The images were moved or their drive is away. Bring them back, or "

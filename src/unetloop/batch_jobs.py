@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from unetloop import quality
@@ -36,6 +36,9 @@ class BatchOptions:
     channels : mapping
         Those of single images, by their resolved paths, instead of ``channel``; empty
         ones are guessed.
+    diameters : mapping
+        Diameters of a nucleus in single images, in pixels, by their resolved paths,
+        instead of the one of the settings.
     exports : tuple of str
         Names of `catalog.EXPORTERS`: files beside masks and tables.
     overwrite : bool
@@ -53,6 +56,7 @@ class BatchOptions:
 
     channel: str | None = None
     channels: Mapping[str, str] = field(default_factory=dict)
+    diameters: Mapping[str, float] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
     overwrite: bool = False
     retry_failed: bool = False
@@ -65,6 +69,13 @@ class BatchOptions:
         if not self.channels:
             return self.channel
         return self.channels.get(str(image.resolve()), self.channel) or None
+
+    def config_of(self, image: Path, config: PredictionConfig) -> PredictionConfig:
+        """Give the settings by which an image is predicted."""
+        if not self.diameters:
+            return config
+        diameter = self.diameters.get(str(image.resolve()), config.diameter)
+        return replace(config, diameter=diameter)
 
 
 def make_jobs(
@@ -101,22 +112,30 @@ def make_jobs(
     for name in options.exports:
         known = CLASS_EXPORTERS if classes else EXPORTERS
         find(known, name, "format to export to")
-    if classes and config.diameter:
+    if classes and (config.diameter or options.diameters):
         raise EngineError(
             "A model of classes knows no nucleus diameter.",
             todo="Leave the diameter out.",
-            diameter=config.diameter,
+            diameter=config.diameter or dict(options.diameters),
         )
-    about = {
-        "weights": model.weights_hash,
-        "scale": scale.describe(),
-        # How many tiles at once changes nothing but the time.
-        "config": {**to_dict(config), "batch_size": 0},
+    about = {"weights": model.weights_hash, "scale": scale.describe()}
+    chosen = {
+        image.path: (
+            options.channel_of(image.path),
+            options.config_of(image.path, config),
+        )
+        for image in images
     }
-    channels = {image.path: options.channel_of(image.path) for image in images}
     settings = {
-        channel: settings_hash({**about, "channel": channel})
-        for channel in set(channels.values())
+        (channel, each): settings_hash(
+            {
+                **about,
+                # How many tiles at once changes nothing but the time.
+                "config": {**to_dict(each), "batch_size": 0},
+                "channel": channel,
+            }
+        )
+        for channel, each in set(chosen.values())
     }
     run = uuid.uuid4().hex
     reference = quality.Reference.from_json(model.card.reference)
@@ -127,11 +146,11 @@ def make_jobs(
             stem=image.stem,
             out=out,
             scale=scale,
-            config=config,
-            channel=channels[image.path],
+            config=chosen[image.path][1],
+            channel=chosen[image.path][0],
             inputs=model.channels,
             exports=tuple(sorted(set(options.exports))),
-            settings=settings[channels[image.path]],
+            settings=settings[chosen[image.path]],
             model=f"{model.path.name} {model.weights_hash[:12]}",
             run=run,
             reference=reference,

@@ -111,6 +111,7 @@ class BatchServer(LineServer):
         channel: str | None = None,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
+        diameters: dict[str, float] | None = None,
         exports: Sequence[str] = (),
         overwrite: bool = False,
         retry_failed: bool = False,
@@ -122,6 +123,7 @@ class BatchServer(LineServer):
         options = BatchOptions(
             channel=channel,
             channels=channels or {},
+            diameters=diameters or {},
             exports=tuple(exports),
             overwrite=overwrite,
             retry_failed=retry_failed,
@@ -163,6 +165,7 @@ class BatchServer(LineServer):
         channel: str | None = None,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
+        diameters: dict[str, float] | None = None,
         exports: Sequence[str] = (),
         recursive: bool = True,
         settings: dict[str, Any] | None = None,
@@ -173,6 +176,7 @@ class BatchServer(LineServer):
         options = BatchOptions(
             channel=channel,
             channels=channels or {},
+            diameters=diameters or {},
             exports=tuple(exports),
             instances=instances or {},
         )

@@ -67,12 +67,6 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
     """
     model, settings = run["model"], run["settings"]
     cited, instances = _numbers(run), settings["instances"]
-    given = settings["diameter"]
-    size = (
-        f"given as {given:g} px"
-        if given
-        else "estimated for each image from a first pass of the network"
-    )
     unlike = (
         " How unlike the training images each image is was rated by the distance to "
         "its nearest neighbours among them in a space of image and prediction "
@@ -85,7 +79,8 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
     return (
         f"Nuclei were segmented with {_program(run, 'scikit-image')} and "
         f"{_network(run)}. {_intensities(model)}, and images were resized to a nucleus "
-        f"diameter of {model['diameter']:g} px; the diameter in the image was {size}."
+        f"diameter of {model['diameter']:g} px; the diameter in the image was "
+        f"{_diameter(settings)}."
         f"{_POLARITY[model['normalization']['nuclei']]}{_seen(settings)} "
         f"{_tiles(settings)} {_maps(model)} Pixels with a probability above "
         f"{instances['threshold']:.3g} were foreground; it was divided by a watershed "
@@ -180,6 +175,20 @@ def _intensities(model: Mapping[str, Any]) -> str:
         f"Intensities were scaled so that percentiles {normal['low']:g} and "
         f"{normal['high']:g} of each plane became 0 and 1"
     )
+
+
+def _diameter(settings: Mapping[str, Any]) -> str:
+    given = settings["diameter"]
+    size = (
+        f"given as {given:g} px"
+        if given
+        else "estimated for each image from a first pass of the network"
+    )
+    own = sorted(set((settings.get("diameters") or {}).values()))
+    if not own:
+        return size
+    values = f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g} to {own[-1]:g}"
+    return f"given as {values} px for some images (run.json), for the others {size}"
 
 
 def _seen(settings: Mapping[str, Any]) -> str:

@@ -101,7 +101,7 @@ def plan_images(
     named = name_images(images, records)
     # Without a folder there are no results to look at.
     jobs = make_jobs(named, (out or Path()).absolute(), model, scale, config, options)
-    cost = _Cost(network, scale, config.diameter, options.exports)
+    cost = _Cost(network, scale, options.exports)
     files: list[dict[str, Any]] = []
     problems = []
     for index, (found, job) in enumerate(zip(named, jobs, strict=True)):
@@ -124,7 +124,7 @@ def plan_images(
         if "error" in described:
             problems.append({"path": str(found.path), "error": described["error"]})
         else:
-            cost.add(described, choice)
+            cost.add(described, choice, job.config.diameter)
         files.append(described)
         yield Progress(
             done=index + 1, total=len(images), unit="images", what=found.path.name
@@ -149,23 +149,29 @@ class _Cost:
         self,
         network: Network,
         scale: Scale,
-        diameter: float | None,
         exports: Sequence[str],
     ) -> None:
-        area = (scale.diameter / diameter) ** 2 if diameter else _UNKNOWN_AREA
-        self._seconds_a_pixel = area * _seconds_a_pixel(network) * _OVERHEAD
+        self._seconds_a_pixel = _seconds_a_pixel(network) * _OVERHEAD
+        self._diameter = scale.diameter
         self._exports = exports
         self.anew_pixels = self._anew = 0
         self._pixels = self._images = 0
+        # Pixels that the network sees: those of images resized to its diameter.
+        self._seen = self._anew_seen = 0.0
         self._export_seconds = self._export_bytes = 0.0
 
-    def add(self, described: Mapping[str, Any], choice: Choice) -> None:
-        """Count an image."""
+    def add(
+        self, described: Mapping[str, Any], choice: Choice, diameter: float | None
+    ) -> None:
+        """Count an image, whose nuclei have a diameter, if it is known."""
         pixels = described["planes"] * described["height"] * described["width"]
+        area = (self._diameter / diameter) ** 2 if diameter else _UNKNOWN_AREA
         self.anew_pixels += pixels
+        self._anew_seen += area * pixels
         self._anew += 1
         if choice.what in ("predict", "failed"):
             self._pixels += pixels
+            self._seen += area * pixels
             self._images += 1
         elif choice.what == "export":
             count = len(choice.exports)
@@ -177,7 +183,8 @@ class _Cost:
         """Give ``seconds`` and ``bytes``."""
         pixels = self.anew_pixels if anew else self._pixels
         images = self._anew if anew else self._images
-        seconds = pixels * self._seconds_a_pixel + images * _SECONDS_AN_IMAGE
+        seen = self._anew_seen if anew else self._seen
+        seconds = seen * self._seconds_a_pixel + images * _SECONDS_AN_IMAGE
         size = pixels * (_LABEL_BYTES + _export_bytes(self._exports))
         size += images * _BYTES_AN_IMAGE
         if images:
@@ -194,7 +201,7 @@ def _export_bytes(exports: Iterable[str]) -> float:
 
 def _channels(path: Path, channel: str | None, count: int) -> list[str]:
     with open_image(path) as image:
-        chosen = resolve_channels(image.info, channel, count)
+        chosen = resolve_channels(image, channel, count)
         names = image.info.channel_names
     return ["mean of colours" if number < 0 else names[number] for number in chosen]
 

@@ -28,6 +28,7 @@ def describe_run(
     config: PredictionConfig,
     channel: str | None,
     channels: Mapping[str, str],
+    diameters: Mapping[str, float],
     exports: Iterable[str],
     instances: InstanceConfig,
     *,
@@ -49,6 +50,8 @@ def describe_run(
         What was looked at.
     channels : mapping of str to str
         In single images, by their paths, instead of it.
+    diameters : mapping of str to float
+        Those of nuclei in single images, by their paths, instead of the settings'.
     exports : iterable of str
         Names of `catalog.EXPORTERS`.
     instances : InstanceConfig
@@ -84,6 +87,7 @@ def describe_run(
             **to_dict(config),
             "channel": channel,
             "channels": dict(channels),
+            "diameters": dict(diameters),
             "exports": list(exports),
             "instances": None if card.classes else to_dict(instances),
         },

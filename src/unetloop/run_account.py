@@ -181,6 +181,7 @@ class RunAccount:
             self._config,
             self._options.channel,
             self._options.channels,
+            self._options.diameters,
             sorted(set(self._options.exports)),
             self._instances,
             started=self._started,

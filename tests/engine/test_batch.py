@@ -560,6 +560,34 @@ def test_a_mask_that_can_not_be_looked_at_stops_no_other(
     assert (done.predicted, done.failed, done.skipped) == (0, 0, 3)
 
 
+def test_images_have_nucleus_diameters_of_their_own(
+    tmp_path: Path, model: Model
+) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    write_discs(folder, {"a.tif": 3, "b.tif": 3, "c.tif": 3})
+    own = {str((folder / "b.tif").resolve()): 20.0}
+    run(folder / ".." / "images", out, model, diameters=own)
+
+    def used() -> dict[str, float]:
+        rows = read_table(out / "summary.csv")
+        return {row["image"]: float(row["diameter_px"]) for row in rows}
+
+    assert used() == {"a.tif": 32.0, "b.tif": 20.0, "c.tif": 32.0}
+    settings = json.loads((out / "run.json").read_text())["settings"]
+    assert (settings["diameter"], settings["diameters"]) == (32.0, own)
+    report = (out / "report.html").read_text("utf-8")
+    assert "given as 20 px for some images" in report
+    assert "for the others given as 32 px" in report
+    more = {**own, str((folder / "c.tif").resolve()): 40.0}
+    done = of_kind(run(folder, out, model, diameters=more), "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (1, 2)  # only what it changes
+    assert used()["c.tif"] == 40.0
+    estimated = replace(CONFIG, diameter=None)
+    run(folder, out, model, estimated, diameters=more)
+    assert used()["b.tif"] == 20.0
+    assert used()["a.tif"] not in (20.0, 32.0, 40.0)
+
+
 def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) -> None:
     folder, out = tmp_path / "images", tmp_path / "out"
     folder.mkdir()

@@ -294,6 +294,7 @@ class FakeEngine:
         channel: str | None = None,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
+        diameters: dict[str, float] | None = None,
         exports: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         from unetloop.batch import BatchOptions
@@ -310,6 +311,7 @@ class FakeEngine:
             BatchOptions(
                 channel=channel,
                 channels=channels or {},
+                diameters=diameters or {},
                 exports=tuple(exports),
                 instances=instances or {},
             ),
@@ -330,6 +332,7 @@ class FakeEngine:
         channel: str | None = None,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
+        diameters: dict[str, float] | None = None,
         exports: tuple[str, ...] = (),
         overwrite: bool = False,
         retry_failed: bool = False,
@@ -349,6 +352,7 @@ class FakeEngine:
             BatchOptions(
                 channel=channel,
                 channels=channels or {},
+                diameters=diameters or {},
                 exports=tuple(exports),
                 overwrite=overwrite,
                 retry_failed=retry_failed,

@@ -659,6 +659,20 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     assert wish.command()["channels"] == where
 
 
+def test_run_all_takes_a_diameter_for_the_image_that_it_was_chosen_for(
+    loop: Any, folder: Path
+) -> None:
+    loop.session.choices.change_reading({"diameter": 60.0})
+    loop.show("b")
+    loop.session.choices.change_reading({"diameter": 25.0})
+    loop.session.choices.change_reading({"diameter": None})  # estimated after all
+    for image in ("a", "b"):  # whichever is on the screen
+        loop.show(image)
+        command = loop.session.everything().command()
+        assert command["diameter"] is None
+        assert command["diameters"] == {str((folder / "a.tif").resolve()): 60.0}
+
+
 def test_run_all_leaves_out_images_that_are_away(loop: Any, folder: Path) -> None:
     (folder / "b.tif").unlink()
     wish = loop.session.everything()
