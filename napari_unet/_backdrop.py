@@ -113,6 +113,7 @@ class Backdrop:
             layer = self._viewer.add_image(
                 channel.data,
                 name=channel.name,
+                multiscale=isinstance(channel.data, list),
                 colormap=colours,
                 contrast_limits=channel.contrast,
                 blending="additive",

@@ -161,6 +161,8 @@ class Opened:
         The same size, as of `draw_marks`.
     free : int
         A number that no nucleus has.
+    texture : tuple of int and array of uint8, optional
+        For how many colours the one of the plane was made, and it.
     """
 
     current: Current
@@ -168,6 +170,7 @@ class Opened:
     nuclei: NDArray[np.int32]
     marks: NDArray[np.uint8]
     free: int
+    texture: tuple[int, NDArray[np.uint8]] | None = None
 
 
 def read_current(

@@ -11,12 +11,13 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._backdrop import Backdrop, place
 from napari_unet._compared import Compared
 from napari_unet._overlay import Overlay
-from napari_unet._palette import fill_colours, mark_colours
+from napari_unet._palette import NucleusColours, fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
 
 if TYPE_CHECKING:
     import numpy as np
     from napari import Viewer
+    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_unet._current import Opened
@@ -94,7 +95,7 @@ class Layers(Overlay):
                 if layer is not None:
                     place(layer, how)
             if self.nuclei is not None:
-                self.nuclei.data = self._shaped(opened.nuclei)
+                self._give_nuclei(self.nuclei, opened)
                 self.nuclei._reset_history()
             if self.outlines is not None:
                 self.outlines.data = self._shaped(opened.marks)
@@ -106,6 +107,19 @@ class Layers(Overlay):
         for layer in self._selected:
             layer.visible = False
         self._selected = []
+
+    def _give_nuclei(self, layer: Labels, opened: Opened) -> None:
+        colours = layer.colormap
+        if opened.texture is not None and isinstance(colours, NucleusColours):
+            colours.expect(opened.nuclei[opened.plane], *opened.texture)
+        layer.data = self._shaped(opened.nuclei)
+
+    def end_show(self) -> None:
+        """All of the image is on the screen, its plane included."""
+        if self.nuclei is not None:
+            colours = self.nuclei.colormap
+            if isinstance(colours, NucleusColours):
+                colours.expect_no_more()
 
     def recolour(self) -> None:
         """Take name and colours of what is segmented."""
@@ -185,8 +199,11 @@ class Layers(Overlay):
             if self.image is None:
                 self.backdrop.show(self._name, pixels, how)
             if self.nuclei is None:
-                data = self._copy() if opened is None else self._shaped(opened.nuclei)
-                self._add_nuclei(data, how)
+                layer = self._add_nuclei(how)
+                if opened is None:
+                    layer.data = self._copy()
+                else:
+                    self._give_nuclei(layer, opened)
                 self.made.emit()
             if self.outlines is None:
                 marks = self._marks() if opened is None else self._shaped(opened.marks)

@@ -138,14 +138,14 @@ class Overlay(Hand):
         finally:
             self._ours = before
 
-    def _add_nuclei(self, data: NDArray[np.int32], how: dict[str, Any]) -> None:
-        layer = self.viewer.add_labels(
-            np.zeros((1,) * data.ndim, data.dtype),
+    def _add_nuclei(self, how: dict[str, Any]) -> Labels:
+        # Given all data at once, it would be coloured three times.
+        layer: Labels = self.viewer.add_labels(
+            np.zeros((1,) * len(how["axis_labels"]), np.int32),
             name=self.task.layer,
             colormap=fill_colours(self.task.classes),
             **how,
         )
-        layer.data = data  # given at once, it would be coloured three times
         layer.brush_size = self._brush
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_data)
@@ -156,6 +156,7 @@ class Overlay(Hand):
         self.nuclei = layer
         self._set_opacity()
         self._thumbnails.watch(layer, self._see_nuclei)
+        return layer
 
     def _add_outlines(
         self, marks: NDArray[np.uint8], bright: bool, how: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"]
 
 # Okabe and Ito (2008); the nucleus's own channel is grey, proposals are blue.
+_RGB = ("#ff0000", "#00ff00", "#0000ff")
 CHANNEL_COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#f0e442", "#d55e00", "#56b4e9")
 
 _WHOLE_BYTES = 1 << 30
@@ -41,8 +43,8 @@ class Channel:
     ----------
     name : str
         Of the channel.
-    data : LazyPlanes
-        (planes..., rows, columns).
+    data : LazyPlanes, or list of array-like
+        (planes..., rows, columns); of large planes a list, as of `Pixels`.
     colour : str
         ``"#rrggbb"``.
     contrast, limits : tuple of float
@@ -50,7 +52,7 @@ class Channel:
     """
 
     name: str
-    data: LazyPlanes
+    data: LazyPlanes | list[Any]
     colour: str
     contrast: tuple[float, float] = (0.0, 1.0)
     limits: tuple[float, float] = (0.0, 1.0)
@@ -144,10 +146,10 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     info = image.info
     chosen = bool(channel)
     try:
-        (index,) = resolve_channels(info, channel or None)
+        (index,) = resolve_channels(image, channel or None)
     except EngineError:  # a name of another file
         chosen = False
-        (index,) = resolve_channels(info, None)
+        (index,) = resolve_channels(image, None)
     sizes = [(axis, info.size(axis)) for axis in "TZ"]
     lead = tuple(size for _, size in sizes if size > 1)
     axes = (*(axis.lower() for axis, size in sizes if size > 1), "y", "x")
@@ -180,7 +182,8 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
             copy = LazyPlanes(source, (*lead, *size), index, level)
             copy.plane(plane)  # at hand when it is shown
             data.append(copy)
-    others = () if info.rgb else _others(source, shape, index)
+    coarse = isinstance(data, list)
+    others = () if rgb else _others(source, lead, index, coarse)
     step = max(1, max(first.shape[:2]) // _LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))
     bright = middle > (contrast[0] + contrast[1]) / 2
@@ -221,37 +224,55 @@ def with_contrast(channel: Channel, plane: int) -> Channel:
     EngineError
         If it can't be read.
     """
-    contrast, limits = _contrast(channel.data.plane(plane)[..., None])
-    return replace(channel, contrast=contrast, limits=limits)
+    data = channel.data
+    first, *copies = data if isinstance(data, list) else [data]
+    pixels = first.plane(plane)
+    contrast, limits = _contrast(pixels[..., None])
+    if isinstance(data, list) and first.ndim == pixels.ndim:
+        found = []
+        with suppress(EngineError):  # the image itself can be read: made from it
+            for copy in copies:
+                found.append(copy.plane(plane))
+        data = make_pyramid(pixels, found)
+    else:
+        for copy in copies:
+            copy.plane(plane)  # at hand when it is shown
+    return replace(channel, data=data, contrast=contrast, limits=limits)
 
 
-def _others(source: Source, shape: tuple[int, ...], index: int) -> tuple[Channel, ...]:
+def _others(
+    source: Source,
+    lead: tuple[int, ...],
+    index: int,
+    coarse: bool,
+) -> tuple[Channel, ...]:
     """Describe the channels but one; none of their pixels is read."""
-    info = source.image.info
+    info, sizes = source.image.info, source.image.levels
     if info.channels < 2:
         return ()
-    given = read_channel_colours(info.path)
+    given = _RGB if info.rgb else read_channel_colours(info.path)
     given = given if len(given) == info.channels else ("",) * info.channels
     free = cycle(colour for colour in CHANNEL_COLOURS if colour not in given)
     named = [channel_in_words(name) for name in info.channel_names]
-    return tuple(
-        Channel(
-            named[number],
-            LazyPlanes(source, shape, number),
-            given[number] or next(free),
-        )
-        for number in range(info.channels)
-        if number != index
-    )
+    found = []
+    for number in range(info.channels):
+        if number == index:
+            continue
+        levels = [
+            LazyPlanes(source, (*lead, *size), number, level)
+            for level, size in enumerate(sizes)
+        ]
+        data = levels if coarse else levels[0]
+        found.append(Channel(named[number], data, given[number] or next(free)))
+    return tuple(found)
 
 
 def make_thumbnail(path: Path) -> NDArray[np.uint8]:
     """Make a small picture, at most 64 x 64, of the plane to look at first."""
     with open_image(path) as image:
-        (index,) = resolve_channels(image.info, None)
+        channels = tuple(range(3)) if image.info.rgb else resolve_channels(image, None)
         coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
-        channels = (0, 1, 2) if index == -1 else (index,)
         plane = image.read_plane(image.info.first_shown, channels, level=level)
     plane = plane if len(channels) > 1 else plane[..., 0]
     step = max(1, int(np.ceil(max(plane.shape[:2]) / _THUMBNAIL)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._current import forget_image, load_plane, read_current
+from napari_unet._palette import fill_colours
 from napari_unet._pixels import with_contrast
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Stage(QObject):
                 self.problem.emit("image", str(error))
 
         self._background.run(
-            lambda: read_current(workspace, image, plane), then, failed
+            lambda: _coloured(read_current(workspace, image, plane)), then, failed
         )
 
     def load_plane(self) -> None:
@@ -166,7 +167,9 @@ class Stage(QObject):
 
         image, pixels = current.entry.id, current.pixels
         self._background.run(
-            lambda: read_current(workspace, image, plane, pixels), then, failed
+            lambda: _coloured(read_current(workspace, image, plane, pixels)),
+            then,
+            failed,
         )
 
     def _on_read(self, workspace: Workspace, opened: Opened) -> None:
@@ -190,6 +193,7 @@ class Stage(QObject):
         if before != image:
             self._layers.camera = known.get("camera") or {}
         self._layers.go_to_plane(plane)
+        self._layers.end_show()
         self.problem.emit("image", "")
         self.busy.emit("")
         self.shown.emit()
@@ -218,3 +222,10 @@ class Stage(QObject):
         self._background.run(
             lambda: with_contrast(channels[number], plane), then, failed
         )
+
+
+def _coloured(opened: Opened) -> Opened:
+    """Make the texture of its nuclei, which takes the viewer long."""
+    colours = fill_colours(opened.current.truth.task.classes)
+    texture = colours.texture(opened.nuclei[opened.plane])
+    return replace(opened, texture=(len(colours.colors), texture))

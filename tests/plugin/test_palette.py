@@ -44,3 +44,18 @@ def test_one_nucleus_alone_is_shown_as_napari_shows_it() -> None:
 def test_marks_on_bright_images_are_dark() -> None:
     dark, bright = (mark_colours(bright).color_dict[1][:3] for bright in (False, True))
     assert dark.sum() > bright.sum()
+
+
+def test_a_texture_that_was_made_before_is_taken_once_and_for_its_plane_alone() -> None:
+    colours = fill_colours()
+    planes = np.arange(2 * 30 * 40, dtype=np.int32).reshape(2, 30, 40)
+    made = fill_colours().texture(planes[1])
+    colours.expect(planes[1], len(colours.colors), made)
+    assert colours._data_to_texture(planes[0]) is not made
+    assert colours._data_to_texture(planes[1][:]) is made
+    assert colours._data_to_texture(planes[1]) is not made
+    colours.expect(planes[1], 3, made)  # of other colours
+    assert colours._data_to_texture(planes[1]) is not made
+    colours.expect(planes[1], len(colours.colors), made)
+    colours.expect_no_more()
+    assert colours._data_to_texture(planes[1]) is not made
