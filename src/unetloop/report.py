@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from importlib import resources
 from string import Template
@@ -11,20 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.atomic import replacing
-from unetloop.charts import draw_histogram
 from unetloop.counts import counted
 from unetloop.methods import (
     describe_class_methods,
     describe_methods,
     list_references,
 )
-from unetloop.summary import (
-    CERTAINTY_EDGES,
-    DIAMETER_EDGES,
-    doubt,
-    most_doubtful,
-    most_unlike,
-)
+from unetloop.report_figures import class_shares, draw_charts, show_doubtful
+from unetloop.summary import most_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,9 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
-_MONTAGE = 24
+_MOST_UNLIKE = 24
 _MOST_LISTED = 2000
-_BINS = 20
 
 
 def write_report(
@@ -81,8 +73,8 @@ def write_report(
         ),
         facts=_facts(done, failed, None if classes else nuclei, rows),
         failures=_failures(failed, rows),
-        charts=_charts(done),
-        montage=_montage(done, pictures),
+        charts=draw_charts(done),
+        montage=show_doubtful(done, pictures),
         unlike="" if classes else _unlike(done, run),
         images=_table(rows, classes),
         methods=f"<p>{escape(methods)}</p>{_earlier(len(done) - len(mine))}",
@@ -113,7 +105,7 @@ def _facts(
 ) -> str:
     facts = [(f"{len(done):,}", "image" if len(done) == 1 else "images")]
     if nuclei is None:
-        facts += [(f"{share:.1%}", name) for name, share in _shares(done).items()]
+        facts += [(f"{share:.1%}", name) for name, share in class_shares(done).items()]
     else:
         facts.insert(0, (f"{nuclei:,}", "nucleus" if nuclei == 1 else "nuclei"))
     sizes = [row["area_um2_median"] for row in done if row.get("area_um2_median")]
@@ -125,21 +117,6 @@ def _facts(
     return "".join(
         f"<div><b>{escape(value)}</b>{escape(what)}</div>" for value, what in facts
     )
-
-
-def _shares(done: Sequence[Row]) -> dict[str, float]:
-    """Share of each class in the pixels of all images."""
-    done = [row for row in done if "shares" in row]
-    pixels = [row["planes"] * row["height"] * row["width"] for row in done]
-    names = dict.fromkeys(name for row in done for name in row["shares"])
-    return {
-        name: sum(
-            row["shares"].get(name, 0.0) * count
-            for row, count in zip(done, pixels, strict=True)
-        )
-        / max(sum(pixels), 1)
-        for name in names
-    }
 
 
 def _failures(failed: Sequence[Row], rows: Sequence[Row]) -> str:
@@ -163,65 +140,6 @@ def _reasons(rows: Iterable[Row]) -> str:
     return f"<table><tr><th>image</th><th>reason</th></tr>{lines}</table>"
 
 
-def _charts(done: Sequence[Row]) -> str:
-    charts = []
-    for name, title, unit, edges in (
-        (
-            "diameter_bins",
-            "Nucleus diameters",
-            "px, of the disc of equal area",
-            DIAMETER_EDGES,
-        ),
-        (
-            "certainty_bins",
-            "Certainty of the nuclei",
-            "mean probability",
-            CERTAINTY_EDGES,
-        ),
-    ):
-        counts = np.sum([row[name] for row in done if name in row] or [[0]], axis=0)
-        there = np.flatnonzero(counts)
-        if len(there):
-            part = slice(there[0], there[-1] + 1)
-            shown = edges[there[0] : there[-1] + 2]
-            charts.append(draw_histogram(title, unit, shown, counts[part].tolist()))
-    for name, title, unit in (
-        ("nuclei", "Nuclei in an image", "nuclei"),
-        ("focus", "Focus of the images", "slope of the power spectrum"),
-        ("unlikeness", "Unlike the training images", "unlikeness; above 1 unlike"),
-    ):
-        values = [float(row[name]) for row in done if row.get(name) is not None]
-        if values:
-            charts.append(_histogram(title, unit, values))
-    for name in _shares(done):
-        values = [row["shares"][name] for row in done if name in row.get("shares", ())]
-        charts.append(_histogram(name, "share of an image's area", values))
-    return "".join(f"<figure>{chart}</figure>" for chart in charts)
-
-
-def _histogram(title: str, unit: str, values: Sequence[float]) -> str:
-    counts, found = np.histogram(values, min(_BINS, max(5, len(values) // 3)))
-    return draw_histogram(title, unit, found.tolist(), counts.tolist())
-
-
-def _montage(done: Sequence[Row], pictures: Mapping[str, Path]) -> str:
-    figures = []
-    for row in most_doubtful(done, _MONTAGE):
-        picture = pictures.get(row["image"])
-        if picture is None:
-            continue
-        data = base64.b64encode(picture.read_bytes()).decode("ascii")
-        name = escape(row["image"])
-        text = f"{name}: doubt {doubt(row):.2f}"
-        if row.get("nuclei") is not None:
-            text += f", {counted(row['nuclei'], 'nucleus', 'nuclei')}"
-        figures.append(
-            f'<figure><img alt="{name}" src="data:image/jpeg;base64,{data}">'
-            f"<figcaption>{text}</figcaption></figure>"
-        )
-    return "".join(figures)
-
-
 def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
     if not run["model"]["knows_its_images"]:
         return (
@@ -234,7 +152,7 @@ def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
     lines = "".join(
         f"<tr><td>{escape(row['image'])}</td>"
         f'<td class="number">{row["unlikeness"]:.2f}</td></tr>'
-        for row in found[:_MONTAGE]
+        for row in found[:_MOST_UNLIKE]
     )
     return (
         f"<h2>Unlike what the model has seen</h2><p>{len(found)} of "
@@ -248,7 +166,7 @@ def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:
 
 def _first(count: int) -> str:
     """Say that not all are listed, where that is so."""
-    return "" if count <= _MONTAGE else f"; the {_MONTAGE} most unlike ones"
+    return "" if count <= _MOST_UNLIKE else f"; the {_MOST_UNLIKE} most unlike ones"
 
 
 def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:

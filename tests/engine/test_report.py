@@ -139,3 +139,29 @@ def test_the_methods_are_not_said_of_images_of_an_earlier_run(
 def test_names_with_markup_are_shown_as_they_are(page: _Page) -> None:
     assert "<i>.tif" in page.text
     assert "a & b.tif" in page.text
+
+
+def _bars(report: Path, title: str) -> list[str]:
+    """What the bars of a chart say when one points at them."""
+    for chart in re.findall(r"<svg.*?</svg>", report.read_text("utf-8"), re.DOTALL):
+        root = ElementTree.fromstring(chart)
+        if root.attrib["aria-label"] == title:
+            names = (item for item in root.iter() if item.tag.endswith("title"))
+            return [item.text or "" for item in names]
+    return []
+
+
+def test_nuclei_are_counted_in_whole_numbers(tmp_path: Path, model: Model) -> None:
+    counts = {f"{count}.tif": count for count in (0, 1, 1, 4, 9)}
+    run(write_discs(tmp_path / "in", counts), tmp_path / "out", model)
+    bars = _bars(tmp_path / "out/report.html", "Nuclei in an image")
+    assert bars == ["0 to 2 nuclei: 2", "4 to 6 nuclei: 1", "8 to 10 nuclei: 1"]
+
+
+def test_of_a_single_image_no_differences_are_drawn(
+    tmp_path: Path, model: Model
+) -> None:
+    run(write_discs(tmp_path / "in", {"a.tif": 4}), tmp_path / "out", model)
+    report = tmp_path / "out/report.html"
+    assert _bars(report, "Nuclei in an image") == []
+    assert len(_bars(report, "Nucleus diameters")) == 1
