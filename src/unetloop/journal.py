@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal"]
 
+_ATTEMPTS = 3
 _Box = tuple[int, int, int, int]
 
 
@@ -259,21 +260,55 @@ class Journal:
         """Write the arrays that changed to their TIFF files."""
         with self._flushing:
             with self._lock:
-                # Later edits get a later tick, and are applied to the snapshot.
-                tick = self._log.next_tick() - 1
-                changed = {key: self._planes[key].copy() for key in self._changed}
-                loose = {key: list(turns) for key, turns in self._loose.items()}
-                self._changed.clear()
-            try:
-                for key in sorted(changed):
-                    self._store(key, changed[key], tick)
-                    del changed[key]
-                    if key[2] == "segmentation":
-                        with self._lock:
-                            self._settled(*key[:2], loose.get(key[:2], ()))
-            finally:
-                with self._lock:
-                    self._changed |= set(changed)
+                planes = sorted({key[:2] for key in self._changed})
+            for image, plane in planes:
+                self._flush_plane(image, plane)
+
+    def _flush_plane(self, image: str, plane: int) -> None:
+        changed, tick, turns = self._snapshot(image, plane)
+        try:
+            for key in sorted(changed):
+                self._store(key, changed[key], tick)
+                del changed[key]
+                if key[2] == "segmentation":
+                    with self._lock:
+                        self._settled(image, plane, turns)
+        finally:
+            with self._lock:
+                self._changed |= set(changed)
+
+    def _snapshot(
+        self, image: str, plane: int
+    ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
+        """Copy what changed of a plane; give the tick, and the proposals in it, too.
+
+        A large plane takes a while, and who corrects must not wait for it. So it is
+        copied while it may change, which is tried again where it did, and at last while
+        nothing may.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._lock:
+                turn, arrays = self._turn, self._changed_of(image, plane)
+            copies = {key: values.copy() for key, values in arrays.items()}
+            with self._lock:
+                if turn == self._turn:
+                    return self._taken(image, plane, copies)
+        with self._lock:
+            arrays = self._changed_of(image, plane)
+            copies = {key: values.copy() for key, values in arrays.items()}
+            return self._taken(image, plane, copies)
+
+    def _changed_of(self, image: str, plane: int) -> dict[PlaneKey, NDArray[Any]]:
+        keys = [key for key in self._changed if key[:2] == (image, plane)]
+        return {key: self._planes[key] for key in keys}
+
+    def _taken(
+        self, image: str, plane: int, copies: dict[PlaneKey, NDArray[Any]]
+    ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
+        self._changed -= set(copies)
+        # Later edits get a later tick, and are applied to the snapshot.
+        tick = self._log.next_tick() - 1
+        return copies, tick, list(self._loose.get((image, plane), ()))
 
     def _store(self, key: PlaneKey, values: NDArray[Any], tick: int) -> None:
         name, plane, array = key

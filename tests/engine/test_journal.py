@@ -145,6 +145,40 @@ def test_a_proposal_that_comes_while_masks_are_written_is_not_taken_for_written(
     assert _now(Journal(project), project) == 8
 
 
+def test_who_corrects_while_a_plane_is_copied_need_not_wait_and_loses_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    _paint(journal, project, 1)
+    tries: list[int] = []
+
+    class Changing:
+        def __init__(self, values: np.ndarray) -> None:
+            self.values = values
+
+        def copy(self) -> np.ndarray:
+            copy = self.values.copy()
+            # As in another thread, which the lock keeps away at last.
+            _paint(journal, project, 1 + len(tries))
+            return copy
+
+    def changed(*where: object) -> dict[PlaneKey, object]:
+        tries.append(1)
+        found = look(*where)
+        if len(tries) > 3:
+            return dict(found)
+        return {key: Changing(values) for key, values in found.items()}
+
+    look = journal._changed_of
+    monkeypatch.setattr(journal, "_changed_of", changed)
+    journal.flush()
+    now = _now(journal, project)
+    assert now == 4
+    assert _now(Journal(project), project) == now
+    journal.close()
+    assert project.read_segmentation(project.images[0])[3, 5] == now
+
+
 def _review() -> Edit:
     before = np.zeros((3, 5), np.uint8)
     return Edit("a", 0, "review", 2, 4, before, before + 1)
