@@ -9,14 +9,12 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._models import SHIPPED
 from napari_unet._state import Learning, LoopState, Reading
+from unetloop.colours import ALL_COLOURS_NAME
 
 if TYPE_CHECKING:
     from napari_unet._current import Current
 
-__all__ = ["ALL_COLOURS", "Board"]
-
-ALL_COLOURS = "all colours"
-"""The name of an RGB image's luminance among its channels."""
+__all__ = ["Board"]
 
 _FIRST_DEVICE = "CPU; learning gets ready…"
 
@@ -100,12 +98,12 @@ class Board(QObject):
         diameter = known.get("diameter")
         names = info.channel_names
         if info.rgb:
-            names = (ALL_COLOURS, *names)
+            names = (ALL_COLOURS_NAME, *names)
         reading = Reading(
             axes=info.axes,
             dtype=str(info.dtype),
             channel_names=names,
-            channel=current.pixels.channel or ALL_COLOURS,
+            channel=current.pixels.channel or ALL_COLOURS_NAME,
             pixel_size=float(size) if size else None,
             diameter=float(diameter) if diameter else None,
             diameter_found=found,

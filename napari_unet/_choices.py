@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._board import ALL_COLOURS
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -69,8 +68,6 @@ class Choices(QObject):
             return
         known = self._opener.known()
         values = dict(values)
-        if values.get("channel") == ALL_COLOURS:
-            values["channel"] = ""
         channel = values.pop("channel", known.get("channel"))
         known.update(values)
         if channel != known.get("channel"):
@@ -112,7 +109,8 @@ class Choices(QObject):
         inputs = None
         if self._learner.task.classes and current and current.pixels.info.rgb:
             # Colours of a stain tell tissues apart.
-            inputs = 3 if current.pixels.rgb else 1
+            one = current.pixels.chosen and not current.pixels.rgb
+            inputs = 1 if one else 3
         self._learner.use(self._board.state.model, channels, locked, inputs)
 
     def set_outlines(self, outlines: bool) -> None:

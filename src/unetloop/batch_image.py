@@ -108,7 +108,7 @@ class _Work:
         records = Records(job.out)
         with open_image(job.image) as image:
             info = image.info
-            channels = resolve_channels(info, job.channel, self.network.channels)
+            channels = resolve_channels(image, job.channel, self.network.channels)
             shape = (info.planes, info.height, info.width)
             with (
                 room_for(shape, records.folder) as planes,

@@ -253,7 +253,7 @@ def _paired(
     result = []
     for pair in pair_by_stem(images, masks, review):
         with open_image(pair.image) as image:
-            channels = resolve_channels(image.info, channel, count)
+            channels = resolve_channels(image, channel, count)
         result.append(
             TrainingImage(pair.image, pair.mask, pair.review, channels=channels)
         )

@@ -80,7 +80,7 @@ def predict_field(
         config = replace(config, diameter=None)
     path = project.path_of(project.image(image))
     with open_image(path) as opened:
-        channels = resolve_channels(opened.info, channel, network.channels)
+        channels = _channels(path, path.stat().st_mtime_ns, channel, network.channels)
         look = _Look(path, path.stat().st_mtime_ns, plane, channels)
         limits = _limits(look, scale.normalization)
         view = PlaneView(opened, plane, channels, limits)
@@ -130,6 +130,14 @@ class _Look:
 # Fields of one plane follow each other: its nuclei are measured once by a network
 # (at each step, while it learns), its intensities once.
 _DIAMETERS: WeakKeyDictionary[Any, dict[tuple[_Look, int], float]] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=64)
+def _channels(
+    path: Path, changed: int, wanted: str | None, count: int
+) -> tuple[int, ...]:
+    with open_image(path) as image:
+        return resolve_channels(image, wanted, count)
 
 
 @lru_cache(maxsize=64)

@@ -67,7 +67,7 @@ def export_image(
         with open_image(job.image) as image, open_image(job.labels) as masks:
             _, shape = label_shape(image.info)
             shape = (image.info.planes, *shape[-2:])
-            channels = resolve_channels(image.info, job.channel, job.inputs)
+            channels = resolve_channels(image, job.channel, job.inputs)
             with room_for(shape, records.folder) as planes:
                 _read_masks(masks, planes, check)
                 tables = [] if job.scale.task.classes else _read_tables(job, shape[0])

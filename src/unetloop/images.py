@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME, nuclear_colour
 from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
@@ -115,18 +116,20 @@ def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None
 
 
 def resolve_channels(
-    info: ImageInfo, wanted: str | None, count: int = 1
+    image: Image, wanted: str | None, count: int = 1
 ) -> tuple[int, ...]:
     """Find which channels a network with ``count`` inputs should see.
 
     Parameters
     ----------
-    info : ImageInfo
-        The image.
+    image : Image
+        An open image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas. None: for a network that
-        sees one channel, the mean of RGB, or the channel whose name says that it
-        shows nuclei (`guess_nuclear_channel`); else the first ones.
+        Numbers from 0, or names, separated by commas; ``all colours`` of RGB is
+        their mean to a network that sees one channel. None: for such a network the
+        colours that show the nuclei (`nuclear_colour`, which looks at the pixels), or
+        the channel whose name says that it does (`guess_nuclear_channel`); else the
+        first ones.
     count : int
         Channels that the network sees.
 
@@ -135,13 +138,14 @@ def resolve_channels(
     EngineError
         If there is no such channel, or there are too few; it lists them.
     """
+    info = image.info
     listed = ", ".join(
         f"{index} ({name})" if name != str(index) else name
         for index, name in enumerate(info.channel_names)
     )
     if wanted is None:
         if info.rgb and count == 1:
-            return (-1,)
+            return (nuclear_colour(image),)
         if info.channels < count:
             raise EngineError(
                 f"The network sees {count} channels, the image has {info.channels}.",
@@ -150,6 +154,10 @@ def resolve_channels(
         if count == 1:
             return (guess_nuclear_channel(info.channel_names),)
         return tuple(range(count))
+    if info.rgb and wanted.strip().lower() == ALL_COLOURS_NAME:
+        wanted = ",".join(map(str, range(3)))
+        if count == 1:
+            return (ALL_COLOURS,)
     names = [name.lower() for name in info.channel_names]
     found = []
     for part in (part.strip() for part in wanted.split(",")):

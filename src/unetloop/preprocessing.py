@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image as PillowImage
 
+from unetloop.colours import has_dark_tail
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def intensity_limits(
             continue
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
-        if config.nuclei == "dark" or (config.nuclei == "either" and _dark(values)):
+        if config.nuclei == "dark" or (
+            config.nuclei == "either" and has_dark_tail(values)
+        ):
             shares = 100 - config.low, 100 - config.high
             furthest = float(values.min())
         else:
@@ -75,12 +78,6 @@ def intensity_limits(
             one = furthest if furthest != zero else zero + max(1, abs(zero))
         limits[:, channel] = zero, one
     return limits
-
-
-def _dark(values: NDArray[Any]) -> bool:
-    """Whether the tail of a distribution points to the dark."""
-    low, middle, high = np.percentile(values, (1, 50, 99))
-    return bool(middle - low > high - middle)
 
 
 def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.float32]:

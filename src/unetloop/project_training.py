@@ -56,7 +56,7 @@ def annotated_planes(
         path = project.path_of(image)
         with open_image(path) as opened:
             wanted = own.get(image.id, channel)
-            seen = resolve_channels(opened.info, wanted, count)
+            seen = resolve_channels(opened, wanted, count)
         result += [
             TrainingImage(path, mask, review, plane, seen)
             for plane, mask, review in found

@@ -385,28 +385,40 @@ def test_a_plate_says_to_open_what_is_inside(tmp_path: Path) -> None:
 def test_channels_by_number_and_name(tmp_path: Path) -> None:
     write_zarr(tmp_path / "a.zarr", numbers(2, 4, 4), "0.5")
     with open_image(tmp_path / "a.zarr") as image:
-        info = image.info
-    assert resolve_channels(info, None) == (0,)
-    assert resolve_channels(info, "1") == (1,)
-    assert resolve_channels(info, "gfp") == (1,)
-    assert resolve_channels(info, "GFP, DAPI", 2) == (1, 0)
-    for wrong in ("2", "-1", "red", "", "²"):
-        with pytest.raises(EngineError, match=r"0 \(DAPI\), 1 \(GFP\)"):
-            resolve_channels(info, wrong)
-    with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
-        resolve_channels(info, None, 3)
-    named = replace(info, channel_names=("GFP", "Hoechst"))
-    assert resolve_channels(named, None) == (1,)
-    assert resolve_channels(named, None, 2) == (0, 1)
+        assert resolve_channels(image, None) == (0,)
+        assert resolve_channels(image, "1") == (1,)
+        assert resolve_channels(image, "gfp") == (1,)
+        assert resolve_channels(image, "GFP, DAPI", 2) == (1, 0)
+        for wrong in ("2", "-1", "red", "", "²", "all colours"):
+            with pytest.raises(EngineError, match=r"0 \(DAPI\), 1 \(GFP\)"):
+                resolve_channels(image, wrong)
+        with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
+            resolve_channels(image, None, 3)
+        image.info = replace(image.info, channel_names=("GFP", "Hoechst"))
+        assert resolve_channels(image, None) == (1,)
+        assert resolve_channels(image, None, 2) == (0, 1)
 
 
 def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:
     PillowImage.new("RGB", (4, 4), (10, 20, 60)).save(tmp_path / "a.png")
     with open_image(tmp_path / "a.png") as image:
         assert (image.read_plane(0, (-1,)) == 30).all()
-        assert resolve_channels(image.info, None) == (-1,)
-        assert resolve_channels(image.info, None, 3) == (0, 1, 2)
-        assert resolve_channels(image.info, "green") == (1,)
+        assert resolve_channels(image, None) == (-1,)
+        assert resolve_channels(image, "All colours") == (-1,)
+        assert resolve_channels(image, None, 3) == (0, 1, 2)
+        assert resolve_channels(image, "all colours", 3) == (0, 1, 2)
+        assert resolve_channels(image, "green") == (1,)
+
+
+def test_an_overlay_of_stains_is_seen_through_its_blue(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[20:30, 20:30, 2] = 200
+    pixels[30:60, 5:40, 1] = 180
+    PillowImage.fromarray(pixels).save(tmp_path / "a.png")
+    with open_image(tmp_path / "a.png") as image:
+        assert resolve_channels(image, None) == (2,)
+        assert resolve_channels(image, "all colours") == (-1,)
+        assert resolve_channels(image, None, 3) == (0, 1, 2)
 
 
 def test_planes_and_channels_that_are_not_there(tmp_path: Path) -> None:

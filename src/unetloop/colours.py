@@ -1,0 +1,115 @@
+"""How an image shows its nuclei: in which colours, and whether dark on bright."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unetloop.image_planes import Image
+
+__all__ = ["ALL_COLOURS", "ALL_COLOURS_NAME", "has_dark_tail", "nuclear_colour"]
+
+ALL_COLOURS, ALL_COLOURS_NAME = -1, "all colours"
+"""The channel that is the mean of the colours: its number, and its name to users."""
+
+_BLUE = 2
+_SIGNAL = 0.15  # of the strongest colour's range; below it a colour is empty
+_DARK = 0.25
+_OWN = 0.1  # of a colour's variance that the other two do not explain
+_BINS = 32
+_STRIPS = 8
+_PIXELS = 1 << 20
+_COARSE = 512
+
+
+def nuclear_colour(image: Image) -> int:
+    """Find the colour of an RGB image that shows the nuclei.
+
+    Stained tissue has them in all colours, and so has a grey image that was saved in
+    colours. An overlay of several fluorescent stains, on black, does not; there the
+    stains of DNA (DAPI, Hoechst) are blue, as they are under the microscope.
+
+    Parameters
+    ----------
+    image : Image
+        An open RGB image. A part of its plane `ImageInfo.first_shown` is read, about
+        a million pixels, so that all planes are seen through the same colour.
+
+    Returns
+    -------
+    int
+        2, blue: the background is dark, blue shows something, and some colour shows
+        what the others do not. (In one stain, grey, tinted or by a colour table, two
+        colours say what the third is.) Otherwise `ALL_COLOURS`.
+    """
+    pixels = _sample(image)
+    if len(pixels) == 0 or has_dark_tail(pixels.mean(-1)):
+        return ALL_COLOURS
+    low, quarter, high = np.percentile(pixels, (1, 25, 99.8), axis=0)
+    spans = high - low
+    seen = spans > _SIGNAL * spans.max()
+    if not seen[_BLUE] or quarter[_BLUE] - low[_BLUE] > _DARK * spans[_BLUE]:
+        return ALL_COLOURS
+    if seen.sum() < 2:
+        return ALL_COLOURS
+    levels = np.clip((pixels - low) / np.maximum(spans, 1e-12), 0, 1)
+    several = any(
+        _own_share(levels, int(colour)) > _OWN for colour in seen.nonzero()[0]
+    )
+    return _BLUE if several else ALL_COLOURS
+
+
+def has_dark_tail(values: NDArray[Any]) -> bool:
+    """Whether the tail of a distribution points to the dark.
+
+    Parameters
+    ----------
+    values : array
+        Finite intensities of one channel, of any shape, at least one.
+
+    Returns
+    -------
+    bool
+        Whether the median is nearer to the 99th percentile than to the 1st.
+    """
+    low, middle, high = np.percentile(values, (1, 50, 99))
+    return bool(middle - low > high - middle)
+
+
+def _own_share(levels: NDArray[np.float32], colour: int) -> float:
+    """Share of a colour's variance that is left where the other two are the same."""
+    values = levels[:, colour].astype(np.float64)
+    steps = np.delete((levels * (_BINS - 1)).round().astype(np.intp), colour, axis=1)
+    place = steps[:, 0] * _BINS + steps[:, 1]
+    counts = np.bincount(place)
+    sums = np.bincount(place, values)
+    explained = float((sums**2 / np.maximum(counts, 1)).sum())
+    power, mean = float((values**2).sum()), float(values.mean())
+    return (power - explained) / max(power - len(values) * mean**2, 1e-12)
+
+
+def _sample(image: Image) -> NDArray[np.float32]:
+    """Read finite pixels that stand for the plane: (pixels, 3)."""
+    coarse = [max(size) >= _COARSE for size in image.levels[1:]]
+    level = sum(coarse)  # the smallest that is not too small
+    height, width = image.levels[level]
+    rows = max(1, _PIXELS // _STRIPS // max(width, 1))
+    starts = [0]
+    if rows * _STRIPS < height:
+        starts = [round(start) for start in np.linspace(0, height - rows, _STRIPS)]
+    else:
+        rows = height
+    strips = [
+        image.read_plane(
+            image.info.first_shown, (0, 1, 2), (top, 0, top + rows, width), level
+        )
+        for top in starts
+    ]
+    pixels = np.concatenate([strip.reshape(-1, 3) for strip in strips])
+    some = pixels[:: max(1, len(pixels) // _PIXELS)].astype(np.float32)
+    finite: NDArray[np.float32] = some[np.isfinite(some).all(-1)]
+    return finite
