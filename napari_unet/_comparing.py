@@ -116,6 +116,34 @@ class Difference:
     score_before: float | None
     score_now: float | None
 
+    def in_words(self, before: str, now: str, sized: bool) -> str:
+        """Say what is seen, with numbers.
+
+        Parameters
+        ----------
+        before, now : str
+            What the models are called.
+        sized : bool
+            Whether nuclei are told apart, not classes.
+        """
+        if sized:
+            nuclei = "nucleus" if self.before == 1 else "nuclei"
+            what = f"The model {before} finds {self.before} {nuclei} in view, {now} "
+            if self.only_before or self.only_now:
+                what += (
+                    f"finds {self.now}; {before} alone: {self.only_before}, {now} "
+                    f"alone: {self.only_now}."
+                )
+            else:
+                what += "the same ones."
+        else:
+            share = _percent(self.differing)
+            what = f"The model {before} and {now} differ on {share} of the view."
+        if self.score_before is None or self.score_now is None:
+            return f"{what} Nothing in view is reviewed, so there is no score."
+        scores = f"{self.score_before:.2f} → {self.score_now:.2f}"
+        return f"{what} Score on what you reviewed here: {scores}."
+
 
 def compare(question: Question) -> Difference:
     """Find out how two models differ on what is in view of a field.
@@ -199,3 +227,9 @@ def _in_view(labels: NDArray[np.int32], seen: Box) -> NDArray[np.bool_]:
     inside &= areas > 0
     inside[0] = False
     return inside
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.01:
+        return "less than 1 %"
+    return f"{round(100 * share)} %"

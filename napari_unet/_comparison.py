@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._comparing import Question, Side, compare
+from napari_unet._sides import Sides, Subject
 from napari_unet._state import Comparison
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
-    from napari_unet._fields import Box, Field
+    from napari_unet._fields import Box
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._placing import Labelled
@@ -32,28 +33,6 @@ _REST_MS = 250
 _MOST_CELLS = 8
 _LEARNING = ""
 """In place of a model's name: what is being trained, as it is now."""
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What is compared: two models, on a field of a plane."""
-
-    image: str
-    plane: int
-    field: Field
-    channel: str | None
-    diameter: float | None
-    before: str
-    now: str
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the engine was asked for."""
-
-    job: str
-    subject: _Subject
-    model: str
 
 
 class Comparer(QObject):
@@ -91,25 +70,21 @@ class Comparer(QObject):
         self._learner = learner
         self._choices = choices
         self._board = board
-        self._engine = engine
         self._background = background
         self.state = Comparison()
         self._current: Current | None = None
         self._models: tuple[Any, ...] = ()
         self._learning = False
         self._live: Labelled | None = None
-        self._asked: _Asked | None = None
-        self._reading = self._comparing = False
-        self._failed: _Subject | None = None
-        self._subject: _Subject | None = None
-        self._sides: dict[str, Side] = {}
+        self._sides = Sides(engine, background, self)
+        self._comparing = False
         self._said: tuple[Any, ...] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._follow)
-        engine.received.connect(self._on_event)
-        engine.started.connect(self._follow_soon)
+        self._sides.came.connect(self._follow)
+        self._sides.failed.connect(lambda text: self._show(sentence=text))
         layers.view_changed.connect(self._follow_soon)
         layers.uncompared.connect(lambda: self.set_on(False))
         predictor.changed.connect(self._follow_soon)
@@ -168,7 +143,7 @@ class Comparer(QObject):
             self.set_on(False)
         self._follow_soon()
 
-    def _find_subject(self) -> tuple[_Subject, Box] | str:
+    def _find_subject(self) -> tuple[Subject, Box] | str:
         """Say what there is to compare, and what of it is in view; or why not."""
         current, layers = self._current, self._layers
         visible = layers.visible
@@ -198,7 +173,7 @@ class Comparer(QObject):
         )
         if plane not in current.loaded or seen[0] >= seen[2] or seen[1] >= seen[3]:
             return "Waiting for what is in view."
-        subject = _Subject(image, plane, field, channel, diameter, before, now)
+        subject = Subject(image, plane, field, channel, diameter, before, now)
         return subject, seen
 
     # Following what is in view
@@ -213,126 +188,59 @@ class Comparer(QObject):
             return
         found = self._find_subject()
         if isinstance(found, str):
-            self._drop()
+            self._forget()
             self._layers.clear_compared()
-            self._said = None
             self._show(sentence=found)
             return
         subject, seen = found
-        if subject != self._subject:
-            same_place = self._subject is not None and replace(
-                subject, field=self._subject.field
-            ) == (self._subject)
-            self._drop()
-            self._subject, self._sides = subject, {}
-            self._said = self._failed = None
-            if not same_place:  # what is shown is not of these models any more
+        sides = self._sides
+        if subject != sides.subject:
+            if not subject.is_moved(sides.subject):  # what is shown is of other models
                 self._layers.clear_compared()
-            self._take_known()
+            self._said = None
+            sides.begin(subject)
+            self._take_known(subject)
         missing = [
             model
             for model in (subject.before, subject.now)
-            if model not in self._sides and model != _LEARNING
+            if model not in sides.known and model != _LEARNING
         ]
-        if missing:
-            self._ask(missing[0])
-        elif subject.now in self._sides:
+        if not missing and subject.now in sides.known:
             self._compare(subject, seen)
+        elif missing and sides.can_ask:
+            if self._predictor.coming:  # to the screen: that comes first
+                self._rest.start()
+                return
+            if self._said is None:
+                sentence = f"The model {missing[0]} segments what is in view, too."
+                self._show(sentence=sentence)
+            sides.ask(missing[0], self._learner.models.location(missing[0]))
 
-    def _take_known(self) -> None:
+    def _take_known(self, subject: Subject) -> None:
         """Take from the predictor what it knows of the same field."""
-        subject, live = self._subject, self._live
-        if subject is None:
-            return
+        live, known = self._live, self._sides.known
         if self._learning and live is not None:
-            self._sides[_LEARNING] = Side(live.labels)
+            known[_LEARNING] = Side(live.labels)
             return
         fields = self._predictor.maps.fields.maps(subject.image, subject.plane)
         for stored in fields:
             if stored.field == subject.field:
                 nothing = np.zeros((0, 0), np.int32)
                 side = Side(nothing, stored.maps, diameter=stored.diameter)
-                self._sides[subject.now] = side
+                known[subject.now] = side
 
-    def _ask(self, model: str) -> None:
-        subject = self._subject
-        if subject is None or self._asked is not None or self._reading:
-            return
-        if subject == self._failed:
-            return
-        if self._predictor.coming:  # to the screen: that comes first
-            self._rest.start()
-            return
-        if self._said is None:
-            self._show(sentence=f"{model} segments what is in view, too.")
-        values: dict[str, Any] = {"model": self._learner.models.location(model)}
-        if subject.channel:
-            values["channel"] = subject.channel
-        if subject.diameter:
-            values["settings"] = {"diameter": subject.diameter}
-        job = self._engine.send(
-            "predict_field",
-            image=subject.image,
-            plane=subject.plane,
-            box=list(subject.field.box),
-            beside=True,
-            **values,
-        )
-        self._asked = _Asked(job, subject, model)
-
-    def _on_learned(self, labelled: Labelled, diameter: float) -> None:
+    def _on_learned(self, labelled: Labelled) -> None:
         """Compare what is being learned, as it is now."""
-        self._live = labelled
+        self._live, subject = labelled, self._sides.subject
         if self.state.on and self._learning:
-            if self._subject is not None and self._subject.field == labelled.field:
-                self._sides[_LEARNING] = Side(labelled.labels)
+            if subject is not None and subject.field == labelled.field:
+                self._sides.known[_LEARNING] = Side(labelled.labels)
                 self._said = None
             self._follow_soon()
 
-    def _on_event(self, event: dict[str, Any]) -> None:
-        asked = self._asked
-        if asked is None or event.get("job") != asked.job:
-            return
-        kind = event["event"]
-        if kind == "FieldPredicted":
-            self._asked = None
-            self._read(asked, event)
-        elif kind == "Failed":
-            self._asked = None
-            if not event.get("engine_died"):
-                self._failed = asked.subject  # asked again when the view changes
-                self._show(sentence=str(event.get("message", "")))
-        elif kind == "JobDone":  # somebody cancelled it
-            self._asked = None
-            self._follow_soon()
-
-    def _read(self, asked: _Asked, event: dict[str, Any]) -> None:
-        self._reading = True
-        subject, model = asked.subject, asked.model
-        top, left, bottom, right = subject.field.box
-
-        def work() -> tuple[Any, Any]:
-            return np.load(event["labels"]), np.load(event["maps"])
-
-        def then(found: tuple[Any, Any]) -> None:
-            self._reading = False
-            labels, maps = found
-            fits = labels.shape == (bottom - top, right - left)
-            if fits and subject == self._subject:
-                diameter = float(event["diameter"])
-                self._sides[model] = Side(labels, maps, diameter=diameter)
-            self._follow()
-
-        def failed(error: EngineError) -> None:
-            self._reading = False
-            self._failed = subject
-            self._show(sentence=str(error))
-
-        self._background.run(work, then, failed)
-
     # The two side by side
 
-    def _compare(self, subject: _Subject, seen: Box) -> None:
+    def _compare(self, subject: Subject, seen: Box) -> None:
         current = self._current
         if current is None or self._comparing:
             return
@@ -356,10 +264,12 @@ class Comparer(QObject):
 
         def then(difference: Difference) -> None:
             self._comparing = False
-            if self.state.on and subject == self._subject:
-                name = f"by {subject.before}"
+            if self.state.on and subject == self._sides.subject:
+                name = f"compare: {subject.before}"
                 self._layers.show_compared(name, plane, window, difference.marks)
-                self._show(sentence=_in_words(difference, self.state))
+                state = self.state
+                words = difference.in_words(state.before, state.now, state.sized)
+                self._show(sentence=words)
             self._follow()
 
         def failed(error: EngineError) -> None:
@@ -375,51 +285,19 @@ class Comparer(QObject):
 
         What is being learned was made so by the predictor.
         """
-        side = self._sides[model]
+        side = self._sides.known[model]
         if side.maps is None or (side.labels.size and not wishes):
             return replace(side, maps=None)
         instances = replace(self._learner.models.instances(model), **wishes)
         return replace(side, instances=instances)
 
-    def _drop(self) -> None:
-        """Do not wait for what was asked for."""
-        if self._asked is not None:
-            asked, self._asked = self._asked, None
-            self._engine.cancel(asked.job)
-
     def _forget(self) -> None:
         self._rest.stop()
-        self._drop()
-        self._subject = self._failed = self._said = None
-        self._sides = {}
+        self._sides.begin(None)
+        self._said = None
 
     def _show(self, **values: Any) -> None:
         state = replace(self.state, **values)
         if state != self.state:
             self.state = state
             self.changed.emit(state)
-
-
-def _in_words(found: Difference, state: Comparison) -> str:
-    """Say what is seen, in a sentence with numbers."""
-    before, now = state.before, state.now
-    if state.sized:
-        nuclei = "nucleus" if found.before == 1 else "nuclei"
-        what = f"{before} finds {found.before} {nuclei} in view"
-        what += f", {now} {found.now}"
-        if found.only_before or found.only_now:
-            what += f": {found.only_before} only {before}, {found.only_now} only {now}."
-        else:
-            what += ", the same ones."
-    else:
-        what = f"{before} and {now} differ on {_percent(found.differing)} of the view."
-    if found.score_before is None or found.score_now is None:
-        return f"{what} Nothing in view is reviewed, so there is no score."
-    scores = f"{found.score_before:.2f} → {found.score_now:.2f}"
-    return f"{what} Score on what you reviewed of it: {scores}."
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.01:
-        return "less than 1 %"
-    return f"{round(100 * share)} %"

@@ -1,9 +1,10 @@
 """What is drawn over the nuclei where two models are compared.
 
-What the model before found has dashed outlines; what it alone found is tinted, too,
-and its dashes are thick. What the present one alone finds has a thick line without
-gaps, white on a dark image and black on a bright one. So it does not take colour
-vision to tell them apart, nor from the marks of proposals and reviews.
+What the model before found has dashed outlines, faint where those of the present one
+are the same; what it alone found is tinted, too, and its dashes are thick. What the
+present one alone finds has a thick line without gaps, white on a dark image and black
+on a bright one. So it does not take colour vision to tell them apart, nor from the
+marks of proposals and reviews.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "AGREED",
     "BEFORE",
     "DIFFERENCE_COLORS",
     "DIFFERENCE_COLORS_ON_BRIGHT",
@@ -28,7 +30,7 @@ __all__ = [
     "middles",
 ]
 
-BEFORE, ONLY_NOW, INSIDE = 1, 2, 3
+BEFORE, ONLY_NOW, INSIDE, AGREED = 1, 2, 3, 4
 
 DIFFERENCE_COLORS: dict[int | None, tuple[float, float, float, float]] = {
     None: (0.0, 0.0, 0.0, 0.0),
@@ -36,6 +38,7 @@ DIFFERENCE_COLORS: dict[int | None, tuple[float, float, float, float]] = {
     BEFORE: (1.0, 0.42, 0.82, 1.0),
     ONLY_NOW: (1.0, 1.0, 1.0, 1.0),
     INSIDE: (1.0, 0.42, 0.82, 0.22),
+    AGREED: (1.0, 0.42, 0.82, 0.45),
 }
 
 DIFFERENCE_COLORS_ON_BRIGHT: dict[int | None, tuple[float, float, float, float]] = {
@@ -43,6 +46,7 @@ DIFFERENCE_COLORS_ON_BRIGHT: dict[int | None, tuple[float, float, float, float]]
     BEFORE: (0.72, 0.0, 0.50, 1.0),
     ONLY_NOW: (0.0, 0.0, 0.0, 1.0),
     INSIDE: (0.72, 0.0, 0.50, 0.22),
+    AGREED: (0.72, 0.0, 0.50, 0.45),
 }
 """The same where the image is bright."""
 
@@ -74,7 +78,9 @@ def draw_difference(
     lost = alone_before[before]
     np.copyto(marks, np.uint8(INSIDE), where=lost)
     line = (before > 0) & np.where(lost, _thick(before), borders(before, 1))
-    np.copyto(marks, np.uint8(BEFORE), where=line & _dashes(before, line))
+    dashes = line & _dashes(before, line)
+    same = ~lost & borders(now, 1)
+    np.copyto(marks, np.where(same, np.uint8(AGREED), np.uint8(BEFORE)), where=dashes)
     return marks
 
 

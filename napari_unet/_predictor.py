@@ -47,9 +47,8 @@ class Predictor(QObject):
     """Keeps what is in view predicted, one field at a time.
 
     Signals: ``changed()`` when there is something new to say; ``shown()`` when
-    proposals came onto the screen; ``learned(Labelled, diameter)`` when a field came
-    that was predicted with what is being trained; ``problem(text)``, empty when it is
-    over.
+    proposals came onto the screen; ``learned(Labelled)`` when a field came that was
+    predicted with what is being trained; ``problem(text)``, empty when it is over.
 
     ``maps`` holds what the network said.
 
@@ -61,7 +60,7 @@ class Predictor(QObject):
 
     changed = Signal()
     shown = Signal()
-    learned = Signal(object, float)
+    learned = Signal(object)
     problem = Signal(str)
 
     def __init__(
@@ -290,7 +289,7 @@ class Predictor(QObject):
                 new = Labelled(asked.image, asked.plane, asked.field, labels)
                 self.proposals.add(new)
                 if asked.live:
-                    self.learned.emit(new, diameter)
+                    self.learned.emit(new)
             self.request()
 
         self._background.run(work, then, self._on_failed)

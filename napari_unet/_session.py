@@ -156,6 +156,7 @@ class Session(QObject):
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
         self.learner.changed.connect(self._refresh)
         self.gallery.changed.connect(self._refresh)
+        self.closed.connect(lambda: self.comparer.set_on(False))
         self.comparer.changed.connect(
             lambda comparison: self.board.update(comparison=comparison)
         )

@@ -54,11 +54,11 @@ class VersusCard(QWidget):
         """Show which models they are and how they differ."""
         before, now = comparison.before, comparison.now
         if comparison.sized:
-            self.before.say(f"nuclei by {before}")
-            self.only_before.say(f"only {before}")
-            self.only_now.say(f"only {now}")
+            self.before.say(f"outlines by the model {before}")
+            self.only_before.say(f"{before} alone")
+            self.only_now.say(f"{now} alone")
         else:
-            self.before.say(f"by {before}, where {now} says otherwise")
+            self.before.say(f"by the model {before}, where {now} says otherwise")
             self.only_before.say("")
             self.only_now.say("")
         for sample in self._samples[1:]:

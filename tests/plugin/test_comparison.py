@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_unet._comparing import Question, Side, compare
-from napari_unet._difference_marks import BEFORE, INSIDE, ONLY_NOW
+from napari_unet._difference_marks import AGREED, BEFORE, INSIDE, ONLY_NOW
 from napari_unet._models import Models
 from napari_unet._nuclei import NUCLEI
 from napari_unet._tissue import Tissue
@@ -83,22 +83,22 @@ def test_marks_differ_in_form_where_only_one_model_finds_a_nucleus() -> None:
     same, gone, new = (20, 20), (20, 50), (60, 80)
     found = _ask(_discs(same, gone), _discs(same, new))
     marks = found.marks
-    assert set(np.unique(marks)) == {0, BEFORE, ONLY_NOW, INSIDE}
+    assert set(np.unique(marks)) == {0, AGREED, BEFORE, ONLY_NOW, INSIDE}
     around = {
         name: marks[row - 9 : row + 10, column - 9 : column + 10]
         for name, (row, column) in {"same": same, "gone": gone, "new": new}.items()
     }
-    assert set(np.unique(around["same"])) == {0, BEFORE}
+    assert set(np.unique(around["same"])) == {0, AGREED}
     assert set(np.unique(around["gone"])) == {0, BEFORE, INSIDE}
     assert set(np.unique(around["new"])) == {0, ONLY_NOW}
-    thin = np.count_nonzero(around["same"] == BEFORE)
+    thin = np.count_nonzero(around["same"] == AGREED)
     assert np.count_nonzero(around["gone"] == BEFORE) > 1.8 * thin
     # Dashes: of the thin line round a nucleus a part is missing.
     inside = _discs(same)[11:30, 11:30] > 0
     edge = (
         inside & ~np.pad(inside, 1)[:-2, 1:-1] | inside & ~np.pad(inside, 1)[2:, 1:-1]
     )
-    share = np.mean(around["same"][edge] == BEFORE)
+    share = np.mean(around["same"][edge] == AGREED)
     assert 0.3 < share < 0.9
 
 
@@ -188,7 +188,7 @@ def _comparison(loop: Any) -> Any:
 
 def _layer(loop: Any) -> Any:
     names = [layer.name for layer in loop.viewer.layers]
-    return loop.viewer.layers["by nuclei"] if "by nuclei" in names else None
+    return loop.viewer.layers["compare: nuclei"] if "compare: nuclei" in names else None
 
 
 def _compare(loop: Any) -> None:
@@ -220,8 +220,8 @@ def test_the_model_before_is_shown_over_the_nuclei_and_gone_again(
     assert layer.data.any()
     assert loop.viewer.layers.selection.active is loop.layers.nuclei
     sentence = _comparison(loop).sentence
-    assert sentence.startswith("nuclei finds ")
-    assert "only round-1" in sentence
+    assert sentence.startswith("The model nuclei finds ")
+    assert "round-1 alone" in sentence
     assert "Score on what you reviewed" in sentence
     np.testing.assert_array_equal(loop.nuclei, shown)
     np.testing.assert_array_equal(loop.session.opener.current.truth.segmentation, truth)
@@ -288,8 +288,8 @@ def test_another_model_that_is_chosen_is_compared(loop: Any) -> None:
     _learn(loop)
     _compare(loop)
     loop.session.learning.choose_model("nuclei")
-    loop.wait(lambda: _comparison(loop).sentence.startswith("round-1 finds"))
-    assert "by round-1" in [layer.name for layer in loop.viewer.layers]
+    loop.wait(lambda: _comparison(loop).sentence.startswith("The model round-1 finds"))
+    assert "compare: round-1" in [layer.name for layer in loop.viewer.layers]
     assert _layer(loop) is None
 
 
@@ -299,7 +299,7 @@ def test_the_user_may_change_how_maps_become_nuclei(loop: Any) -> None:
     sentence = _comparison(loop).sentence
     loop.session.choices.set_min_size(5.0)
     loop.wait(lambda: _comparison(loop).sentence != sentence)
-    assert "finds 0 nuclei in view, round-1 0" in _comparison(loop).sentence
+    assert "finds 0 nuclei in view, round-1 the same ones" in _comparison(loop).sentence
 
 
 def test_an_engine_that_dies_is_asked_again(loop: Any, log: Path) -> None:
