@@ -60,6 +60,7 @@ class BatchDesk(QObject):
         self._own: Engine | None = None
         self._session: Session | None = None
         self._models: tuple[str, ...] = ()
+        self._taken = ""
         self._learning = False
         if session is None:
             self._own = Engine(self)
@@ -96,6 +97,20 @@ class BatchDesk(QObject):
             if wish is not None:
                 self._share()
                 self.batch.run(wish)
+
+    def take_model(self) -> None:
+        """Wish for the model that predicts in the loop: it was seen at work.
+
+        Once: if another is chosen for batches then, that stays until the loop has
+        another one, too.
+        """
+        session = self._session
+        if session is None or not session.state.model:
+            return
+        model = session.learner.models.location(session.state.model)
+        if model != self._taken:
+            self._taken = model
+            self.batch.change(model=model)
 
     def open_report(self) -> None:
         """Show the last batch's report in the browser."""

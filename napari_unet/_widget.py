@@ -109,6 +109,7 @@ class LoopWidget(Docked):
         box.results_requested.connect(lambda: desk.batch.show_results())
         box.report_requested.connect(desk.open_report)
         box.fix_requested.connect(desk.batch.fix)
+        self.run_all.more_requested.connect(desk.take_model)
         self.run_all.more_requested.connect(lambda: open_dock(viewer, BATCH))
         desk.batch.changed.connect(self._show_batch)
         self.run_all.show_batch(desk.batch.state)

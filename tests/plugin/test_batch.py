@@ -18,6 +18,7 @@ from napari_unet._batch_state import Wish
 from napari_unet._desk import LOOP, session_of
 from napari_unet._farewell import Farewell
 from napari_unet._results import read_results
+from unetloop.catalog import SHIPPED
 from unetloop.images import open_image
 from unetloop.masks import read_labels
 
@@ -253,6 +254,9 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     chosen = written["settings"]["instances"]
     assert (chosen["threshold"], chosen["min_size"]) == (0.7, 0.2)  # as on the screen
     assert chosen["prominence"] == written["model"]["instances"]["prominence"]
+    of_one = {str((folder / "a.tif").resolve()): 25.0}
+    assert written["settings"]["diameter"] is None
+    assert written["settings"]["diameters"] == of_one
 
     assert loop.run_all.box.unlike.text().startswith("3 of 3 images look unlike")
     worst = docks.batch.state.run.worst
@@ -262,7 +266,8 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     docks.wait(lambda: session.state.current == worst[0].stem)
     workspace = session.opener.workspace
     assert workspace.project.folder == folder / "unet-loop"
-    assert workspace.view.of("b")["diameter"] == 25.0
+    assert workspace.view.of("a")["diameter"] == 25.0
+    assert "diameter" not in workspace.view.of("b")  # nobody chose one for it
     docks.wait(lambda: session.layers.nuclei.data.any())  # proposals
 
 
@@ -329,6 +334,30 @@ def test_a_batch_says_that_it_waits_for_a_training(docks: Any, folder: Path) -> 
     session.learner.training.stop()
     docks.wait_for_end()
     assert loop.run_all.box.sentence.text().startswith("3 predicted")
+
+
+def test_others_takes_the_model_of_the_loop_along(docks: Any, folder: Path) -> None:
+    loop = docks.open(LOOP)
+    docks.batch.change(model="somewhere/else")  # as in the last batch
+    session = session_of(docks.viewer)
+    session.open([folder])
+    docks.wait(lambda: session.state.current)
+    docks.wait(lambda: session.layers.nuclei.data.any())
+    session.learning.set_training({"epochs": 1})
+    session.editor.accept_view()
+    docks.wait(lambda: session.state.model == "round-1")
+    loop.run_all.more_button.click()
+    form = docks.open().form
+    learned = str(folder / "unet-loop/models/round-1")
+    assert form.model.value == docks.batch.state.wish.model == learned
+    form.model.value = SHIPPED  # chosen for batches: the loop goes on as it is
+    loop.run_all.more_button.click()
+    assert docks.batch.state.wish.model == SHIPPED
+    session.learning.choose_model(SHIPPED)
+    loop.run_all.more_button.click()
+    session.learning.choose_model("round-1")
+    loop.run_all.more_button.click()
+    assert form.model.value == learned
 
 
 def test_a_training_says_that_it_waits_for_a_batch(docks: Any, folder: Path) -> None:
