@@ -94,7 +94,8 @@ def measure_plane(
     -------
     dict of str to array
         One array a column of `column_names`, (nuclei,), ordered by label. Whole
-        numbers are int64, all else is float64; NaN: not known.
+        numbers are int64, all else is float64, as are sums that 64 bits do not
+        hold; NaN: not known.
 
     Raises
     ------
@@ -189,12 +190,20 @@ def _measure_window(
     return table
 
 
+def _can_be_added(values: NDArray[Any]) -> bool:
+    """Whether whole numbers, and sums of billions of them, are whole in 64 bits."""
+    if values.dtype.itemsize < 8:
+        return True
+    most = 1 << 31
+    return bool(values.max() < most) and bool(values.min() > -most)
+
+
 def _intensity(
     values: NDArray[Any], area: NDArray[np.int64], starts: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
     """Mean, median, min, max and sum of values that are grouped by nucleus."""
     nucleus = np.repeat(np.arange(len(area)), area)
-    whole = values.dtype.kind in "bui"
+    whole = values.dtype.kind in "bui" and _can_be_added(values)
     if whole and values.dtype.itemsize <= 2:
         key = (nucleus << 17) + values + (1 << 16)  # int16 too stays above 0
         key.sort()

@@ -450,6 +450,36 @@ def test_overlays_of_large_planes_are_read_in_strips_and_bounded(
     assert (picture[:, :100] == 0).all()  # unknown pixels
 
 
+@pytest.mark.parametrize("side", [40, 4100])
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        ("float64", 0, 1e300),
+        ("float64", 1e9, 1e9 + 1),
+        ("uint32", 2**32 - 2, 2**32 - 1),
+        ("int64", -(2**40), 2**40),
+        ("float32", -np.inf, np.inf),
+        ("float16", 0, 6e4),
+        ("bool", 0, 1),
+    ],
+)
+def test_overlays_show_numbers_however_large(
+    tmp_path: Path, side: int, dtype: str, low: float, high: float
+) -> None:
+    planes = np.zeros((1, 40, side), np.int32)
+
+    def read(plane: int, box: tuple[int, int, int, int]) -> NDArray[Any]:
+        part = np.zeros((40, side), bool)
+        part[:, side // 2 :] = True
+        part = part[box[0] : box[2], box[1] : box[3]]
+        return np.where(part, np.array(high, dtype), np.array(low, dtype))
+
+    picture = draw(tmp_path, planes, image_of(planes, read=read, measurements=None))
+    middle = picture.shape[1] // 2
+    assert (picture[:, : middle - 3] == 0).all()
+    assert (picture[:, middle + 3 :] == 255).all()
+
+
 def test_pyramids_halve_until_they_are_small(tmp_path: Path) -> None:
     planes = np.zeros((1, 1500, 700), np.int32)
     planes[0, ::4, ::4] = 5

@@ -153,6 +153,31 @@ def test_unknown_pixels_make_unknown_intensities() -> None:
         np.testing.assert_equal(table[f"intensity_{kind}_a"], [np.nan, 3])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("uint64", [2**63, 2**63 + 2**40, 2**64 - 2**20]),
+        ("int64", [-(2**61), 5, 2**62]),
+        ("int64", [2**62, 2**62, 2**62]),
+        ("uint64", [3, 4, 9]),
+    ],
+)
+def test_whole_numbers_too_large_to_be_added_are_no_others(
+    dtype: str, values: list[int]
+) -> None:
+    pixels = np.array([values], dtype)
+    table = measure_plane(np.ones((1, 3), np.int32), {"a": pixels})
+    expected = {
+        "sum": sum(values),
+        "mean": sum(values) / 3,
+        "median": sorted(values)[1],
+        "min": min(values),
+        "max": max(values),
+    }
+    for kind, value in expected.items():
+        assert table[f"intensity_{kind}_a"][0] == pytest.approx(value, rel=1e-12)
+
+
 def test_a_plane_without_nuclei_has_columns_and_no_rows() -> None:
     empty = np.zeros((5, 5), np.int32)
     table = measure_plane(empty, {"a": empty.astype(np.uint8)})

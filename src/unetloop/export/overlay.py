@@ -114,16 +114,23 @@ def _shrink(
         pixels = pixels[..., : 3 if about.rgb else 1]
         if step > 1:
             blocks = pixels.reshape(count, step, columns, step, -1)
-            mean = blocks.mean(axis=(1, 3), dtype=np.float32)
+            with np.errstate(invalid="ignore"):  # of both infinities: not known
+                mean = blocks.mean(axis=(1, 3), dtype=_float_for(pixels.dtype))
             pixels = mean.astype(pixels.dtype)
         strips.append(pixels)
     return np.concatenate(strips)
 
 
+def _float_for(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Give the type to compute in: 32 bits do not hold large numbers, or all digits."""
+    wide = dtype.itemsize > 2 and dtype != np.float32
+    return np.float64 if wide else np.float32
+
+
 def _to_colours(pixels: NDArray[Any], rgb: bool) -> NDArray[np.uint8]:
     if rgb and pixels.dtype == np.uint8:
         return pixels.copy()
-    values = pixels.astype(np.float32)
+    values = pixels.astype(_float_for(pixels.dtype))
     known = values[np.isfinite(values)]
     if len(known) == 0:
         low, high = 0.0, 1.0
