@@ -51,7 +51,7 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
     with (
         failures_named(path),
         replacing(path) as fresh,
-        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(fresh, "w") as archive,
     ):
         for number, labels in enumerate(planes):
             plane = about.plane_name(number)
@@ -60,7 +60,15 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
                 name = f"{plane}-{outline.label}" if plane else str(outline.label)
                 roi = _to_roi(outline, name)
                 _place(roi, number, about)
-                archive.writestr(f"{name}.roi", roi.tobytes())
+                archive.writestr(_entry(f"{name}.roi"), roi.tobytes())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Describe a file of the archive; without the time, so that bytes are the same."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16  # or else unpacked files can't be read
+    return entry
 
 
 def _to_roi(outline: Outline, name: str) -> ImagejRoi:
