@@ -239,7 +239,8 @@ class Editor(QObject):
         )
         current.truth.write(edit.array, edit.plane, window, values)
         self.last.append((edit.plane, window))
-        self._layers.update(edit.plane, window)
+        nuclei = edit.array == "segmentation"
+        self._layers.update(edit.plane, window, nuclei=nuclei)
 
     def _apply(self, plane: int, change: Change) -> None:
         current = self._current
@@ -263,7 +264,10 @@ class Editor(QObject):
         if edits:
             self._unstored.append(_Unstored(change.action, edits))
             self.store()
-        self._layers.update(plane, window)
+        nuclei = not np.may_share_memory(
+            current.truth.segmentation, change.segmentation
+        )
+        self._layers.update(plane, window, nuclei=nuclei)
         if edits:
             self._look()
             self.corrected.emit(change.action)

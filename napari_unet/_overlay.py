@@ -68,7 +68,12 @@ class Overlay(Hand):
         return self._truth.task if self._truth is not None else NUCLEI
 
     def update(
-        self, plane: int, window: Window, marks: NDArray[np.uint8] | None = None
+        self,
+        plane: int,
+        window: Window,
+        marks: NDArray[np.uint8] | None = None,
+        *,
+        nuclei: bool = True,
     ) -> None:
         """Bring the screen up to what is recorded, in one rectangle of a plane.
 
@@ -80,12 +85,14 @@ class Overlay(Hand):
             Rows and columns.
         marks : array of uint8, optional
             Those of the rectangle, where they were drawn already.
+        nuclei : bool
+            Whether they may have changed, too, and not their reviews alone.
         """
         if self._truth is None:
             return
         truth = self._truth
         self._thumbnails.note()
-        if self.nuclei is not None:
+        if self.nuclei is not None and nuclei:
             place = _planes(self.nuclei.data)[plane]
             place[window] = truth.segmentation[plane][window]
             self._redraw.draw(self.nuclei, plane, window)
