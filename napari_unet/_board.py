@@ -103,7 +103,7 @@ class Board(QObject):
             axes=info.axes,
             dtype=str(info.dtype),
             channel_names=names,
-            channel=current.pixels.channel or ALL_COLOURS_NAME,
+            channel=current.pixels.channel,
             pixel_size=float(size) if size else None,
             diameter=float(diameter) if diameter else None,
             diameter_found=found,

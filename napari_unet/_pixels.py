@@ -13,6 +13,7 @@ from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import make_pyramid
 from napari_unet._words import channel_in_words
 from unetloop.channel_colours import read_channel_colours
+from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
 
@@ -84,7 +85,7 @@ class Pixels:
     channels : tuple of Channel
         The other channels; their contrast is set by `with_contrast`.
     channel : str
-        Name of the channel in ``data``; empty: all colours.
+        Name of the channel in ``data``, or what all colours are called.
     chosen : bool
         Whether it is the one that was asked for, and not guessed.
     """
@@ -153,7 +154,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     sizes = [(axis, info.size(axis)) for axis in "TZ"]
     lead = tuple(size for _, size in sizes if size > 1)
     axes = (*(axis.lower() for axis, size in sizes if size > 1), "y", "x")
-    rgb = index == -1
+    rgb = index == ALL_COLOURS
     shape = (*lead, info.height, info.width)
     channels = (0, 1, 2) if rgb else (index,)
     plane = info.first_shown if plane is None else min(plane, info.planes - 1)
@@ -189,7 +190,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     bright = middle > (contrast[0] + contrast[1]) / 2
     return Pixels(
         *(data, lead, axes, rgb, contrast, limits, info, bright, others),
-        channel="" if rgb else info.channel_names[index],
+        channel=ALL_COLOURS_NAME if rgb else info.channel_names[index],
         chosen=chosen,
     )
 
