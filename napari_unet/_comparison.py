@@ -269,7 +269,7 @@ class Comparer(QObject):
                 self._layers.show_compared(name, plane, window, difference.marks)
                 state = self.state
                 words = difference.in_words(state.before, state.now, state.sized)
-                self._show(sentence=words)
+                self._show(sentence=words, bright=current.pixels.bright)
             self._follow()
 
         def failed(error: EngineError) -> None:

@@ -200,6 +200,8 @@ class Comparison:
         of that which predicts.
     sized : bool
         Whether nuclei are told apart, not tissue classes.
+    bright : bool
+        Whether the image is, so that the lines over it are dark.
     sentence : str
         What is seen, in words and numbers.
     """
@@ -209,6 +211,7 @@ class Comparison:
     before: str = ""
     now: str = ""
     sized: bool = True
+    bright: bool = False
     sentence: str = ""
 
 

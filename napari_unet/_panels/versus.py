@@ -12,8 +12,9 @@ from napari_unet._difference_marks import (
     BEFORE,
     DIFFERENCE_COLORS,
     DIFFERENCE_COLORS_ON_BRIGHT,
+    ONLY_NOW,
 )
-from napari_unet._panels.look import Lines, colour
+from napari_unet._panels.look import Lines
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VersusCard"]
 
-_LINE_PX = (26, 12)
+_LINE_PX = (30, 12)
+_DARK, _BRIGHT = QColor("#101010"), QColor("#e6e0ea")
 
 
 class VersusCard(QWidget):
@@ -63,6 +65,8 @@ class VersusCard(QWidget):
             self.only_now.say("")
         for sample in self._samples[1:]:
             sample.setVisible(comparison.sized)
+        for sample in self._samples:
+            sample.lie_on(comparison.bright)
         self.sentence.say(comparison.sentence)
         self.sentence.setToolTip(
             f"{comparison.sentence}\n\nThe score is mean AP(0.5:0.95) of nuclei, mean "
@@ -79,7 +83,14 @@ class _Sample(QWidget):
     def __init__(self, width: int, before: bool) -> None:
         super().__init__()
         self._width, self._before = width, before
+        self._bright = False
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def lie_on(self, bright: bool) -> None:
+        """Be drawn as on a bright image, or a dark one."""
+        if bright != self._bright:
+            self._bright = bright
+            self.update()
 
     def sizeHint(self) -> QSize:
         """Give the size of a few dashes."""
@@ -88,15 +99,13 @@ class _Sample(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw it."""
         painter = QPainter(self)
-        tint = colour(self, "text")
-        if self._before:
-            dark = tint.lightness() > 127  # light text stands on a dark background
-            colours = DIFFERENCE_COLORS if dark else DIFFERENCE_COLORS_ON_BRIGHT
-            tint = QColor.fromRgbF(*colours[BEFORE])
+        painter.fillRect(self.rect(), _BRIGHT if self._bright else _DARK)
+        colours = DIFFERENCE_COLORS_ON_BRIGHT if self._bright else DIFFERENCE_COLORS
+        tint = QColor.fromRgbF(*colours[BEFORE if self._before else ONLY_NOW])
         pen = QPen(tint, self._width)
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         if self._before:
             pen.setDashPattern([5 / self._width, 3 / self._width])
         painter.setPen(pen)
         middle = self.height() / 2
-        painter.drawLine(QPointF(0, middle), QPointF(self.width(), middle))
+        painter.drawLine(QPointF(3, middle), QPointF(self.width() - 3, middle))

@@ -363,3 +363,29 @@ def test_nothing_is_compared_in_3d(loop: Any) -> None:
     loop.wait(lambda: "3-D" in _comparison(loop).sentence)
     loop.viewer.dims.ndisplay = 2
     loop.wait(lambda: "finds" in _comparison(loop).sentence)
+
+
+def test_tissue_classes_are_compared_too(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.engine.send("fake", do="sees", model="round-1", brightness=0.45)
+    loop.session.set_task("classes")
+    loop.session.open([folder])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+    loop.session.learning.set_automatic(False)
+    loop.session.learning.set_training({"epochs": 1})
+    for key, row in (("A", 30.0), ("S", 120.0)):
+        loop.press(key)
+        loop.drag((row, 20.0), (row, 90.0))
+    loop.press("Escape")
+    for name in ("round-1", "round-2"):
+        assert "let it learn first" in _comparison(loop).why_not
+        loop.session.learner.start()
+        loop.wait(lambda name=name: loop.session.state.model == name)
+    loop.wait(lambda: loop.nuclei.all() and not loop.session.predictor.busy)
+    loop.session.comparer.set_on(True)
+    loop.wait(lambda: "differ on" in _comparison(loop).sentence)
+    assert "round-1 and round-2 differ on" in _comparison(loop).sentence
+    assert "Score on what you reviewed" in _comparison(loop).sentence
+    assert INSIDE in loop.viewer.layers["compare: round-1"].data

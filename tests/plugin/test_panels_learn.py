@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_unet._panels.learn import LearnPanel
-from napari_unet._state import Curve, Learning, LoopState
+from napari_unet._state import Comparison, Curve, Learning, LoopState
 from napari_unet._words import in_words
 
 if TYPE_CHECKING:
@@ -216,6 +216,57 @@ def test_a_model_can_be_chosen(qtbot: QtBot, panel: LearnPanel) -> None:
     with qtbot.assertNotEmitted(panel.model_requested):
         panel.show(replace(state, model="from 12 images"))
     assert panel.model.currentText() == "from 12 images"
+
+
+def test_comparing_asks_and_shows_what_is_so(qtbot: QtBot, panel: LearnPanel) -> None:
+    assert not panel.compare.isEnabled()
+    assert panel.compare.toolTip() == "Open some images first."
+    ready = Comparison(why_not="", before="nuclei", now="round-1")
+    panel.show(LoopState(comparison=ready))
+    assert "what nuclei makes of it" in panel.compare.toolTip()
+    assert panel.pages.currentWidget() is panel.plot
+    with qtbot.waitSignal(panel.compare_requested) as asked:
+        qtbot.mouseClick(panel.compare, LEFT)
+    assert asked.args == [True]
+    assert not panel.compare.isChecked()
+    top = panel.pages.geometry()
+    sentence = "The model nuclei finds 41 nuclei in view."
+    panel.show(LoopState(comparison=replace(ready, on=True, sentence=sentence)))
+    assert panel.compare.isChecked()
+    assert panel.pages.currentWidget() is panel.versus
+    assert panel.pages.geometry() == top
+    assert panel.versus.sentence.text() == sentence
+    assert "flatters" in panel.versus.sentence.toolTip()
+    assert panel.versus.only_now.text() == "round-1 alone"
+    with qtbot.waitSignal(panel.compare_requested) as asked:
+        qtbot.mouseClick(panel.compare, LEFT)
+    assert asked.args == [False]
+    panel.show(LoopState(comparison=ready))
+    assert panel.pages.currentWidget() is panel.plot
+
+
+def test_the_legend_shows_lines_as_they_are_over_the_image(
+    panel: LearnPanel,
+) -> None:
+    shown = Comparison(True, "", "nuclei", "round-1")
+
+    def darkest_and_brightest() -> tuple[int, int]:
+        sample = panel.versus._samples[2].grab().toImage()
+        greys = [
+            sample.pixelColor(sample.width() // 2, row).lightness()
+            for row in range(sample.height())
+        ]
+        return min(greys), max(greys)
+
+    panel.show(LoopState(comparison=shown))
+    assert darkest_and_brightest()[1] == 255
+    panel.show(LoopState(comparison=replace(shown, bright=True)))
+    assert darkest_and_brightest()[0] == 0
+    assert darkest_and_brightest()[1] > 200
+    panel.show(LoopState(comparison=replace(shown, sized=False)))
+    assert "says otherwise" in panel.versus.before.text()
+    assert panel.versus.only_now.text() == ""
+    assert panel.versus._samples[2].isHidden()
 
 
 @pytest.mark.parametrize(
