@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetloop.channel_colours import read_channel_colours
 from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME, nuclear_colour
 from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo, unreadable
@@ -128,7 +129,7 @@ def resolve_channels(
         Numbers from 0, or names, separated by commas; ``all colours`` of RGB is
         their mean to a network that sees one channel. None: for such a network the
         colours that show the nuclei (`nuclear_colour`, which looks at the pixels), or
-        the channel whose name says that it does (`guess_nuclear_channel`); else the
+        the channel whose name or colour says so (`guess_nuclear_channel`); else the
         first ones.
     count : int
         Channels that the network sees.
@@ -152,7 +153,8 @@ def resolve_channels(
                 path=str(info.path),
             )
         if count == 1:
-            return (guess_nuclear_channel(info.channel_names),)
+            colours = read_channel_colours(info.path) if info.channels > 1 else ()
+            return (guess_nuclear_channel(info.channel_names, colours),)
         return tuple(range(count))
     if info.rgb and wanted.strip().lower() == ALL_COLOURS_NAME:
         wanted = ",".join(map(str, range(3)))

@@ -1,4 +1,4 @@
-"""Which of an image's channels shows the nuclei, by the channels' names."""
+"""Which of an image's channels shows the nuclei, by their names and colours."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ _NAMES = (
 )
 
 
-def guess_nuclear_channel(names: Sequence[str]) -> int:
-    """Find the channel whose name says that it shows nuclei.
+def guess_nuclear_channel(names: Sequence[str], colours: Sequence[str] = ()) -> int:
+    """Find the channel whose name, or else whose colour, says that it shows nuclei.
 
     Parameters
     ----------
     names : sequence of str
         The channels' names, in their order.
+    colours : sequence of str
+        Their colours as ``"#rrggbb"``, or empty strings; empty if none are known.
 
     Returns
     -------
     int
-        Its number; 0 where no name says so.
+        The number of the one that is called as nuclei or their stains are; of the
+        first that is blue, as DAPI and Hoechst are under the microscope; else 0.
 
     Examples
     --------
     >>> guess_nuclear_channel(["Phalloidin", "Hoechst 33342", "H2B-GFP"])
+    1
+    >>> guess_nuclear_channel(["0", "1"], ["#00ff00", "#0000ff"])
     1
     >>> guess_nuclear_channel(["0", "1"])
     0
@@ -43,4 +48,10 @@ def guess_nuclear_channel(names: Sequence[str]) -> int:
             # An underscore counts as a letter of a word, to a pattern.
             if re.search(pattern, name.replace("_", " "), re.IGNORECASE):
                 return number
-    return 0
+    blue = [number for number, colour in enumerate(colours) if _is_blue(colour)]
+    return blue[0] if blue and blue[0] < len(names) else 0
+
+
+def _is_blue(colour: str) -> bool:
+    red, green, blue = (int(colour[at : at + 2] or "0", 16) for at in (1, 3, 5))
+    return blue > 2 * max(red, green)

@@ -26,3 +26,20 @@ def test_names_of_channels_say_which_shows_nuclei(
     names: tuple[str, ...], found: int
 ) -> None:
     assert guess_nuclear_channel(names) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "colours", "found"),
+    [
+        (["0", "1", "2"], ["#ff0000", "#00ff00", "#0000ff"], 2),
+        (["0", "1"], ["", "#2040ff"], 1),
+        (["DAPI", "1"], ["#ff0000", "#0000ff"], 0),  # a name goes before a colour
+        (["0", "1"], ["#00ffff", "#ff00ff"], 0),  # neither cyan nor magenta is blue
+        (["0"], ["#ff0000", "#0000ff"], 0),
+        (["0", "1"], [], 0),
+    ],
+)
+def test_a_blue_channel_is_that_of_the_nuclei(
+    names: list[str], colours: list[str], found: int
+) -> None:
+    assert guess_nuclear_channel(names, colours) == found

@@ -711,7 +711,7 @@ def stained(tmp_path: Path) -> Path:
             "axes": "CYX",
             "Channel": {
                 "Name": ["actin", "blue", "GFP"],
-                "Color": [-16776961, 65535, 16711935],  # red, blue, green
+                "Color": [-16776961, 16777215, 16711935],  # red, cyan, green
             },
         }
         tifffile.imwrite(
@@ -738,7 +738,7 @@ def test_all_channels_are_layers_and_those_without_nuclei_hidden(
     blue = loop.viewer.layers["blue"]
     assert not blue.visible
     assert blue.blending == loop.layers.image.blending == "additive"
-    assert tuple(blue.colormap.colors[-1][:3]) == (0, 0, 1)
+    assert tuple(blue.colormap.colors[-1][:3]) == (0, 1, 1)
     assert blue.contrast_limits[1] < blue.contrast_limits_range[1] + 1
     assert loop.layers.image.visible
     assert loop.viewer.layers.selection.active.name == "nuclei"
