@@ -12,6 +12,7 @@ __all__ = ["draw_histogram"]
 
 _WIDTH, _HEIGHT = 320, 170
 _LEFT, _TOP, _BOTTOM = 40, 24, 34
+_LEAST_DIGITS, _MOST_DIGITS = 3, 9
 
 
 def draw_histogram(
@@ -37,12 +38,14 @@ def draw_histogram(
     height = _HEIGHT - _TOP - _BOTTOM
     most = max([*counts, 1])
     foot = _HEIGHT - _BOTTOM
+    digits = _digits(edges)
     parts = [f'<text x="{_LEFT}" y="14">{escape(title)}</text>']
     for index, count in enumerate(counts):
         tall = height * count / most
         if count:
             label = (
-                f"{_tick(edges[index])} to {_tick(edges[index + 1])} {unit}: {count:g}"
+                f"{_tick(edges[index], digits)} to {_tick(edges[index + 1], digits)} "
+                f"{unit}: {count:g}"
             )
             parts.append(
                 f'<rect x="{_LEFT + index * width:.1f}" y="{foot - tall:.1f}" '
@@ -57,7 +60,7 @@ def draw_histogram(
         anchor = "end" if index == len(counts) else "middle"
         parts.append(
             f'<text x="{x:.1f}" y="{foot + 14}" text-anchor="{anchor}">'
-            f"{_tick(edges[index])}</text>"
+            f"{_tick(edges[index], digits)}</text>"
         )
     middle = (_LEFT + _WIDTH) / 2
     parts.append(
@@ -74,5 +77,14 @@ def draw_histogram(
     )
 
 
-def _tick(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _digits(values: Sequence[float]) -> int:
+    """Count the digits by which values that differ can be told apart, at least 3."""
+    for digits in range(_LEAST_DIGITS, _MOST_DIGITS):
+        if len({_tick(value, digits) for value in values}) == len(set(values)):
+            return digits
+    return _MOST_DIGITS
+
+
+def _tick(value: float, digits: int) -> str:
+    whole = abs(value) >= 10**_LEAST_DIGITS / 10 and digits == _LEAST_DIGITS
+    return f"{value:.0f}" if whole else f"{value:.{digits}g}"

@@ -26,6 +26,7 @@ CLASS_COLUMNS: tuple[tuple[str, str, str], ...] = (
 """Name, unit and meaning of the columns of a plane's table of classes."""
 
 _DOUBTFUL = 0.7
+_CERTAINTY_DIGITS = 4  # as of nuclei
 
 
 class ClassTally:
@@ -91,5 +92,5 @@ class ClassTally:
             "area_px": self._pixels.copy(),
             "area_um2": self._pixels * pixel,
             "share": self._pixels / total,
-            "certainty_mean": certainty,
+            "certainty_mean": np.round(certainty, _CERTAINTY_DIGITS),
         }

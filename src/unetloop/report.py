@@ -29,6 +29,10 @@ __all__ = ["write_report"]
 
 _MOST_UNLIKE = 24
 _MOST_LISTED = 2000
+# Behind the name of a class in the name of a column: its share of the image's area.
+_PERCENT = "@percent"
+# What says nothing of a model of classes, or of its runs.
+_OF_NUCLEI = {"diameter", "instances", "knows_its_images", "unlike_above"}
 
 
 def write_report(
@@ -179,9 +183,9 @@ def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
         "unlikeness": "unlikeness",
     }
     if classes:
-        columns = {f"area_px@{name}": f"{name} px" for name in classes} | {
-            name: name for name in ("certainty", "doubtful", "focus")
-        }
+        quality = ("certainty", "doubtful", "focus")
+        columns = {f"{name}{_PERCENT}": f"{name} %" for name in classes}
+        columns |= {name: name for name in quality}
     head = "".join(
         f'<th class="number">{escape(title)}</th>' for title in columns.values()
     )
@@ -204,6 +208,9 @@ def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
 
 def _number(row: Row, name: str) -> str:
     value = row.get(name)
+    if name.endswith(_PERCENT):
+        share = row.get("shares", {}).get(name.removesuffix(_PERCENT))
+        value = None if share is None else 100 * share
     return (
         "" if value is None else f"{value:.4g}" if value != int(value) else f"{value:g}"
     )
@@ -213,6 +220,8 @@ def _definitions(run: Mapping[str, Any]) -> str:
     lines = []
     for part in ("model", "settings", "runtime", "versions", "counts"):
         for name, value in run[part].items():
+            if run["model"].get("classes") and name in _OF_NUCLEI:
+                continue
             lines.append(
                 f"<tr><td>{escape(f'{part}: {name}'.replace('_', ' '))}</td>"
                 f"<td>{escape(_in_words(value))}</td></tr>"

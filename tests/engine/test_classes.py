@@ -289,6 +289,10 @@ def test_a_batch_gives_class_maps_probabilities_and_areas(
     assert predicted.shares["dark"] == pytest.approx(areas[0] / labels.size, rel=1e-4)
     report = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "Tissue classes of 1 image" in report
+    share = 100 * predicted.shares["dark"]
+    assert "dark %</th>" in report
+    assert f'<td class="number">{share:.4g}</td>' in report
+    assert "min_certainty" not in report
     assert "nuclei" not in report.split("Methods")[1].split("References")[0]
 
 

@@ -165,3 +165,21 @@ def test_of_a_single_image_no_differences_are_drawn(
     report = tmp_path / "out/report.html"
     assert _bars(report, "Nuclei in an image") == []
     assert len(_bars(report, "Nucleus diameters")) == 1
+
+
+@pytest.mark.parametrize(
+    ("edges", "ticks"),
+    [
+        ([0.3281, 0.32815, 0.3282], ["0.3281", "0.32815", "0.3282"]),
+        ([0.0, 14.2, 28.4], ["0", "14.2", "28.4"]),
+        ([0.0, 500.5, 100_000.0], ["0", "500", "100000"]),
+        ([7.0, 7.0, 7.0], ["7", "7", "7"]),
+        ([1234.1, 1234.2, 1234.3], ["1234.1", "1234.2", "1234.3"]),
+    ],
+)
+def test_numbers_below_a_histogram_can_be_told_apart(
+    edges: list[float], ticks: list[str]
+) -> None:
+    root = ElementTree.fromstring(draw_histogram("a", "px", edges, [3, 4]))
+    texts = [item.text for item in root.iter() if item.tag.endswith("text")]
+    assert texts[1:4] == ticks
