@@ -85,6 +85,7 @@ class BatchDesk(QObject):
         self._session = session
         session.changed.connect(self._on_loop_changed)
         session.closed.connect(self.close)
+        session.layers.asked_for.connect(self.results.give_way)
         # A batch that runs goes on where it is; the next one runs over there.
         if self._own is not None and not self.batch.runner.run.busy:
             self._share()
@@ -172,7 +173,7 @@ class BatchDesk(QObject):
         results, place = self.results.results, self.results.image
         if results is None or results.folder != self.batch.runner.run.out:
             return
-        path = str(results.images[place].path) if place >= 0 else ""
+        path = str(results.images[place].path) if place >= 0 else None
         self.results.open(results.folder, path)
 
     def _on_problem(self, text: str) -> None:

@@ -35,7 +35,8 @@ class Layers(Overlay):
 
     Signals, besides those of `Overlay`: ``removed(name)`` when the user took a layer
     away that is needed; ``uncompared()`` when it was that of another model;
-    ``made()`` when the nuclei's layer is a new one.
+    ``made()`` when the nuclei's layer is a new one; ``asked_for()`` when the image is
+    to be seen, and whatever covers it has to give way.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ class Layers(Overlay):
     removed = Signal(str)
     uncompared = Signal()
     made = Signal()
+    asked_for = Signal()
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
@@ -81,6 +83,8 @@ class Layers(Overlay):
         opened : Opened
             What is recorded; later changes are shown by `update`.
         """
+        with self._doing():
+            self.asked_for.emit()
         self._name, self._pixels = name, pixels
         self._truth = opened.current.truth
         self._line = None
@@ -101,6 +105,8 @@ class Layers(Overlay):
                 self.outlines.data = self._shaped(opened.marks)
             self.recolour()
             self.ensure(opened)
+            if not self.in_sight:
+                self.bring_back()
             if self.nuclei is not None and not self.task.classes:
                 self.nuclei.selected_label = opened.free
             self._show_probabilities()
@@ -211,6 +217,15 @@ class Layers(Overlay):
         self.viewer.layers.selection.active = self.nuclei
         return True
 
+    def come_forward(self) -> bool:
+        """Show the nuclei where they can't be seen; say whether they could not."""
+        if self._pixels is None or self.nuclei is None or self.in_sight:
+            return False
+        self.asked_for.emit()
+        self.bring_back()
+        self.viewer.layers.selection.active = self.nuclei
+        return True
+
     def close(self) -> None:
         """Listen no more."""
         viewer = self.viewer
@@ -287,7 +302,7 @@ class Layers(Overlay):
             self.removed.emit(event.value.name)
 
     def _on_view(self, event: Any = None) -> None:
-        if not self._ours and self._pixels is not None:
+        if not self._ours and self._pixels is not None and self.in_sight:
             self.view_changed.emit()
 
 

@@ -287,9 +287,10 @@ class Opener(QObject):
             return
         view = self.workspace.view
         known = view.of(self.current.entry.id)
-        known["camera"] = self._layers.camera
         contrast = self._layers.contrast
         if contrast is not None:
             known["contrast"] = contrast
-        view.current, view.plane = self.current.entry.id, self._layers.plane
-        known["plane"] = view.plane
+        view.current = self.current.entry.id
+        if self._layers.in_sight:  # else the view is of something that covers it
+            known["camera"] = self._layers.camera
+            view.plane = known["plane"] = self._layers.plane

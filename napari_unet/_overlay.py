@@ -136,6 +136,18 @@ class Overlay(Hand):
                 self.nuclei.data = self._copy()
                 self.nuclei._reset_history()
 
+    @property
+    def in_sight(self) -> bool:
+        """Whether nuclei or marks can be seen: what can't is not to be corrected."""
+        layers = (self.nuclei, self.outlines)
+        return any(layer and layer.visible and layer.opacity > 0 for layer in layers)
+
+    def bring_back(self) -> None:
+        """Show nuclei and marks that were hidden."""
+        for layer in (self.nuclei, self.outlines):
+            if layer is not None:
+                layer.visible = True
+
     @contextmanager
     def _doing(self) -> Iterator[None]:
         """Say that what happens to layers meanwhile is our doing."""
@@ -159,6 +171,7 @@ class Overlay(Hand):
         layer.events.mode.connect(self._set_opacity)
         layer.events.mode.connect(self._on_brush)
         layer.events.selected_label.connect(self._on_brush)
+        layer.events.visible.connect(self._on_visible)
         self._sweep.watch(layer)
         self.nuclei = layer
         self._set_opacity()
@@ -176,6 +189,7 @@ class Overlay(Hand):
             **how,
         )
         self.outlines.editable = False
+        self.outlines.events.visible.connect(self._on_visible)
         self._thumbnails.watch(self.outlines, self._see_marks)
 
     def _remove_overlay(self) -> None:
@@ -256,6 +270,11 @@ class Overlay(Hand):
         resting = self.nuclei.mode in ("pan_zoom", "pick", "transform")
         outlined = _OUTLINED if resting else _WHILE_PAINTING
         self.nuclei.opacity = _FILLED if self._filled else outlined
+
+    def _on_visible(self, event: Any) -> None:
+        """Look again: while nothing could be seen, nobody followed the view."""
+        if self.in_sight and not self._ours:
+            self.view_changed.emit()
 
     def _on_brush(self, event: Any) -> None:
         self.brush_changed.emit()

@@ -71,6 +71,12 @@ class NucleusColours(CyclicLabelColormap):
         self._expected = expected  # a thumbnail came first
         return None
 
+    def _selection_as_minimum_dtype(self, dtype: Any) -> int:
+        # napari takes the numbers of a layer for bytes while it is hidden.
+        if not self.use_selection and self.selection > np.iinfo(dtype).max:
+            return 0
+        return int(super()._selection_as_minimum_dtype(dtype))
+
     def _data_to_texture(self, values: Any) -> Any:
         count = len(self.colors) - 1
         usual = (

@@ -138,6 +138,7 @@ class ResultLayers:
         self._hidden = []
         if self._active in self._viewer.layers:
             self._viewer.layers.selection.active = self._active
+        self._active = None
 
     # Selecting
 

@@ -72,8 +72,16 @@ class ResultsView(QObject):
         """The layer of the selected nucleus."""
         return self._layers.selection
 
-    def open(self, folder: Path, image: str = "") -> None:
-        """Read an output folder, and show the image with this path, or the first."""
+    def open(self, folder: Path, image: str | None = "") -> None:
+        """Read an output folder, and show an image of it.
+
+        Parameters
+        ----------
+        folder : Path
+            Of a batch.
+        image : str or None
+            Path of the image; one that is not there: the first; None: show none.
+        """
         self._turn += 1
         turn = self._turn
 
@@ -83,7 +91,7 @@ class ResultsView(QObject):
             self.results, self.image, self.row = results, -1, -1
             self.opened.emit(results)
             paths = [str(item.path) for item in results.images]
-            if paths:
+            if paths and image is not None:
                 self.show(paths.index(image) if image in paths else 0)
 
         self._background.run(lambda: read_results(folder), then, self._on_failed)
@@ -130,6 +138,15 @@ class ResultsView(QObject):
         self.results, self.image, self.row = None, -1, -1
         self._layers.remove()
         self.closed.emit()
+
+    def give_way(self) -> None:
+        """Take the layers away for what they cover; a row leads back to them."""
+        self._turn += 1
+        if self.nuclei is None:
+            return
+        self.image, self.row = -1, -1
+        self._layers.remove()
+        self.selected.emit(-1)
 
     def let_go(self) -> None:
         """Listen no more."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tools"]
 
+_NOT_OF_NUCLEI = frozenset({"stop", "outlines", "next", "previous"})
 _POLYGONS_OWN = frozenset({"box", "stop"})
 
 
@@ -63,6 +64,8 @@ class Tools(QObject):
 
     def press(self, name: str) -> None:
         """Do what a key says, at the pointer."""
+        if self._is_out_of_sight(name):
+            return
         if name == "stop":
             self.disarm()
             if self._task.classes:  # their brush is no tool that is armed
@@ -94,6 +97,8 @@ class Tools(QObject):
     def arm(self, name: str) -> None:
         """Let a tool wait for the mouse: a click, a dragged line, or a box."""
         self.disarm()
+        if self._is_out_of_sight(name):
+            return
         if name not in self._of_planes:
             self.wanted.emit(name, None)
             return
@@ -142,6 +147,17 @@ class Tools(QObject):
                 "info",
             )
         return away and name in self._of_planes
+
+    def _is_out_of_sight(self, name: str) -> bool:
+        """Whether nobody sees what a tool would change; it is shown, and said."""
+        if name in _NOT_OF_NUCLEI or not self._layers.come_forward():
+            return False
+        self.said.emit(
+            f"The {self._task.layer} were out of sight and are shown again: look, then "
+            "correct.",
+            "info",
+        )
+        return True
 
     def _bind(self) -> None:
         for name, key in self._task.keys.items():

@@ -188,6 +188,27 @@ def test_strokes_of_naparis_own_tools_are_corrections(loop: Any, tool: str) -> N
     _same(loop)
 
 
+def test_what_was_hidden_by_hand_is_shown_before_it_is_corrected(loop: Any) -> None:
+    nuclei, outlines = loop.layers.nuclei, loop.layers.outlines
+    nuclei.visible = False  # its outlines are still there
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    assert loop.review[point] == 1
+    loop.press("Control-Z")
+    outlines.visible = False
+    loop.press("A")
+    assert loop.review[point] == 0
+    assert "look, then correct" in loop.said[-1]
+    assert nuclei.visible
+    assert outlines.visible
+    loop.press("A")
+    assert loop.review[point] == 1
+    nuclei.visible = False
+    nuclei.selected_label = 1579  # napari takes the numbers of hidden layers for bytes
+    loop.show("b")
+
+
 def test_strokes_and_keys_work_on_the_plane_of_a_stack_that_is_shown(loop: Any) -> None:
     loop.show("stack")
     loop.wait_for_proposals()

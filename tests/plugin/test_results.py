@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 
 from napari_unet import _result_layers
 from napari_unet._batch_desk import TABLE
+from napari_unet._desk import LOOP, session_of
 from napari_unet._panels.measurements import NucleiModel
 from napari_unet._results import ResultImage, Results, read_results
 from napari_unet._words import found_in_words
@@ -82,6 +83,50 @@ def test_closing_the_table_brings_back_what_was_shown(docks: Any, folder: Path) 
     assert list(docks.viewer.layers) == [mine]
     docks.open_results(Path(f"{folder}-nuclei"))  # and again
     assert TABLE in docks.viewer.window.dock_widgets
+
+
+def test_results_give_way_to_the_loop_and_nothing_unseen_is_corrected(
+    docks: Any, folder: Path
+) -> None:
+    docks.open(LOOP)
+    session = session_of(docks.viewer)
+    session.open([folder])
+    docks.wait(lambda: session.state.current == "a" and not session.predictor.coming)
+    docks.wait(lambda: session.opener.current.truth.segmentation.any())
+    said: list[str] = []
+    session.said.connect(lambda text, level: said.append(text))
+    docks.desk.run_all()
+    docks.wait_for_end()
+    layers, truth = session.layers, session.opener.current.truth
+
+    def cover() -> None:
+        docks.results.open(folder / "unet-loop/results")
+        docks.wait(lambda: docks.results.nuclei is not None)
+        assert not layers.in_sight
+
+    cover()
+    row, column = np.argwhere(truth.segmentation[0])[0]
+    docks.viewer.cursor.position = (row, column)
+    session.tools.press("delete")
+    assert "out of sight" in said[-1]
+    assert not truth.review.any()
+    assert layers.in_sight
+    assert docks.results.nuclei is None
+    assert docks.viewer.layers.selection.active is layers.nuclei
+    session.tools.press("delete")
+    assert truth.review.any()
+
+    docks.desk.table.view.selectRow(0)  # leads back to them
+    docks.wait(lambda: docks.results.nuclei is not None)
+    session.tools.press("box")
+    assert not truth.review.all()
+
+    cover()
+    layers.nuclei.selected_label = 1579  # napari takes those of hidden layers for bytes
+    session.steps.next()
+    docks.wait(lambda: session.state.current == "b")
+    assert docks.results.nuclei is None
+    assert layers.in_sight
 
 
 def test_a_dropped_folder_of_results_is_opened(docks: Any, folder: Path) -> None:
