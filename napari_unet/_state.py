@@ -121,12 +121,15 @@ class Curve:
         Of the same length, where they are known.
     held_out : bool
         Whether they are of images that are not learned from.
+    measure : str
+        What the scores are: ``"mean_ap"`` or ``"mean_iou"``.
     """
 
     steps: tuple[int, ...] = ()
     losses: tuple[float | None, ...] = ()
     scores: tuple[float | None, ...] = ()
     held_out: bool = False
+    measure: str = "mean_ap"
 
     def grown(self, event: Mapping[str, Any]) -> Curve:
         """Add what the engine's ``StartScored`` or ``EpochDone`` says.
@@ -151,6 +154,7 @@ class Curve:
             (*self.losses[:kept], loss),
             (*self.scores[:kept], score),
             held_out,
+            str(event.get("measure") or self.measure),
         )
 
 

@@ -19,20 +19,29 @@ if TYPE_CHECKING:
 __all__ = ["CurvePlot"]
 
 
-# Of which images the score is: what stands above, and the tooltip.
+# Of which images the score is: what stands above, and what the tooltip says of them.
 _SCORED = {
-    True: (
-        "Score, held out",
-        "Mean average precision on images that it does not learn from, 0 to 1: "
-        "higher is better. Dashed: before it began",
-    ),
+    True: ("Score, held out", "on parts of the images that it does not learn from."),
     False: (
         "Score, corrected",
-        "Mean average precision on what you corrected and it learns from, 0 to 1: "
-        "higher is better. Keep an image for scoring only to see how good it is "
-        "elsewhere. Dashed: before it began",
+        "on parts of the images that you corrected and it learns from. Keep an image "
+        "for scoring only to see how good it is elsewhere.",
     ),
 }
+_MEASURES = {
+    "mean_ap": "How well its nuclei agree with yours, 0 to 1: the mean average "
+    "precision where outlines have to overlap by 50, 55 … 95 % (IoU). It is strict: a "
+    "nucleus that is missed, or is none, counts, and so does an outline that is a "
+    "pixel off. Scored ",
+    "mean_iou": "How well its areas agree with yours, 0 to 1: their overlap (IoU), "
+    "averaged over the classes. Scored ",
+}
+
+
+def _explain(measure: str, held_out: bool) -> str:
+    """Say what a score is."""
+    start = _MEASURES.get(measure, "Scored ")
+    return f"{start}{_SCORED[held_out][1]} Dashed: before it began"
 
 
 class CurvePlot(QWidget):
@@ -41,7 +50,7 @@ class CurvePlot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._curve: Curve | None = None
-        self.score = SmallPlot("Score", _SCORED[False][1], least=0.1, most=1.0)
+        self.score = SmallPlot("Score", _explain("mean_ap", False), least=0.1, most=1.0)
         self.loss = SmallPlot(
             "Loss", "How far off the model is: lower is better", least=0.02
         )
@@ -69,8 +78,8 @@ class CurvePlot(QWidget):
         end = curve.steps[-1] if curve.steps else 0
         self.update()
         scored = any(score is not None for score in curve.scores)
-        name, tip = _SCORED[curve.held_out]
-        self.score.name(name if scored else "Score", tip)
+        tip = _explain(curve.measure, curve.held_out)
+        self.score.name(_SCORED[curve.held_out][0] if scored else "Score", tip)
         self.loss.draw(curve.steps, curve.losses, end)
         self.score.draw(curve.steps, curve.scores, end)
 

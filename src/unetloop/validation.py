@@ -39,7 +39,8 @@ class Window:
     labels : array of int32
         (256, 256), the truth.
     reviewed : array of bool
-        (256, 256), where it is known.
+        (256, 256), where it is known and scored: not in nuclei that the window cuts,
+        as nobody can tell how large they are.
     truth : array of float32
         (256, 256, 4 or 2), as from `patches.sample_patches`.
     diameter : float
@@ -100,17 +101,20 @@ def cut_windows(
         if task.classes:
             known &= labels > 0
         window = _best_window(known)
+        scored = known[window].copy()
+        if not task.classes:
+            scored &= ~_cut(labels, window, known)
         image, labels, known = image[window], labels[window], known[window]
         missing = [(0, _SIZE - size) for size in labels.shape]
         image = np.pad(image, [*missing, (0, 0)], mode="symmetric")
         labels = np.pad(labels, missing)
-        known = np.pad(known, missing)
+        known, scored = np.pad(known, missing), np.pad(scored, missing)
         if known.any():
             add(
                 Window(
                     image=image,
                     labels=labels,
-                    reviewed=known,
+                    reviewed=scored,
                     truth=task.truth(labels, known),
                     diameter=diameter,
                     task=task,
@@ -169,6 +173,22 @@ def _scored(
         )
         for window, predicted in zip(windows, maps, strict=True)
     ]
+
+
+def _cut(
+    labels: NDArray[np.int32], window: tuple[slice, slice], known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Say which pixels of a window lie in nuclei that it cuts; if all do, none."""
+    rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in window)
+    around = labels[rows, columns].copy()
+    inner = tuple(
+        slice(part.start - outer.start, part.stop - outer.start)
+        for part, outer in zip(window, (rows, columns), strict=True)
+    )
+    around[inner] = 0
+    cut = np.isin(labels[window], np.unique(around)) & (labels[window] > 0)
+    left = known[window] & (labels[window] > 0) & ~cut
+    return cut if left.any() else np.zeros_like(cut)
 
 
 def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -138,6 +138,10 @@ def test_curves_are_drawn_with_their_first_and_last_value(panel: LearnPanel) -> 
     panel.show(learning(curve=Curve((0,), (0.9,), (0.25,), held_out=True)))
     assert score.title.text() == "Score, held out  0.25"
     assert "does not learn from" in score.toolTip()
+    assert "average precision" in score.toolTip()
+    curve = Curve().grown({"step": 5, "score": 0.5, "measure": "mean_iou"})
+    panel.show(learning(curve=curve))
+    assert "over the classes" in score.toolTip()
 
 
 def test_a_curve_is_of_the_same_pixels_where_that_is_known() -> None:
