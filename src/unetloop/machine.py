@@ -89,13 +89,20 @@ def _gpus(backend: str) -> list[str]:
         ]
     import torch
 
+    if torch.backends.mps.is_available():  # what Keras takes, too
+        return ["Apple GPU (MPS)"]
     count = torch.cuda.device_count()
     return [torch.cuda.get_device_name(index) for index in range(count)]
 
 
 def _why_no_gpu(backend: str) -> str:
     if sys.platform == "darwin":
-        return "TensorFlow has no GPU support on macOS; the CPU is used."
+        if backend != "tensorflow":
+            return f"{backend} finds no GPU on this Mac."
+        return (
+            "TensorFlow has no GPU support on macOS: PyTorch may have; install it and "
+            "set KERAS_BACKEND=torch."
+        )
     if shutil.which("nvidia-smi") is None:
         return "No NVIDIA driver is installed on this machine (nvidia-smi is missing)."
     if sys.platform == "win32" and backend == "tensorflow":
