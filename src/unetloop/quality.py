@@ -18,7 +18,7 @@ from scipy import fft, ndimage
 from unetloop.preprocessing import equivalent_diameters, resize_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -175,9 +175,12 @@ class Reference:
     ----------
     rows : array of float64
         (images, statistics).
+    images : tuple of str
+        By what each image is known again, empty where it is not; or nothing at all.
     """
 
     rows: NDArray[np.float64]
+    images: tuple[str, ...] = ()
 
     def unlikeness(self, statistics: NDArray[np.float64]) -> float:
         """How far an image is from the training images, in units of their own.
@@ -224,15 +227,33 @@ class Reference:
         return max(float(np.percentile(among, _QUANTILE)), _LEAST_SCALE)
 
     @classmethod
-    def of(cls, rows: Sequence[NDArray[np.float64]]) -> Reference | None:
+    def of(
+        cls, rows: Sequence[NDArray[np.float64]], images: Sequence[str] = ()
+    ) -> Reference | None:
         """Keep the statistics of images; None where they are too few."""
-        return cls(np.stack(rows)) if len(rows) >= _FEWEST else None
+        return cls(np.stack(rows), tuple(images)) if len(rows) >= _FEWEST else None
+
+    def without(self, images: Collection[str]) -> list[tuple[str, NDArray[np.float64]]]:
+        """List what each image is known by, and its statistics, but for some of them.
+
+        Parameters
+        ----------
+        images : collection of str
+            Those to leave out.
+        """
+        names = self.images or ("",) * len(self.rows)
+        return [
+            (name, row)
+            for name, row in zip(names, self.rows, strict=True)
+            if not name or name not in images
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Write it as plain values, for ``model.json``."""
         return {
             "statistics": list(STATISTICS),
             "rows": [[round(float(value), 4) for value in row] for row in self.rows],
+            "images": list(self.images),
         }
 
     @classmethod
@@ -243,4 +264,7 @@ class Reference:
         rows = np.asarray(values.get("rows", ()), np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(STATISTICS) or len(rows) < _FEWEST:
             return None
-        return cls(rows) if np.isfinite(rows).all() else None
+        images = tuple(str(name) for name in values.get("images", ()))
+        if len(images) != len(rows):  # of models that did not say
+            images = ()
+        return cls(rows, images) if np.isfinite(rows).all() else None

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unetloop.checkpoint import file_hash
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
@@ -52,6 +53,9 @@ def learn_reference(
 ) -> Generator[Event, None, Reference | None]:
     """Predict the training images, and keep the statistics of what comes out.
 
+    An image that was learned from before counts once, as it is seen now: a few images
+    that are learned from again and again must not outnumber all others.
+
     Parameters
     ----------
     planes : sequence of LearnedPlane
@@ -76,11 +80,13 @@ def learn_reference(
     """
     step = max(1, -(-len(planes) // _MOST))
     chosen = planes[::step]
-    rows = [] if known is None else list(known.rows)
+    rows: dict[str, NDArray[np.float64]] = {}
+    hashes: dict[Path, str] = {}
     for index, plane in enumerate(chosen):
         try:
-            rows.append(_statistics(plane, network, scale))
-        except EngineError:
+            row = _statistics(plane, network, scale)
+            rows[_name(plane, hashes)] = row
+        except (EngineError, OSError):
             continue  # a file that went away since is no reason to lose the model
         yield Progress(
             done=index + 1,
@@ -90,7 +96,9 @@ def learn_reference(
         )
         if enough():
             break
-    return Reference.of(rows[-2 * _MOST :])
+    before = [] if known is None else known.without(rows)
+    kept = [*before, *rows.items()][-2 * _MOST :]
+    return Reference.of([row for _, row in kept], [name for name, _ in kept])
 
 
 def look_back(
@@ -146,6 +154,14 @@ def look_back(
             learned: Reference | None = stop.value
             return {} if learned is None else learned.to_json()
         yield whole
+
+
+def _name(plane: LearnedPlane, hashes: dict[Path, str]) -> str:
+    """Say by what a plane is known again: its file's bytes, and its number."""
+    path = plane.image
+    if path not in hashes:
+        hashes[path] = file_hash(path) if path.is_file() else path.name
+    return f"{hashes[path]}:{plane.plane}"
 
 
 def _statistics(

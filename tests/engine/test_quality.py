@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from batch_parts import write_discs
 from scipy import ndimage
 
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
+from unetloop.config import InstanceConfig, NormalizationConfig
 from unetloop.network import OnnxNetwork
 from unetloop.prediction import finish
 from unetloop.quality import STATISTICS, Reference, focus
@@ -20,6 +22,8 @@ from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conftest import DiscNetwork
 
 
 def test_blurring_lowers_focus_whatever_the_contrast() -> None:
@@ -85,3 +89,60 @@ def test_a_reference_survives_json() -> None:
     again = Reference.from_json(reference.to_json())
     assert again is not None
     np.testing.assert_allclose(again.rows, reference.rows, atol=1e-4)
+
+
+def _learned(
+    folder: Path, counts: list[int], network: DiscNetwork, known: Reference | None
+) -> Reference:
+    """What is known of images with so many discs, once they were learned from."""
+    names = {f"{count}.tif": count for count in counts}
+    write_discs(folder, names)
+    planes = [LearnedPlane(folder / name, 0, (0,)) for name in names]
+    scale = Scale(32.0, NormalizationConfig(), InstanceConfig())
+    reference = finish(learn_reference(planes, network, scale, known))
+    assert reference is not None
+    return reference
+
+
+def test_an_image_that_is_learned_from_again_counts_once(
+    tmp_path: Path, disc_network: DiscNetwork
+) -> None:
+    first = _learned(tmp_path / "a", [*range(9)], disc_network, None)
+    assert len(first.rows) == len(first.images) == len(set(first.images)) == 9
+    kept = Reference.from_json(first.to_json())
+    assert kept is not None
+    for _ in range(3):  # a copy of an image is the same image
+        kept = _learned(tmp_path / "b", [2, 3], disc_network, kept)
+    assert sorted(kept.images) == sorted(first.images)
+    more = _learned(tmp_path / "c", [3, 9], disc_network, kept)
+    assert len(more.rows) == 10
+    assert set(more.images) > set(first.images)
+
+
+def test_learning_from_a_few_images_for_long_makes_no_others_unlike(
+    tmp_path: Path, disc_network: DiscNetwork
+) -> None:
+    rng = np.random.default_rng(0)
+    before = Reference.of(list(rng.normal(size=(500, len(STATISTICS)))))
+    other = rng.normal(size=len(STATISTICS))
+    assert before is not None
+    known = before
+    for _ in range(4):
+        known = _learned(tmp_path / "a", [*range(1, 9)], disc_network, known)
+    assert len(known.rows) == 508
+    assert known.unlikeness(other) == pytest.approx(before.unlikeness(other), rel=0.1)
+
+
+def test_a_reference_that_names_no_images_or_too_few_is_read_all_the_same() -> None:
+    reference = _reference(9)
+    assert reference is not None
+    values = reference.to_json()
+    for images in ([], ["a"], ["a"] * 9):
+        again = Reference.from_json({**values, "images": images})
+        assert again is not None
+        assert len(again.rows) == 9
+        assert len(again.images) in (0, 9)
+    del values["images"]
+    again = Reference.from_json(values)
+    assert again is not None
+    assert len(again.without({"a", ""})) == 9
