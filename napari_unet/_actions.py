@@ -89,16 +89,39 @@ class Actions(QObject):
             self._steps.next()
         elif name == "previous":
             self._steps.previous()
-        elif name == "box" and (self._predictor.coming or self._board.reading):
-            # What nobody could see yet would be learned as empty background.
-            self.said.emit(
-                "Not all of it is on the screen yet: say that it is right when it is.",
-                "info",
-            )
+        elif name == "box" and self._say_what_is_missing(where is None):
+            pass  # what nobody could see would be learned as empty background
         elif name == "box" and where is None:
             self._steps.accept_view()
         else:
             self._editor.correct(name, where)
+
+    def _say_what_is_missing(self, all_in_view: bool) -> bool:
+        """Say why what is in view can't be right yet; false: nothing is missing."""
+        editor, predictor = self._editor, self._predictor
+        failed = predictor.failed if all_in_view else ""
+        if editor.reason and predictor.waits:
+            self.said.emit(
+                "What is to be seen here waits until your last corrections are stored. "
+                f"{editor.reason} Then press Enter again.",
+                "warning",
+            )
+        elif predictor.coming or self._board.reading:
+            self.said.emit(
+                "Not all of it is on the screen yet: say that it is right when it is.",
+                "info",
+            )
+        elif failed:
+            self.said.emit(
+                f"Not all of this view could be segmented: {failed} It is tried again "
+                "now: press Enter when it is on the screen, or mark what is right "
+                "all the same with Shift+Enter.",
+                "warning",
+            )
+            predictor.request()
+        else:
+            return False
+        return True
 
     def _on_corrected(self, action: str) -> None:
         self._learner.corrected()

@@ -45,7 +45,8 @@ class Editor(QObject):
     stored; ``moved(image, plane)`` when what was undone lies elsewhere;
     ``problem(text)``, empty when it is over.
 
-    Its ``revision`` counts what was done to the planes; ``last`` lists the planes and
+    ``reason`` is why corrections could not be stored last; empty: they could. Its
+    ``revision`` counts what was done to the planes; ``last`` lists the planes and
     rectangles of what was done last; ``can_undo`` and ``can_redo`` say whether there is
     something to.
 
@@ -68,6 +69,7 @@ class Editor(QObject):
         self._current: Current | None = None
         self._unstored: deque[_Unstored] = deque()
         self._last_stored = ""
+        self.reason = ""
         self.revision = 0
         self.last: list[tuple[int, Window]] = []
         self.can_undo = self.can_redo = False
@@ -187,8 +189,11 @@ class Editor(QObject):
                 self._last_stored = time.strftime("at %H:%M:%S")
         except EngineError as error:
             self._retry.start()
-            self.problem.emit(f"Not stored yet, it stays on the screen: {error}")
+            # There is little room: what to do is more than where.
+            self.reason = f"{error.what} {error.todo}".strip()
+            self.problem.emit(f"Not stored yet, it stays on the screen: {self.reason}")
             return False
+        self.reason = ""
         late = self._retry.isActive()
         self._retry.stop()
         self.problem.emit("")

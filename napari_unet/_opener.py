@@ -200,6 +200,16 @@ class Opener(QObject):
         else:
             self.problem.emit("view", "")
 
+    def flush(self) -> None:
+        """Bring the masks up to date, beside the event loop."""
+        workspace = self.workspace
+        if workspace is not None:
+            self._background.run(
+                workspace.journal.flush,
+                lambda _: self.problem.emit("flush", ""),
+                lambda error: self.problem.emit("flush", str(error)),
+            )
+
     def save(self) -> None:
         """Store everything now."""
         self.save_view()

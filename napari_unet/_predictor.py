@@ -83,6 +83,7 @@ class Predictor(QObject):
         self._asked: _Asked | None = None
         self._reading = False
         self._new = False  # whether what was asked for last was not known before
+        self._failed = ""
         self._turn = 0
         self.seconds: float | None = None
         self.live_ms = _LIVE_MS
@@ -111,6 +112,16 @@ class Predictor(QObject):
         return self.busy or (self._new and (self._reading or self.waits))
 
     @property
+    def failed(self) -> str:
+        """Why nothing is in a part of the view; empty: something is, or may be soon."""
+        wanted = self._wanted() if self._failed else None
+        if wanted is None or self._current is None:
+            return ""
+        top, left, bottom, right = wanted.core
+        there = self._current.truth.segmentation[self._layers.plane]
+        return "" if there[top:bottom, left:right].any() else self._failed
+
+    @property
     def waits(self) -> bool:
         """Whether proposals wait, for the user to finish a stroke for instance."""
         return self.proposals.waits
@@ -136,6 +147,7 @@ class Predictor(QObject):
     ) -> None:
         """Keep another image predicted."""
         self._drop()
+        self._failed = ""
         reread = self._current is not None and self._current.entry is current.entry
         if reread and (channel, diameter) != (self._channel, self._diameter):
             self._forget_image(current)
@@ -194,11 +206,19 @@ class Predictor(QObject):
             if seen:
                 return
             self._drop()
-        shape = current.pixels.plane_shape
-        size = self._size(image, plane)
-        wanted = self.maps.fields.next(image, plane, shape, visible, size)
+        wanted = self._wanted()
         if wanted is not None:
             self._ask(image, plane, wanted, live=False)
+
+    def _wanted(self) -> Field | None:
+        """Say what of the view is to be predicted next; None: all of it is known."""
+        current, visible = self._current, self._layers.visible
+        if current is None or visible is None:
+            return None
+        plane, image = self._layers.plane, current.entry.id
+        shape = current.pixels.plane_shape
+        size = self._size(image, plane)
+        return self.maps.fields.next(image, plane, shape, visible, size)
 
     def _request_live(self) -> None:
         current, visible = self._current, self._layers.visible
@@ -243,6 +263,7 @@ class Predictor(QObject):
         if kind == "FieldPredicted":
             self._asked = None
             self.seconds = float(event["seconds"])
+            self._failed = ""
             if asked.live:  # most of the time is for learning
                 self._live.setInterval(max(self.live_ms, int(3000 * self.seconds)))
             self.problem.emit("")
@@ -253,7 +274,8 @@ class Predictor(QObject):
             self.changed.emit()
             if kind == "Failed" and not event.get("engine_died") and not asked.live:
                 # Ask again when the view changes, not without end.
-                self.problem.emit(str(event.get("message", "")))
+                self._failed = str(event.get("message", ""))
+                self.problem.emit(self._failed)
 
     def _read(self, asked: _Asked, event: dict[str, Any]) -> None:
         """Read the answer in a thread; the next request would overwrite it."""
@@ -296,7 +318,8 @@ class Predictor(QObject):
 
     def _on_failed(self, error: EngineError) -> None:
         self._reading = False
-        self.problem.emit(str(error))
+        self._failed = str(error)
+        self.problem.emit(self._failed)
 
     def _on_dropped(self, labelled: Labelled) -> None:
         """Predict a field again when it is in view: its proposals were not shown."""

@@ -148,6 +148,7 @@ class Session(QObject):
         self.actions.corrected.connect(self._count)
         self.actions.said.connect(self.said)
         self.editor.stored.connect(self.opener.note)
+        self.editor.stored.connect(self.opener.flush)  # there is room again
         self.rescue.said.connect(self.said)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)

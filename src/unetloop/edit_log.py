@@ -9,6 +9,7 @@ alone would not tell what. Threads may share it.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -67,6 +68,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 """Arrays that are edited, and what they hold."""
 
 _DONE, _UNDONE, _GIVEN_UP = 0, 1, 2
+_LEAST_ROOM = 1 << 16
 
 _SINCE = (
     "SELECT * FROM {0} WHERE image = ? AND plane = ? {1} AND tick > coalesce((SELECT "
@@ -417,15 +419,26 @@ def _spoken(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        damaged = "malformed" in str(error) or "not a database" in str(error)
-        raise EngineError(
-            f"The journal {'is damaged' if damaged else 'could not be written'} "
-            f"({error}).",
-            todo="Move journal.sqlite away to go on with the masks as saved."
-            if damaged
-            else "Free some space or make the folder writable, and try again.",
-            path=str(path),
-        ) from error
+        if "malformed" in str(error) or "not a database" in str(error):
+            what = f"The journal is damaged ({error})."
+            todo = "Move journal.sqlite away to go on with the masks as saved."
+        elif _is_full(path, error):
+            what = "The disk is full, so the journal could not be written."
+            todo = "Free some space on it."
+        else:
+            what = f"The journal could not be written ({error})."
+            todo = "Free some space or make the folder writable, and try again."
+        raise EngineError(what, todo=todo, path=str(path)) from error
+
+
+def _is_full(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Whether there is no room: SQLite calls it by other names, too."""
+    if "is full" in str(error):
+        return True
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_ROOM
+    except OSError:
+        return False
 
 
 def _to_edit(row: tuple[Any, ...]) -> Edit:

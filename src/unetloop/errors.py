@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["EngineError", "explain", "refusals_named"]
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class EngineError(Exception):
@@ -65,6 +68,12 @@ def explain(error: BaseException) -> EngineError | None:
         )
     if isinstance(error, OSError) and error.strerror:
         path = {} if error.filename is None else {"path": str(error.filename)}
+        if error.errno in _FULL:
+            return EngineError(
+                f"The disk is full ({error.strerror}).",
+                todo="Free some space on it.",
+                **path,
+            )
         return EngineError(
             f"A file or folder can't be read or written ({error.strerror}).",
             todo="Make sure that you may, and that its drive is there and has room.",

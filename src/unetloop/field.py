@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from dataclasses import dataclass, replace
@@ -161,6 +162,8 @@ def _clip(box: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _store(path: Path, array: NDArray[Any]) -> Path:
+    content = io.BytesIO()
+    np.save(content, array)  # into a file: numpy does not say that the disk is full
     with replacing(path) as fresh, open(os.fspath(fresh), "wb") as stream:
-        np.save(stream, array)
+        stream.write(content.getbuffer())
     return path

@@ -24,7 +24,9 @@ def test_files_and_memory_are_explained_and_mistakes_of_ours_are_not() -> None:
     said = str(explain(PermissionError(13, "Permission denied", "/a/b.tif")))
     assert "Permission denied" in said
     assert "path=/a/b.tif" in said
-    assert "No space left" in str(explain(OSError(28, "No space left on device")))
+    full = str(explain(OSError(28, "No space left on device", "/a/b.tif")))
+    assert full.startswith("The disk is full (No space left on device).")
+    assert full.endswith("Free some space on it.")
     assert "not enough memory (Unable to" in str(explain(MemoryError("Unable to")))
     assert "not enough memory" in str(explain(MemoryError()))
     assert explain(OSError("whatever a library says")) is None

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import tifffile
 
+from unetloop import edit_log
 from unetloop.edit_log import Edit, EditLog
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -354,6 +358,20 @@ def test_a_full_disk_is_said_to_be_full(project: Project) -> None:
     log._base.execute("PRAGMA max_page_count = 100000")
     assert log.add("paint", [edit]) == 1
     log.close()
+
+
+def test_a_full_disk_is_one_by_whatever_name_sqlite_calls_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(free: int) -> str:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+        with pytest.raises(EngineError) as caught, edit_log._spoken(folder / "x"):
+            raise sqlite3.OperationalError("unable to open database file")
+        return str(caught.value)
+
+    monkeypatch.setattr(edit_log, "_LEAST_ROOM", 5)
+    assert "The disk is full" in say(free=1)
+    assert "unable to open" in say(free=8)
 
 
 def test_an_edit_that_is_damaged_is_one_sentence(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -314,6 +315,58 @@ def test_what_can_not_be_stored_is_there_again_when_its_image_is(
     assert loop.session.state.can_undo
     assert loop.session.learner._corrections == 2
     assert loop.session.state.saved
+
+
+def test_enter_says_that_the_disk_is_full_and_not_that_something_is_on_its_way(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+
+        def full(self: Journal, action: str, edits: Any) -> int:
+            raise EngineError("The disk is full.", todo="Free some space on it.")
+
+        broken.setattr(Journal, "record", full)
+        loop.press("Enter")  # stays on the screen
+        loop.wait(lambda: loop.session.state.current == "b")
+        loop.wait(lambda: loop.session.predictor.waits)
+        loop.press("Enter")
+        assert "The disk is full. Free some space on it." in loop.said[-1]
+        assert "press Enter again" in loop.said[-1]
+        assert not loop.review.any()
+    assert loop.session.editor.store()
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    assert loop.review.all()
+    assert loop.session.opener.workspace.journal.ledger() == {"box": 2}
+
+
+def test_enter_does_not_take_for_empty_what_could_not_be_segmented(
+    loop: Any, folder: Path
+) -> None:
+    cache = folder / "unet-loop/cache"
+    loop.wait(lambda: not loop.session.gallery._stocktaker._jobs)
+    shutil.rmtree(cache)
+    cache.write_bytes(b"no folder")  # as on a full disk: nothing can be put there
+    loop.show("b")
+    loop.wait(lambda: loop.session.predictor.failed)
+    loop.press("Enter")
+    assert "could be segmented" in loop.said[-1]
+    assert loop.session.predictor.coming  # it is tried again
+    loop.wait(lambda: loop.session.predictor.failed)
+    assert not loop.review.any()
+    loop.session.editor.correct("box", (0, 0, 20, 20))  # of one's own accord
+    assert (loop.review == 1).sum() == 400
+    loop.show("a")  # the network would be asked again, but there is something
+    loop.session.predictor.predict_again()
+    loop.wait(lambda: not loop.session.predictor.coming)
+    assert not loop.session.predictor.failed
+    loop.show("b")
+    loop.wait(lambda: loop.session.predictor.failed)
+    cache.unlink()
+    loop.press("Enter")
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    assert loop.review.all()
 
 
 def test_planes_show_what_could_not_be_stored_of_them(
