@@ -12,7 +12,7 @@ Ready = Any
 """What `take_ready` takes."""
 
 # Of the first layers with labels, of the first layer, and of the first curve.
-_MODULES = ("skimage.color", "xarray", "pyqtgraph")
+_MODULES = ("skimage.color.colorconv", "xarray", "pyqtgraph")
 
 
 def make_ready() -> Ready:
