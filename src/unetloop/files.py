@@ -114,7 +114,7 @@ def find_images(
             found.setdefault(given.resolve(), (given, given.parent))
             continue
         bases.append(given)
-        for path in _list(given, recursive):
+        for path in _list(given, recursive, set()):
             found.setdefault(path.resolve(), (path, given))
     if not found:
         raise EngineError(
@@ -199,13 +199,15 @@ def _is_ours(folder: Path) -> bool:
     return (folder / "run.json").exists() and (folder / "records").is_dir()
 
 
-def _list(folder: Path, recursive: bool) -> Iterator[Path]:
+def _list(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path]:
     try:
-        entries = sorted(folder.iterdir())
+        real = folder.resolve()
+        entries = [] if real in seen else sorted(folder.iterdir())
     except OSError as error:
         raise EngineError(
             f"The folder can't be read ({error.strerror}).", path=str(folder)
         ) from error
+    seen.add(real)  # a link may lead back to it
     for entry in entries:
         if _is_image(entry):
             yield entry
@@ -215,7 +217,7 @@ def _list(folder: Path, recursive: bool) -> Iterator[Path]:
             and not entry.name.startswith(".")
             and not _is_ours(entry)
         ):
-            yield from _list(entry, recursive)
+            yield from _list(entry, recursive, seen)
 
 
 def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[Pair]:

@@ -103,3 +103,15 @@ def test_a_project_beside_the_images_is_not_searched_for_images(tmp_path: Path) 
     assert len(find_images([tmp_path], recursive=True)) == 2
     (tmp_path / "unet-loop/project.json").write_text("{}")
     assert len(find_images([tmp_path], recursive=True)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+def test_a_folder_that_leads_back_to_itself_is_searched_once(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "day 1"
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "a.tif", np.zeros((4, 4), np.uint8))
+    (folder / "all").symlink_to(tmp_path / "images", target_is_directory=True)
+    (tmp_path / "images" / "again").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "images" / "gone").symlink_to(tmp_path / "nowhere")
+    found = find_images([tmp_path / "images"], recursive=True)
+    assert [image.path.name for image in found] == ["a.tif"]
