@@ -64,7 +64,8 @@ class Opener(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_VIEW_MS)
-        self._timer.timeout.connect(self.save_view)
+        self._timer.timeout.connect(self._save_view_beside)
+        self._saving = False
         layers.view_changed.connect(self._timer.start)
         stage.shown.connect(self._timer.start)
 
@@ -199,6 +200,29 @@ class Opener(QObject):
             self.problem.emit("view", str(error))
         else:
             self.problem.emit("view", "")
+
+    def _save_view_beside(self) -> None:
+        """Store where the user is, in a thread: a disk may take its time."""
+        workspace = self.workspace
+        if workspace is None:
+            return
+        if self._saving:  # one after the other, the last one last
+            self._timer.start()
+            return
+        self._saving = True
+        self._remember()
+        text = workspace.view.dump()
+
+        def ended(said: str = "") -> None:
+            self._saving = False
+            if workspace is self.workspace:
+                self.problem.emit("view", said)
+
+        self._background.run(
+            lambda: workspace.write_view(text),
+            lambda _: ended(),
+            lambda error: ended(str(error)),
+        )
 
     def flush(self) -> None:
         """Bring the masks up to date, beside the event loop."""

@@ -79,7 +79,23 @@ class View:
         return plane if isinstance(plane, int) else None
 
     def save(self, folder: Path) -> None:
-        """Write it into a project folder.
+        """Write it into a project folder; raises as `write` does."""
+        self.write(folder, self.dump())
+
+    def dump(self) -> str:
+        """Give it as `write` writes it."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @staticmethod
+    def write(folder: Path, text: str) -> None:
+        """Write a view into a project folder, wherever the view is now; for threads.
+
+        Parameters
+        ----------
+        folder : Path
+            The project's.
+        text : str
+            Of `dump`.
 
         Raises
         ------
@@ -88,7 +104,7 @@ class View:
         """
         try:
             with replacing(folder / VIEW_FILE) as fresh:
-                fresh.write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+                fresh.write_text(text, "utf-8")
         except OSError as error:
             raise EngineError(
                 f"The view could not be stored ({error.strerror or error}).",

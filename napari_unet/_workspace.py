@@ -65,6 +65,18 @@ class Workspace:
     closed: bool = False
     _closing: Lock = field(default_factory=Lock, repr=False, compare=False)
 
+    def write_view(self, text: str) -> None:
+        """Write what `View.dump` gave, unless it was closed since; in any thread.
+
+        Raises
+        ------
+        EngineError
+            If it can't be written.
+        """
+        with self._closing:
+            if not self.closed:
+                self.view.write(self.project.folder, text)
+
     def close(self) -> None:
         """Store everything and let go of the project; in any thread, once."""
         with self._closing:

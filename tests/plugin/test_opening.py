@@ -12,6 +12,7 @@ import tifffile
 
 from napari_unet import _current, _opener, _stage
 from napari_unet._pixels import read_pixels
+from napari_unet._view import View
 from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -227,6 +228,21 @@ def test_the_list_is_of_what_the_project_holds_not_of_what_was_remembered(
     again.wait(lambda: again.session.state.images[1].state == "done")
     row = again.session.state.images[1]
     assert (row.nuclei, row.reviewed) == (there, there)
+
+
+def test_planes_that_nobody_looked_at_were_not_seen(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder / "stack.tif")
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: 2 in loop.session.opener.current.loaded)
+    loop.session.close()
+
+    again = start()
+    again.open(folder / "stack.tif")
+    assert again.layers.plane == 2
+    assert again.session.opener.current.truth.seen == {2}  # napari showed 1 first
 
 
 def test_enter_goes_on_with_the_planes_that_were_not_reviewed_before(
@@ -877,3 +893,37 @@ def test_copies_that_are_damaged_are_made_anew(
     assert half.shape == (80, 100)
     assert abs(float(half.mean()) / float(full.mean()) - 1) < 0.05
     assert quarter.shape == (40, 50)
+
+
+def test_where_one_is_is_stored_beside_the_event_loop(
+    loop: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "unet-loop/view.json"
+    threads = []
+    write = View.write
+
+    def noted(*what: Any) -> None:
+        threads.append(threading.current_thread())
+        write(*what)
+
+    monkeypatch.setattr(View, "write", staticmethod(noted))
+    loop.viewer.scene.camera.zoom *= 1.7
+    zoom = loop.layers.camera["zoom"]
+    loop.wait(lambda: _camera(file).get("zoom") == zoom)
+    assert threading.main_thread() not in threads
+
+    def full(*_: object) -> None:
+        raise EngineError("The disk is full.")
+
+    monkeypatch.setattr(View, "write", staticmethod(full))
+    loop.viewer.scene.camera.zoom *= 1.7
+    loop.wait(lambda: "The disk is full." in loop.session.state.problem)
+    monkeypatch.setattr(View, "write", staticmethod(noted))
+    loop.viewer.scene.camera.zoom *= 1.7
+    loop.wait(lambda: loop.session.state.problem == "")
+
+
+def _camera(file: Path) -> dict[str, Any]:
+    found = json.loads(file.read_text()) if file.exists() else {}
+    camera: dict[str, Any] = found.get("images", {}).get("a", {}).get("camera", {})
+    return camera
