@@ -36,7 +36,8 @@ def sequence_files(path: Path) -> dict[tuple[int, ...], Path]:
     Raises
     ------
     EngineError
-        If there are none, or one between them is missing.
+        If there are none, one of their combinations of numbers is missing, or there
+        twice.
     """
     fields = _FIELD.findall(path.name)
     if len(set(fields)) != len(fields):
@@ -48,7 +49,16 @@ def sequence_files(path: Path) -> dict[tuple[int, ...], Path]:
     for entry in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
         match = pattern.fullmatch(entry.name)
         if match:
-            found[tuple(int(match.group(index + 1)) for index in order)] = entry
+            numbers = tuple(int(match.group(index + 1)) for index in order)
+            if numbers in found:  # z1.tif and z01.tif
+                raise EngineError(
+                    "Two files of this stack have the same numbers.",
+                    todo="Put one of them into another folder.",
+                    one=found[numbers].name,
+                    other=entry.name,
+                    path=str(path),
+                )
+            found[numbers] = entry
     if not found:
         raise EngineError("There is no file of this stack.", path=str(path))
     for numbers in product(*_numbers(found)):
