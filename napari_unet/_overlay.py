@@ -14,7 +14,12 @@ from napari_unet._marks import HALO, draw_line, grown
 from napari_unet._nuclei import NUCLEI
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
-from napari_unet._strokes import apply_stroke, changed_windows, read_stroke
+from napari_unet._strokes import (
+    apply_stroke,
+    changed_windows,
+    number_apart,
+    read_stroke,
+)
 from napari_unet._sweep import Sweep
 from napari_unet._thumbnails import Thumbnails, sample
 
@@ -304,9 +309,19 @@ class Overlay(Hand):
             # Some of napari's tools say so before they write.
             apply_stroke(item, plane, lead, window, _planes(data)[plane][window])
             stroke = None
-            if self.task.classes:
+            if not self.task.classes:
+                self._number_apart(plane, window)
+            else:
                 stroke = read_stroke(steps, plane, lead, window)
             self.painted.emit(plane, window, stroke)
+
+    def _number_apart(self, plane: int, window: Window) -> None:
+        """Let a stroke that touches nothing of its number be a nucleus of its own."""
+        number, nuclei = self.brush, self.nuclei
+        if nuclei is not None and number:
+            recorded = self._recorded().segmentation[plane]
+            painted = _planes(nuclei.data)[plane]
+            nuclei.selected_label = number_apart(recorded, painted, window, number)
 
     def _on_data(self, event: Any = None) -> None:
         if not self._ours:

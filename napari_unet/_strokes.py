@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.class_corrections import NOTHING
+from unetloop.corrections import free_number
+from unetloop.pieces import grown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Window", "apply_stroke", "changed_windows", "read_stroke"]
+__all__ = [
+    "Window",
+    "apply_stroke",
+    "changed_windows",
+    "number_apart",
+    "read_stroke",
+]
 
 Window = tuple[slice, slice]
 
@@ -89,6 +97,47 @@ def read_stroke(
     stroke = np.full(shape, NOTHING, np.int32)
     apply_stroke(item, plane, lead, window, stroke)
     return stroke
+
+
+def number_apart(
+    recorded: NDArray[np.int32],
+    painted: NDArray[np.int32],
+    window: Window,
+    number: int,
+) -> int:
+    """Give a stroke a number of its own where it touches nothing that has its number.
+
+    No nucleus lies in two places: whoever goes on painting elsewhere means another.
+
+    Parameters
+    ----------
+    recorded, painted : array of int32
+        A plane before and after the stroke; the second is written to.
+    window : tuple of slice
+        Rows and columns that hold the stroke.
+    number : int
+        What it painted.
+
+    Returns
+    -------
+    int
+        The stroke's number now.
+    """
+    wide = grown(window, 1, recorded.shape)
+    old, after = recorded[wide] == number, painted[wide]
+    new = (after == number) & ~old
+    rows, columns = new.shape
+    padded = np.pad(new, 1)
+    near = [
+        padded[row : row + rows, column : column + columns]
+        for row, column in product(range(3), repeat=2)
+    ]
+    touches = bool((np.any(near, axis=0) & old).any())
+    if touches or not new.any() or not (recorded == number).any():
+        return number
+    fresh = free_number(recorded)
+    after[new] = fresh
+    return fresh
 
 
 def _apply(

@@ -68,8 +68,7 @@ class Tools(QObject):
             return
         if name == "stop":
             self.disarm()
-            if self._task.classes:  # their brush is no tool that is armed
-                self._layers.stop_brush()
+            self._layers.stop_brush()  # napari's own is no tool that is armed
         elif name == "part":
             self.arm("box")
         elif self._is_out_of_reach(name):

@@ -181,6 +181,13 @@ class InlineCombo(QComboBox):
         """Give room for a few letters."""
         return QSize(min(self.sizeHint().width(), 44), self.sizeHint().height())
 
+    def showPopup(self) -> None:
+        """List the choices whole, though the text that is shown may be short."""
+        view = self.view()
+        frame = view.verticalScrollBar().sizeHint().width() + 2 * view.frameWidth()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + frame)
+        super().showPopup()
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to what scrolls: nothing changes by accident."""
         event.ignore()

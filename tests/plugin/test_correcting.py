@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -163,6 +164,29 @@ def test_new_paints_a_nucleus_with_a_number_of_its_own(loop: Any) -> None:
     loop.press("Control-Z")
     assert not (loop.nuclei == highest + 1).any()
     _same(loop)
+
+
+def test_strokes_that_do_not_touch_are_nuclei_of_their_own(loop: Any) -> None:
+    highest = int(loop.nuclei.max())
+    spots = np.argwhere(ndimage.binary_erosion(loop.nuclei == 0, iterations=8))
+    first, second = spots[0], spots[-1]
+    loop.press("N")
+    loop.drag(first, first + 2)
+    loop.drag(first + 1, first + 5)  # the same one
+    assert (loop.nuclei == highest + 1).any()
+    assert not (loop.nuclei == highest + 2).any()
+    loop.drag(second, second + 2)
+    assert loop.nuclei[tuple(second)] == highest + 2
+    _same(loop)
+    loop.press("Escape")
+    loop.press("Control-Z")
+    loop.layers.nuclei.selected_label = highest + 1  # as it is after painting it
+    loop.layers.nuclei.mode = "fill"
+    number, point = loop.nucleus()
+    loop.drag(point)
+    assert loop.nuclei[point] not in (number, highest + 1)
+    loop.press("Escape")  # gives back the mouse that napari's own tool had, too
+    assert loop.layers.nuclei.mode == "pan_zoom"
 
 
 @pytest.mark.parametrize("tool", ["erase", "fill", "polygon", "data_setitem"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QWidget
 
 from napari_unet._panels.images import ImagesPanel
 from napari_unet._state import ImageRow, LoopState, Reading
@@ -356,6 +356,20 @@ def type_into(qtbot: QtBot, edit: Any, text: str) -> None:
     qtbot.mouseClick(edit, LEFT)
     qtbot.keyClicks(edit, text)
     qtbot.keyClick(edit, Qt.Key.Key_Return)
+
+
+def test_choices_are_listed_whole_where_the_chosen_one_is_short(
+    qtbot: QtBot, panel: ImagesPanel
+) -> None:
+    with qtbot.waitExposed(panel):
+        QWidget.show(panel)  # its own `show` is given a state
+    combo = panel.task
+    combo.showPopup()
+    view = combo.view()
+    longest = view.sizeHintForColumn(0)
+    assert combo.width() < longest
+    assert view.viewport().width() >= longest
+    combo.hidePopup()
 
 
 def test_diameter_and_pixel_size_can_be_typed(qtbot: QtBot, panel: ImagesPanel) -> None:
