@@ -87,11 +87,13 @@ class Compared:
         """
         if self.layer is None:
             return
-        if self._drawn is not None and self._drawn != (plane, window):
-            self.clear()
-        planes = self.layer.data.reshape(-1, *self.layer.data.shape[-2:])
+        planes = _planes(self.layer)
+        drawn, self._drawn = self._drawn, (plane, window)
+        if drawn is not None:
+            planes[drawn[0]][drawn[1]] = 0
         planes[plane][window] = marks
-        self._drawn = plane, window
+        if drawn is not None and drawn[0] == plane:  # of both windows, once
+            window = _joined(window, drawn[1])
         self._redraw.draw(self.layer, plane, window)
 
     def clear(self) -> None:
@@ -100,8 +102,7 @@ class Compared:
             return
         plane, window = self._drawn
         self._drawn = None
-        planes = self.layer.data.reshape(-1, *self.layer.data.shape[-2:])
-        planes[plane][window] = 0
+        _planes(self.layer)[plane][window] = 0
         self._redraw.draw(self.layer, plane, window)
 
     def lose(self, layer: Any) -> bool:
@@ -116,3 +117,18 @@ class Compared:
         if self.layer is not None and self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
         self.layer = self._drawn = None
+
+
+def _planes(layer: Labels) -> NDArray[np.uint8]:
+    """See what a layer shows as (planes, rows, columns), without a copy."""
+    data: NDArray[np.uint8] = layer.data
+    return data.reshape(-1, *data.shape[-2:])
+
+
+def _joined(one: Window, other: Window) -> Window:
+    """Give the rectangle that holds two."""
+    rows, columns = (
+        slice(min(first.start, second.start), max(first.stop, second.stop))
+        for first, second in zip(one, other, strict=True)
+    )
+    return rows, columns

@@ -21,44 +21,14 @@ if TYPE_CHECKING:
 
     from napari_unet._fields import Box
     from napari_unet._task import Task
-    from unetloop.config import InstanceConfig
 
 __all__ = [
     "Difference",
     "Question",
-    "Side",
     "compare",
 ]
 
 _SAME = 0.5
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one model makes of a field.
-
-    Parameters
-    ----------
-    labels : array of int32
-        (rows, columns): nuclei, or classes; empty where they are made of the maps.
-    maps : array of float16, optional
-        Of the network.
-    instances : InstanceConfig, optional
-        How labels are made of the maps; None: they are as given.
-    diameter : float
-        Of a nucleus, in pixels.
-    """
-
-    labels: NDArray[np.int32]
-    maps: NDArray[np.float16] | None = None
-    instances: InstanceConfig | None = None
-    diameter: float = 1.0
-
-    def made(self, task: Task) -> NDArray[np.int32]:
-        """Give the labels as they are to be."""
-        if self.maps is None or self.instances is None:
-            return self.labels
-        return task.label(self.maps.astype(np.float32), self.instances, self.diameter)
 
 
 @dataclass(frozen=True)
@@ -69,8 +39,8 @@ class Question:
     ----------
     task : Task
         What the labels mean.
-    before, now : Side
-        What the two models make of it.
+    before, now : array of int32
+        What the two models make of it, (rows, columns): nuclei, or classes.
     truth : array of int32
         What is recorded there, (rows, columns).
     review : array of uint8
@@ -80,8 +50,8 @@ class Question:
     """
 
     task: Task
-    before: Side
-    now: Side
+    before: NDArray[np.int32]
+    now: NDArray[np.int32]
     truth: NDArray[np.int32]
     review: NDArray[np.uint8]
     seen: Box
@@ -152,7 +122,7 @@ def compare(question: Question) -> Difference:
     present model's counts.
     """
     asked, task = question, question.task
-    before, now = asked.before.made(task), asked.now.made(task)
+    before, now = asked.before, asked.now
     top, left, bottom, right = asked.seen
     seen = np.s_[top:bottom, left:right]
     scores = _scores(asked, before[seen], now[seen])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._comparing import Question, Side, compare
-from napari_unet._sides import Sides, Subject
+from napari_unet._comparing import Question, compare
+from napari_unet._placing import label_field
+from napari_unet._sides import Sides, Wanted
 from napari_unet._state import Comparison
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_unet._background import Background
     from napari_unet._board import Board
     from napari_unet._choices import Choices
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
-    from napari_unet._fields import Box
+    from napari_unet._fields import Box, Field, StoredMaps
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._placing import Labelled
@@ -33,6 +36,22 @@ _REST_MS = 250
 _MOST_CELLS = 8
 _LEARNING = ""
 """In place of a model's name: what is being trained, as it is now."""
+_WAITING = "Waiting for what is in view to be segmented."
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is compared: two models, on a field of a plane of an image."""
+
+    image: str
+    plane: int
+    field: Field
+    before: str
+    now: str
+
+    def is_moved(self, other: _Subject | None) -> bool:
+        """Whether another one is the same but for the field."""
+        return other is not None and replace(self, field=other.field) == other
 
 
 class Comparer(QObject):
@@ -77,6 +96,11 @@ class Comparer(QObject):
         self._learning = False
         self._live: Labelled | None = None
         self._sides = Sides(engine, background, self)
+        self._subject: _Subject | None = None
+        # What the two models make of it, as the user wishes nuclei to be made.
+        self._made: dict[str, NDArray[np.int32]] = {}
+        self._wishes: dict[str, float] = {}
+        self._how: tuple[str | None, float | None] = (None, None)
         self._comparing = False
         self._said: tuple[Any, ...] | None = None
         self._rest = QTimer(self)
@@ -84,7 +108,7 @@ class Comparer(QObject):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._follow)
         self._sides.came.connect(self._follow)
-        self._sides.failed.connect(lambda text: self._show(sentence=text))
+        self._sides.failed.connect(self._say)
         layers.view_changed.connect(self._follow_soon)
         layers.uncompared.connect(lambda: self.set_on(False))
         predictor.changed.connect(self._follow_soon)
@@ -143,17 +167,14 @@ class Comparer(QObject):
             self.set_on(False)
         self._follow_soon()
 
-    def _find_subject(self) -> tuple[Subject, Box] | str:
+    def _find_subject(self) -> tuple[_Subject, Box] | str:
         """Say what there is to compare, and what of it is in view; or why not."""
         current, layers = self._current, self._layers
         visible = layers.visible
         if current is None or visible is None:
             return "Only what is seen from above can be compared: leave the 3-D view."
         image, plane = current.entry.id, layers.plane
-        channel, diameter = self._choices.how()
-        if not current.truth.task.classes:
-            diameter = diameter or self._predictor.diameter_found
-        shape = current.pixels.plane_shape
+        shape, diameter = current.pixels.plane_shape, self._predictor.diameter_found
         before, now = self.state.before, self._board.state.model
         if self._learning:
             live, now = self._live, _LEARNING
@@ -172,9 +193,8 @@ class Comparer(QObject):
             min(visible[3], right),
         )
         if plane not in current.loaded or seen[0] >= seen[2] or seen[1] >= seen[3]:
-            return "Waiting for what is in view."
-        subject = Subject(image, plane, field, channel, diameter, before, now)
-        return subject, seen
+            return _WAITING
+        return _Subject(image, plane, field, before, now), seen
 
     # Following what is in view
 
@@ -188,113 +208,141 @@ class Comparer(QObject):
             return
         found = self._find_subject()
         if isinstance(found, str):
-            self._forget()
+            self._sides.drop()
+            self._subject = self._said = None
             self._layers.clear_compared()
-            self._show(sentence=found)
+            self._say(found)
             return
         subject, seen = found
-        sides = self._sides
-        if subject != sides.subject:
-            if not subject.is_moved(sides.subject):  # what is shown is of other models
+        if self._how != (how := self._choices.how()):
+            self._forget()
+            self._how = how
+        wishes = self._choices.instances()
+        if subject != self._subject or wishes != self._wishes:
+            if not subject.is_moved(self._subject):  # that was of other models
                 self._layers.clear_compared()
-            self._said = None
-            sides.begin(subject)
-            self._take_known(subject)
-        missing = [
-            model
+            self._subject, self._wishes = subject, wishes
+            self._said, self._made = None, {}
+        if subject.now == _LEARNING and self._live is not None:
+            self._made[_LEARNING] = self._live.labels
+        maps = {
+            model: joined
             for model in (subject.before, subject.now)
-            if model not in sides.known and model != _LEARNING
-        ]
-        if not missing and subject.now in sides.known:
-            self._compare(subject, seen)
-        elif missing and sides.can_ask:
-            if self._predictor.coming:  # to the screen: that comes first
-                self._rest.start()
-                return
-            if self._said is None:
-                sentence = f"The model {missing[0]} segments what is in view, too."
-                self._show(sentence=sentence)
-            sides.ask(missing[0], self._learner.models.location(missing[0]))
+            if model not in self._made and (joined := self._joined(subject, model))
+        }
+        if {subject.before, subject.now} <= {*maps, *self._made}:
+            self._compare(subject, seen, maps)
+        else:
+            self._ask(subject)
 
-    def _take_known(self, subject: Subject) -> None:
-        """Take from the predictor what it knows of the same field."""
-        live, known = self._live, self._sides.known
-        if self._learning and live is not None:
-            known[_LEARNING] = Side(live.labels)
+    def _joined(self, subject: _Subject, model: str) -> StoredMaps | None:
+        """Give a model's maps of the field, if all of them are known."""
+        where = subject.image, subject.plane, subject.field
+        joined = None
+        if model == self._board.state.model:  # that predicts what is shown
+            joined = self._predictor.maps.fields.joined(*where)
+        return joined or self._sides.of(model).joined(*where)
+
+    def _ask(self, subject: _Subject) -> None:
+        """Ask for what is missing, field by field as the present model was asked.
+
+        So both models saw the same pixels at the same scale.
+        """
+        current = self._current
+        if current is None:
             return
-        fields = self._predictor.maps.fields.maps(subject.image, subject.plane)
-        for stored in fields:
-            if stored.field == subject.field:
-                nothing = np.zeros((0, 0), np.int32)
-                side = Side(nothing, stored.maps, diameter=stored.diameter)
-                known[subject.now] = side
+        where, shape = (subject.image, subject.plane), current.pixels.plane_shape
+        shown, diameter = self._predictor.maps.fields, self._how[1]
+        diameter = diameter or self._predictor.diameter_found
+        visible = self._layers.visible
+        later = visible and shown.next(*where, shape, visible, diameter) is not None
+        if later or self._predictor.coming:  # to the screen: that comes first
+            if self._said is None:
+                self._say(_WAITING)
+            self._rest.start()
+            return
+        fields = shown.meeting(*where, subject.field)
+        wanted: list[tuple[str, Field, float | None]]
+        if subject.now != _LEARNING and shown.joined(*where, subject.field):
+            wanted = [(subject.before, item.field, item.diameter) for item in fields]
+        else:
+            models = {subject.before, subject.now} - {_LEARNING}
+            wanted = [(model, subject.field, diameter) for model in sorted(models)]
+        for model, field, size in wanted:
+            known = self._sides.of(model).meeting(*where, field)
+            if any(stored.field == field for stored in known):
+                continue
+            location = self._learner.models.location(model)
+            size = None if current.truth.task.classes else size
+            how = self._how[0], size
+            asked = Wanted(model, location, *where, shape, field, *how)
+            if self._sides.ask(asked) and self._said is None:
+                self._say(f"The model {model} segments what is in view, too.")
+            return
 
     def _on_learned(self, labelled: Labelled) -> None:
         """Compare what is being learned, as it is now."""
-        self._live, subject = labelled, self._sides.subject
-        if self.state.on and self._learning:
-            if subject is not None and subject.field == labelled.field:
-                self._sides.known[_LEARNING] = Side(labelled.labels)
-                self._said = None
+        self._live = labelled
+        if self._learning:
+            self._said = None
             self._follow_soon()
 
     # The two side by side
 
-    def _compare(self, subject: Subject, seen: Box) -> None:
+    def _compare(
+        self, subject: _Subject, seen: Box, maps: dict[str, StoredMaps]
+    ) -> None:
         current = self._current
-        if current is None or self._comparing:
+        about = subject, seen, self._editor.revision, self._wishes
+        if current is None or self._comparing or about == self._said:
             return
-        wishes = self._choices.instances()
-        about = subject, seen, self._editor.revision, wishes
-        if about == self._said:
-            return
-        self._comparing = True
+        self._comparing, self._said = True, about
         top, left, bottom, right = subject.field.box
         window = slice(top, bottom), slice(left, right)
-        truth, plane = current.truth, subject.plane
-        question = Question(
-            truth.task,
-            self._side(subject.before, wishes),
-            self._side(subject.now, wishes),
-            truth.segmentation[plane][window].copy(),
-            truth.review[plane][window].copy(),
-            (seen[0] - top, seen[1] - left, seen[2] - top, seen[3] - left),
-        )
-        self._said = about
+        truth, plane, worker = current.truth, subject.plane, self._background.worker
+        labels = truth.segmentation[plane][window].copy()
+        review = truth.review[plane][window].copy()
+        inside = seen[0] - top, seen[1] - left, seen[2] - top, seen[3] - left
+        made, wishes = dict(self._made), self._wishes
+        instances = {
+            model: replace(self._learner.models.instances(model), **wishes)
+            for model in maps
+        }
 
-        def then(difference: Difference) -> None:
+        def work() -> tuple[dict[str, NDArray[np.int32]], Difference]:
+            for model, stored in maps.items():
+                how = instances[model], stored.diameter
+                made[model] = worker.call(label_field, truth.task, stored.maps, *how)
+            both = made[subject.before], made[subject.now]
+            question = Question(truth.task, *both, labels, review, inside)
+            return made, worker.call(compare, question)
+
+        def then(found: tuple[dict[str, NDArray[np.int32]], Difference]) -> None:
             self._comparing = False
-            if self.state.on and subject == self._sides.subject:
-                name = f"compare: {subject.before}"
+            made, difference = found
+            if (subject, wishes) == (self._subject, self._wishes) and self.state.on:
+                self._made = {**made, **self._made}
+                name, state = f"compare: {subject.before}", self.state
                 self._layers.show_compared(name, plane, window, difference.marks)
-                state = self.state
                 words = difference.in_words(state.before, state.now, state.sized)
                 self._show(sentence=words, bright=current.pixels.bright)
             self._follow()
 
         def failed(error: EngineError) -> None:
             self._comparing = False
-            self._show(sentence=str(error))
+            self._say(str(error))
 
-        self._background.run(
-            lambda: self._background.worker.call(compare, question), then, failed
-        )
-
-    def _side(self, model: str, wishes: dict[str, float]) -> Side:
-        """Give what a model makes of the field, as the user wishes nuclei to be made.
-
-        What is being learned was made so by the predictor.
-        """
-        side = self._sides.known[model]
-        if side.maps is None or (side.labels.size and not wishes):
-            return replace(side, maps=None)
-        instances = replace(self._learner.models.instances(model), **wishes)
-        return replace(side, instances=instances)
+        self._background.run(work, then, failed)
 
     def _forget(self) -> None:
         self._rest.stop()
-        self._sides.begin(None)
-        self._said = None
+        self._sides.forget()
+        self._subject = self._said = None
+        self._made = {}
+
+    def _say(self, sentence: str) -> None:
+        if self.state.on:
+            self._show(sentence=sentence)
 
     def _show(self, **values: Any) -> None:
         state = replace(self.state, **values)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Box", "Field", "Fields", "StoredMaps"]
@@ -157,6 +158,35 @@ class Fields:
         """Give the maps of the fields of a plane, oldest first."""
         return list(self._maps.get((image, plane), []))
 
+    def meeting(self, image: str, plane: int, field: Field) -> list[StoredMaps]:
+        """Give the maps that know something of a field, oldest first."""
+        return [
+            item
+            for item in self.maps(image, plane)
+            if _clipped(item.field.core, field.box) is not None
+        ]
+
+    def joined(self, image: str, plane: int, field: Field) -> StoredMaps | None:
+        """Put the maps of a field together from those of others, if all are known."""
+        top, left, bottom, right = field.box
+        row0, column0, row1, column1 = field.core_in_box
+        meeting = self.meeting(image, plane, field)
+        known = np.zeros((bottom - top, right - left), bool)
+        for item in meeting:
+            if (area := _clipped(item.field.core, field.box)) is not None:
+                known[_counted_from(field.box, area)] = True
+        if not meeting or not known[row0:row1, column0:column1].all():
+            return None
+        maps = np.zeros((*known.shape, meeting[0].maps.shape[-1]), np.float16)
+        # Margins know less than cores: those are put over them.
+        parts = [(item, item.field.box) for item in meeting]
+        parts += [(item, item.field.core) for item in meeting]
+        for item, part in parts:
+            if (area := _clipped(part, field.box)) is not None:
+                inner = item.maps[_counted_from(item.field.box, area)]
+                maps[_counted_from(field.box, area)] = inner
+        return StoredMaps(field, maps, meeting[-1].diameter)
+
     def _drop_old(self) -> None:
         total = sum(item.maps.nbytes for here in self._maps.values() for item in here)
         for key in list(self._maps):
@@ -203,6 +233,22 @@ def _field(
         min(core[3] + margin, shape[1]),
     )
     return Field(core, box)
+
+
+def _clipped(area: Box, box: Box) -> Box | None:
+    """Give what two boxes have in common, if they have."""
+    top, left = max(area[0], box[0]), max(area[1], box[1])
+    bottom, right = min(area[2], box[2]), min(area[3], box[3])
+    return (top, left, bottom, right) if top < bottom and left < right else None
+
+
+def _counted_from(box: Box, area: Box) -> tuple[slice, slice]:
+    """Give rows and columns of an area, counted from a box's corner."""
+    top, left = box[:2]
+    return (
+        slice(area[0] - top, area[2] - top),
+        slice(area[1] - left, area[3] - left),
+    )
 
 
 def _within(inner: Box, outer: Box) -> bool:

@@ -1,4 +1,4 @@
-"""What models make of a field beside what is shown: asked of the engine, and read."""
+"""What a model makes of fields beside what is shown: asked of the engine, and kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._comparing import Side
+from napari_unet._fields import Fields, StoredMaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,51 +18,46 @@ if TYPE_CHECKING:
     from napari_unet._fields import Field
     from unetloop.errors import EngineError
 
-__all__ = ["Sides", "Subject"]
+__all__ = ["Sides", "Wanted"]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is compared: two models, on a field of a plane.
+class Wanted:
+    """A field to be predicted by a model.
 
     Parameters
     ----------
+    model, location : str
+        Its name, and by what the engine knows it.
     image : str
-        Its id.
+        Id of the image.
     plane : int
         Its plane.
+    shape : tuple of int
+        Rows and columns of the plane.
     field : Field
         The rectangle.
     channel : str, optional
         Chosen by the user.
     diameter : float, optional
-        Of a nucleus, in pixels; None: as each model estimates it.
-    before, now : str
-        Names of the models.
+        Of a nucleus, in pixels; None: as the model estimates it.
     """
 
+    model: str
+    location: str
     image: str
     plane: int
+    shape: tuple[int, int]
     field: Field
     channel: str | None
     diameter: float | None
-    before: str
-    now: str
-
-    def is_moved(self, other: Subject | None) -> bool:
-        """Whether another one is the same but for the field."""
-        return other is not None and (
-            (self.image, self.plane, self.channel, self.diameter)
-            == (other.image, other.plane, other.channel, other.diameter)
-            and (self.before, self.now) == (other.before, other.now)
-        )
 
 
 class Sides(QObject):
-    """What is known of one subject, by the names of the models.
+    """Fields that were predicted to be compared, by the models' names.
 
-    Signals: ``came()`` when something else is known, or can be asked for again;
-    ``failed(text)`` when it can't be known.
+    Signals: ``came()`` when another one is known, or can be asked for again;
+    ``failed(text)`` when one can't be known.
 
     Parameters
     ----------
@@ -79,92 +74,90 @@ class Sides(QObject):
         super().__init__(parent)
         self._engine = engine
         self._background = background
-        self.subject: Subject | None = None
-        self.known: dict[str, Side] = {}
-        self._asked: tuple[str, str] | None = None
-        self._reading = self._given_up = False
+        self._known: dict[str, Fields] = {}
+        self._asked: tuple[str, Wanted] | None = None
+        self._refused: Wanted | None = None
+        self._reading = False
+        self._turn = 0
         engine.received.connect(self._on_event)
         engine.started.connect(self.came)
 
-    @property
-    def can_ask(self) -> bool:
-        """Whether nothing is on its way, and nothing went wrong with this subject."""
-        return self._asked is None and not (self._reading or self._given_up)
+    def of(self, model: str) -> Fields:
+        """Give the fields of a model that are known."""
+        return self._known.setdefault(model, Fields())
 
-    def begin(self, subject: Subject | None) -> None:
-        """Know nothing yet, of another subject; what was asked for is not wanted."""
+    def forget(self) -> None:
+        """Know nothing any more."""
+        self.drop()
+        self._turn += 1
+        self._known.clear()
+        self._refused = None
+
+    def drop(self) -> None:
+        """Do not wait for what was asked for."""
         if self._asked is not None:
             (job, _), self._asked = self._asked, None
             self._engine.cancel(job)
-        self.subject, self.known, self._given_up = subject, {}, False
 
-    def ask(self, model: str, location: str) -> None:
-        """Have a model predict the field.
+    def ask(self, wanted: Wanted) -> bool:
+        """Have a field predicted, unless that failed; say whether it is on its way.
 
-        Parameters
-        ----------
-        model : str
-            Its name.
-        location : str
-            By what the engine knows it.
+        What is on its way and another one is not wanted any more.
         """
-        subject = self.subject
-        if subject is None:
-            return
-        values: dict[str, Any] = {"model": location, "beside": True}
-        if subject.channel:
-            values["channel"] = subject.channel
-        if subject.diameter:
-            values["settings"] = {"diameter": subject.diameter}
-        where: dict[str, Any] = {"image": subject.image, "plane": subject.plane}
-        box = list(subject.field.box)
+        if self._asked is not None and self._asked[1] != wanted:
+            self.drop()
+        if self._asked is not None or self._reading:
+            return True
+        if wanted == self._refused:  # not without end: the view will change
+            return False
+        values: dict[str, Any] = {"model": wanted.location, "beside": True}
+        if wanted.channel:
+            values["channel"] = wanted.channel
+        if wanted.diameter:
+            values["settings"] = {"diameter": wanted.diameter}
+        where: dict[str, Any] = {"image": wanted.image, "plane": wanted.plane}
+        box = list(wanted.field.box)
         job = self._engine.send("predict_field", box=box, **where, **values)
-        self._asked = job, model
+        self._asked = job, wanted
+        return True
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if self._asked is None or event.get("job") != self._asked[0]:
             return
-        kind = event["event"]
+        wanted, kind = self._asked[1], event["event"]
         if kind == "FieldPredicted":
-            model, self._asked = self._asked[1], None
-            self._read(model, event)
+            self._asked = None
+            self._read(wanted, event)
         elif kind == "JobDone":  # somebody cancelled it
             self._asked = None
             self.came.emit()
         elif kind == "Failed":
             self._asked = None
             if not event.get("engine_died"):  # the next one is asked again
-                self._give_up(str(event.get("message", "")))
+                self._refuse(wanted, str(event.get("message", "")))
 
-    def _read(self, model: str, event: dict[str, Any]) -> None:
-        self._reading, subject = True, self.subject
-        files = str(event["labels"]), str(event["maps"])
-        diameter = float(event["diameter"])
+    def _read(self, wanted: Wanted, event: dict[str, Any]) -> None:
+        """Read the answer in a thread; the next one would be written over it."""
+        self._reading, turn = True, self._turn
+        file, diameter = str(event["maps"]), float(event["diameter"])
 
-        def work() -> tuple[NDArray[np.int32], NDArray[np.float16]]:
-            return np.load(files[0]), np.load(files[1])
-
-        def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
+        def then(maps: NDArray[np.float16]) -> None:
             self._reading = False
-            if subject is not None and subject is self.subject:
-                labels, maps = found
-                top, left, bottom, right = subject.field.box
-                if labels.shape == (bottom - top, right - left):
-                    self.known[model] = Side(labels, maps, diameter=diameter)
-                else:  # the file is not that of the project any more
-                    self._give_up("The image on the disk has another size now.")
+            top, left, bottom, right = wanted.field.box
+            if maps.shape[:2] != (bottom - top, right - left):
+                self._refuse(wanted, "The image on the disk has another size now.")
+            elif turn == self._turn:
+                stored = StoredMaps(wanted.field, maps, diameter)
+                known = self.of(wanted.model)
+                known.add(wanted.image, wanted.plane, wanted.shape, stored)
             self.came.emit()
 
         def failed(error: EngineError) -> None:
             self._reading = False
-            if subject is self.subject:
-                self._give_up(str(error))
-            else:
-                self.came.emit()
+            self._refuse(wanted, str(error))
 
-        self._background.run(work, then, failed)
+        self._background.run(lambda: np.load(file), then, failed)
 
-    def _give_up(self, text: str) -> None:
-        """Ask no more for this subject, not without end; the view will change."""
-        self._given_up = True
+    def _refuse(self, wanted: Wanted, text: str) -> None:
+        self._refused = wanted
         self.failed.emit(text)

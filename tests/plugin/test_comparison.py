@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_unet._comparing import Question, Side, compare
+from napari_unet._comparing import Question, compare
 from napari_unet._difference_marks import AGREED, BEFORE, INSIDE, ONLY_NOW
 from napari_unet._models import Models
 from napari_unet._nuclei import NUCLEI
@@ -36,7 +36,7 @@ def _ask(before: np.ndarray, now: np.ndarray, **values: Any) -> Any:
         "seen": (0, 0, *now.shape),
         **values,
     }
-    return compare(Question(before=Side(before), now=Side(now), **asked))
+    return compare(Question(before=before, now=now, **asked))
 
 
 def test_nuclei_that_only_one_model_finds_are_counted() -> None:

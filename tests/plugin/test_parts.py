@@ -92,6 +92,27 @@ def test_the_maps_of_a_field_are_replaced_by_newer_ones(
     assert len(fields.maps("b", 0)) == 1
 
 
+def test_maps_of_a_field_are_joined_from_those_of_others() -> None:
+    fields = Fields()
+    rows, columns = np.indices(SHAPE, np.float16)
+    truth = np.stack([rows, columns], axis=-1)
+    visible = (0, 0, 1500, 1200)
+    while (wanted := fields.next("a", 0, SHAPE, visible, 30.0)) is not None:
+        top, left, bottom, right = wanted.box
+        maps = truth[top:bottom, left:right].copy()
+        fields.add("a", 0, SHAPE, StoredMaps(wanted, maps, 30.0))
+    assert len(fields.maps("a", 0)) > 1
+    for view in ((0, 0, 1400, 1100), (300, 300, 700, 700), (1100, 600, 1490, 1190)):
+        field = fields.view(SHAPE, view, 30.0, 8)
+        joined = fields.joined("a", 0, field)
+        assert joined is not None
+        top, left, bottom, right = field.box
+        np.testing.assert_array_equal(joined.maps, truth[top:bottom, left:right])
+    beyond = fields.view(SHAPE, (1000, 1000, 1900, 1900), 30.0, 8)
+    assert fields.joined("a", 0, beyond) is None
+    assert fields.joined("a", 1, field) is None
+
+
 def test_marks_tell_proposed_reviewed_and_ignored_apart() -> None:
     labels = np.zeros((40, 60), np.int32)
     labels[5:20, 5:20], labels[5:20, 20:35], labels[5:20, 40:55] = 1, 2, 3
