@@ -59,7 +59,7 @@ class Stage(QObject):
         self.current: Current | None = None
         self._turn = 0
         self._loading: set[int] = set()
-        self._letting_go = False
+        self._letting_go = self._turning = False
         self.keeps: Callable[[], bool] = lambda: False
         """Whether what is in memory is nowhere else, and must not be let go of."""
         self.revision: Callable[[], int] = lambda: 0
@@ -111,7 +111,7 @@ class Stage(QObject):
     def load_plane(self) -> None:
         """Read what is recorded of the plane on the screen, if it was not yet."""
         current, workspace, plane = self.current, self._workspace, self._layers.plane
-        if current is None or workspace is None:
+        if current is None or workspace is None or self._turning:
             return
         if plane in current.loaded or plane in self._loading:
             return
@@ -188,11 +188,15 @@ class Stage(QObject):
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
         name = Path(current.entry.path).name
-        self._layers.show(name, pixels, opened)
-        self._show_channels(current, plane)
-        if before != image:
-            self._layers.camera = known.get("camera") or {}
-        self._layers.go_to_plane(plane)
+        self._turning = True  # napari shows another plane first: nobody looks at it
+        try:
+            self._layers.show(name, pixels, opened)
+            self._show_channels(current, plane)
+            if before != image:
+                self._layers.camera = known.get("camera") or {}
+            self._layers.go_to_plane(plane)
+        finally:
+            self._turning = False
         self._layers.end_show()
         self.problem.emit("image", "")
         self.busy.emit("")
