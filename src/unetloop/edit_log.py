@@ -155,6 +155,12 @@ class EditLog:
             except sqlite3.DatabaseError:
                 self._base.close()  # else Windows would not let it be moved away
                 raise
+        self._tick_lock = threading.Lock()
+        ((edits, kept, snapshots),) = self._query(
+            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM proposals), "
+            "(SELECT max(tick) FROM snapshots)"
+        )
+        self._last_tick = max(edits or 0, kept or 0, snapshots or 0)
 
     def add(
         self, action: str, edits: Sequence[Edit], under: Sequence[Patch] = ()
@@ -180,8 +186,8 @@ class EditLog:
             self._give_up_undone()
             (last,) = self._base.execute("SELECT max(step) FROM edits").fetchone()
             step = int(last or 0) + 1
-            self._keep(packed)
-            tick = self.next_tick()
+            self._keep(packed, self.take_tick())
+            tick = self.take_tick()
             for edit in edits:
                 self._insert(action, step, tick, edit)
         return step
@@ -190,26 +196,27 @@ class EditLog:
         """Compress proposals to `keep` them."""
         return [(patch, pack(patch.values, self._threads)) for patch in patches]
 
-    def keep(self, packed: Sequence[tuple[Patch, bytes]]) -> None:
+    def keep(self, packed: Sequence[tuple[Patch, bytes]], tick: int) -> None:
         """Write proposals that are part of no step.
 
         Parameters
         ----------
         packed : sequence
-            Of `pack`; what the segmentation is now.
+            Of `pack`.
+        tick : int
+            Of `take_tick`, when the segmentation was this.
         """
         with self._transaction():
-            self._keep(packed)
+            self._keep(packed, tick)
 
-    def _keep(self, packed: Sequence[tuple[Patch, bytes]]) -> None:
-        tick = self.next_tick()
+    def _keep(self, packed: Sequence[tuple[Patch, bytes]], tick: int) -> None:
         for patch, pixels in packed:
             height, width = patch.values.shape
             where = (patch.image, patch.plane, patch.row, patch.column)
             self._base.execute(
                 "DELETE FROM proposals WHERE image = ? AND plane = ? AND row >= ? "
-                "AND col >= ? AND row + height <= ? AND col + width <= ?",
-                (*where, patch.row + height, patch.column + width),
+                "AND col >= ? AND row + height <= ? AND col + width <= ? AND tick < ?",
+                (*where, patch.row + height, patch.column + width, tick),
             )
             self._base.execute(
                 "INSERT INTO proposals (image, plane, row, col, height, width, pixels, "
@@ -295,13 +302,16 @@ class EditLog:
                     (*key[:2], tick),
                 )
 
-    def next_tick(self) -> int:
-        """Give the tick of what is done next; it grows across restarts."""
-        ((edits, kept, snapshots),) = self._query(
-            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM proposals), "
-            "(SELECT max(tick) FROM snapshots)"
-        )
-        return max(edits or 0, kept or 0, snapshots or 0) + 1
+    @property
+    def last_tick(self) -> int:
+        """The tick of what was done last."""
+        return self._last_tick
+
+    def take_tick(self) -> int:
+        """Give the tick of what is done now; it grows across restarts."""
+        with self._tick_lock:
+            self._last_tick += 1
+            return self._last_tick
 
     @property
     def can_undo(self) -> bool:
@@ -398,10 +408,10 @@ class EditLog:
     def _mark(self, which: str, undone: int, under: Sequence[Patch]) -> None:
         packed = self.pack(under)
         with self._transaction():
-            self._keep(packed)
+            self._keep(packed, self.take_tick())
             self._base.execute(
                 f"UPDATE edits SET undone = ?, tick = ? WHERE step = ({which})",
-                (undone, self.next_tick()),
+                (undone, self.take_tick()),
             )
 
     def _query(self, text: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

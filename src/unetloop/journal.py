@@ -212,9 +212,13 @@ class Journal:
         if patches:
             packed = self._log.pack(patches)
             with self._lock:
-                if turn == self._turn:
-                    self._log.keep(packed)
-                    self._settled(image, plane, loose)
+                if turn != self._turn:
+                    return
+                tick = self._log.take_tick()
+            # Without the lock: a disk may take its time, and nobody must wait for it.
+            self._log.keep(packed, tick)
+            with self._lock:
+                self._settled(image, plane, loose)
 
     def under(self, edits: Iterable[Edit]) -> list[Patch]:
         """Give the proposals that edits of a review speak of, and that no file holds.
@@ -307,7 +311,7 @@ class Journal:
     ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
         self._changed -= set(copies)
         # Later edits get a later tick, and are applied to the snapshot.
-        tick = self._log.next_tick() - 1
+        tick = self._log.last_tick
         return copies, tick, list(self._loose.get((image, plane), ()))
 
     def _store(self, key: PlaneKey, values: NDArray[Any], tick: int) -> None:
