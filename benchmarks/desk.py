@@ -16,7 +16,7 @@ from napari_unet._background import Background
 from napari_unet._engine import Engine
 from napari_unet._learner import Learner
 from napari_unet._models import Models
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.journal import Journal
 from unetloop.pieces import box_window, grown
 

@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from unetloop import corrections
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.proposals import where_most_is_left
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._workspace import user_folder
-from unetloop.edit_log import Edit, EditLog
+from unetloop.edit_log import EditLog
+from unetloop.edits import Edit
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:

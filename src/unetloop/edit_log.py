@@ -17,25 +17,23 @@ import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from unetloop.edits import DTYPES, Edit, Patch
 from unetloop.errors import EngineError
 from unetloop.packing import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DTYPES", "Edit", "EditLog", "Patch", "PlaneKey"]
+    from unetloop.edits import PlaneKey
 
-PlaneKey = tuple[str, int, str]
-"""An array: id of its image, plane, and ``"segmentation"`` or ``"review"``."""
+__all__ = ["EditLog"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS edits (
@@ -61,12 +59,6 @@ CREATE TABLE IF NOT EXISTS proposals (
 CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
 """
 
-DTYPES: Mapping[str, np.dtype[Any]] = {
-    "segmentation": np.dtype(np.int32),
-    "review": np.dtype(np.uint8),
-}
-"""Arrays that are edited, and what they hold."""
-
 _DONE, _UNDONE, _GIVEN_UP = 0, 1, 2
 _LEAST_ROOM = 1 << 16
 
@@ -74,56 +66,6 @@ _SINCE = (
     "SELECT * FROM {0} WHERE image = ? AND plane = ? {1} AND tick > coalesce((SELECT "
     "tick FROM snapshots WHERE image = ? AND plane = ? AND array = ?), 0)"
 )
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A rectangle of an array that was changed.
-
-    Parameters
-    ----------
-    image : str
-        Id of the project's image.
-    plane : int
-        Which plane.
-    array : str
-        ``"segmentation"`` or ``"review"``.
-    row, column : int
-        Upper left corner.
-    before, after : array
-        (rows, columns) of int32 or uint8: what was there, and what is now.
-    """
-
-    image: str
-    plane: int
-    array: str
-    row: int
-    column: int
-    before: NDArray[Any]
-    after: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Patch:
-    """Proposals of a rectangle of a segmentation.
-
-    Parameters
-    ----------
-    image : str
-        Id of the project's image.
-    plane : int
-        Which plane.
-    row, column : int
-        Upper left corner.
-    values : array of int32
-        (rows, columns).
-    """
-
-    image: str
-    plane: int
-    row: int
-    column: int
-    values: NDArray[np.int32]
 
 
 class EditLog:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.edit_log import DTYPES, EditLog, Patch
+from unetloop.edit_log import EditLog
+from unetloop.edits import DTYPES, Patch
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.edit_log import Edit, PlaneKey
+    from unetloop.edits import Edit, PlaneKey
     from unetloop.project import Project, ProjectImage
 
 __all__ = ["Journal"]

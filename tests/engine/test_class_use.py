@@ -11,7 +11,7 @@ import tifffile
 
 from unetloop.class_use import highest_used_class
 from unetloop.classes import number_classes
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.journal import Journal
 from unetloop.project import open_project
 

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from unetloop.classes import name_classes
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.imported import count_imported
 from unetloop.journal import Journal
 from unetloop.project import open_project

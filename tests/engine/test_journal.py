@@ -15,7 +15,8 @@ import pytest
 import tifffile
 
 from unetloop import edit_log
-from unetloop.edit_log import Edit, EditLog
+from unetloop.edit_log import EditLog
+from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.project import Project, open_project
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from unetloop.edit_log import PlaneKey
+    from unetloop.edits import PlaneKey
 
 SIZE = 32
 
@@ -307,7 +308,7 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 from unetloop.project import open_project
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.journal import Journal
 project = open_project(Path(sys.argv[1])); journal = Journal(project)
 first = int(journal.state(project.images[0], 0, "segmentation")[0, 0])

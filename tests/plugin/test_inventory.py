@@ -12,7 +12,7 @@ import tifffile
 
 from napari_unet._census import Count
 from napari_unet._inventory import FILE_NAME, Inventory
-from unetloop.edit_log import Edit
+from unetloop.edits import Edit
 from unetloop.journal import Journal
 from unetloop.project import Project, open_project
 
