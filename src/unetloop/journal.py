@@ -19,6 +19,7 @@ import numpy as np
 from unetloop.edit_log import EditLog
 from unetloop.edits import DTYPES, Patch
 from unetloop.errors import EngineError
+from unetloop.loose import Loose
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.edits import Edit, PlaneKey
+    from unetloop.loose import Box
     from unetloop.project import Project, ProjectImage
 
 __all__ = ["Journal"]
 
 _ATTEMPTS = 3
-_Box = tuple[int, int, int, int]
 
 
 class Journal:
@@ -52,8 +53,7 @@ class Journal:
         self._project = project
         self._planes: dict[PlaneKey, NDArray[Any]] = {}
         self._changed: set[PlaneKey] = set()
-        # Where proposals were put that are in memory alone, by when.
-        self._loose: dict[tuple[str, int], dict[int, _Box]] = {}
+        self._loose = Loose()
         self._turn = 0
         self._lock = threading.RLock()
         self._flushing = threading.Lock()
@@ -193,11 +193,8 @@ class Journal:
             np.copyto(place, labels, where=seen != 1)  # twice as fast as by a mask
             self._changed.add((image.id, plane, "segmentation"))
             box = (*corner, corner[0] + labels.shape[0], corner[1] + labels.shape[1])
-            loose = self._loose.get((image.id, plane), {})
-            hidden = [turn for turn, old in loose.items() if _overlap(old, box) == old]
-            self._settled(image.id, plane, hidden)
+            self._loose.put((image.id, plane), box)
             self._turn += 1
-            self._loose.setdefault((image.id, plane), {})[self._turn] = box
             return place.copy()
 
     def keep_proposals(self, image: str, plane: int) -> None:
@@ -208,7 +205,7 @@ class Journal:
         """
         with self._lock:
             turn = self._turn
-            loose = dict(self._loose.get((image, plane), {}))
+            loose = self._loose.on((image, plane))
             patches = [self._patch(image, plane, box) for box in loose.values()]
         if patches:
             packed = self._log.pack(patches)
@@ -219,7 +216,7 @@ class Journal:
             # Without the lock: a disk may take its time, and nobody must wait for it.
             self._log.keep(packed, tick)
             with self._lock:
-                self._settled(image, plane, loose)
+                self._loose.settle((image, plane), loose)
 
     def under(self, edits: Iterable[Edit]) -> list[Patch]:
         """Give the proposals that edits of a review speak of, and that no file holds.
@@ -233,33 +230,12 @@ class Journal:
             return self._under(edits)
 
     def _under(self, edits: Iterable[Edit]) -> list[Patch]:
-        edits = list(edits)
-        whole = {
-            (edit.image, edit.plane, _box(edit))
-            for edit in edits
-            if edit.array == "segmentation"
-        }
-        found: dict[tuple[str, int, _Box], Patch] = {}
-        for edit in edits:
-            where = edit.image, edit.plane
-            if edit.array != "review" or (*where, _box(edit)) in whole:
-                continue
-            for loose in self._loose.get(where, {}).values():
-                part = _overlap(_box(edit), loose)
-                if part is not None:
-                    found[*where, part] = self._patch(*where, part)
-        return list(found.values())
+        return [self._patch(*where) for where in self._loose.under(edits)]
 
-    def _patch(self, image: str, plane: int, box: _Box) -> Patch:
+    def _patch(self, image: str, plane: int, box: Box) -> Patch:
         values = self._plane(image, plane, "segmentation")
         part = values[box[0] : box[2], box[1] : box[3]].copy()
         return Patch(image, plane, *box[:2], part)
-
-    def _settled(self, image: str, plane: int, turns: Iterable[int]) -> None:
-        """Take note that proposals are safe."""
-        loose = self._loose.get((image, plane), {})
-        for turn in turns:
-            loose.pop(turn, None)
 
     def flush(self) -> None:
         """Write the arrays that changed to their TIFF files."""
@@ -277,7 +253,7 @@ class Journal:
                 del changed[key]
                 if key[2] == "segmentation":
                     with self._lock:
-                        self._settled(image, plane, turns)
+                        self._loose.settle((image, plane), turns)
         finally:
             with self._lock:
                 self._changed |= set(changed)
@@ -313,7 +289,7 @@ class Journal:
         self._changed -= set(copies)
         # Later edits get a later tick, and are applied to the snapshot.
         tick = self._log.last_tick
-        return copies, tick, list(self._loose.get((image, plane), ()))
+        return copies, tick, list(self._loose.on((image, plane)))
 
     def _store(self, key: PlaneKey, values: NDArray[Any], tick: int) -> None:
         name, plane, array = key
@@ -433,15 +409,3 @@ def _put(place: NDArray[Any], edit: Edit, values: NDArray[Any]) -> None:
     rows = slice(edit.row, edit.row + values.shape[0])
     columns = slice(edit.column, edit.column + values.shape[1])
     place[rows, columns] = values
-
-
-def _box(edit: Edit) -> _Box:
-    rows, columns = edit.after.shape
-    return edit.row, edit.column, edit.row + rows, edit.column + columns
-
-
-def _overlap(one: _Box, other: _Box) -> _Box | None:
-    """Give the rectangle that two share."""
-    top, left = max(one[0], other[0]), max(one[1], other[1])
-    bottom, right = min(one[2], other[2]), min(one[3], other[3])
-    return (top, left, bottom, right) if top < bottom and left < right else None
