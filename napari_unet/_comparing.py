@@ -86,7 +86,7 @@ class Difference:
     score_before: float | None
     score_now: float | None
 
-    def in_words(self, before: str, now: str, sized: bool) -> str:
+    def in_words(self, before: str, now: str, sized: bool, whole: bool = True) -> str:
         """Say what is seen, with numbers.
 
         Parameters
@@ -95,22 +95,27 @@ class Difference:
             What the models are called.
         sized : bool
             Whether nuclei are told apart, not classes.
+        whole : bool
+            Whether all that is in view was compared, not its middle alone.
         """
+        view = "view" if whole else "the middle of the view"
         if sized:
             nuclei = "nucleus" if self.before == 1 else "nuclei"
-            what = f"The model {before} finds {self.before} {nuclei} in view, {now} "
+            what = f"The model {before} finds {self.before} {nuclei} in {view}, {now} "
             if self.only_before or self.only_now:
                 what += (
                     f"finds {self.now}; {before} alone: {self.only_before}, {now} "
                     f"alone: {self.only_now}."
                 )
             else:
-                what += "the same ones."
+                same = {0: "none either", 1: "the same one"}
+                what += f"{same.get(self.now, 'the same ones')}."
         else:
             share = _percent(self.differing)
-            what = f"The model {before} and {now} differ on {share} of the view."
+            shown = "the view" if whole else view
+            what = f"The model {before} and {now} differ on {share} of {shown}."
         if self.score_before is None or self.score_now is None:
-            return f"{what} Nothing in view is reviewed, so there is no score."
+            return f"{what} Nothing there is reviewed, so there is no score."
         scores = f"{self.score_before:.2f} → {self.score_now:.2f}"
         return f"{what} Score on what you reviewed here: {scores}."
 

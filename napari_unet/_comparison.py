@@ -304,6 +304,7 @@ class Comparer(QObject):
         review = truth.review[plane][window].copy()
         inside = seen[0] - top, seen[1] - left, seen[2] - top, seen[3] - left
         made, wishes = dict(self._made), self._wishes
+        whole = seen == self._layers.visible
         instances = {
             model: replace(self._learner.models.instances(model), **wishes)
             for model in maps
@@ -324,7 +325,8 @@ class Comparer(QObject):
                 self._made = {**made, **self._made}
                 name, state = f"compare: {subject.before}", self.state
                 self._layers.show_compared(name, plane, window, difference.marks)
-                words = difference.in_words(state.before, state.now, state.sized)
+                about = state.before, state.now, state.sized, whole
+                words = difference.in_words(*about)
                 self._show(sentence=words, bright=current.pixels.bright)
             self._follow()
 

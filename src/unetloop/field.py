@@ -89,7 +89,8 @@ def predict_field(
         found = _DIAMETERS.setdefault(network, {})
         if config.diameter is None and (look, step) not in found:
             estimate = estimate_diameter(network, view, scale, config)
-            found[look, step] = estimate or scale.diameter
+            # As it is said: whoever asks with what was said gets the same pixels.
+            found[look, step] = round(float(estimate or scale.diameter), 2)
         diameter = config.diameter or found[look, step]
         work = predict_region(network, view, area, diameter, scale, config)
         while True:
@@ -112,7 +113,7 @@ def predict_field(
         labels=labels,
         maps=maps,
         nuclei=None if scale.task.classes else int(result.labels.max(initial=0)),
-        diameter=round(float(diameter), 2),
+        diameter=float(diameter),
         model_step=step,
         seconds=time.monotonic() - began,
     )

@@ -102,6 +102,22 @@ def test_marks_differ_in_form_where_only_one_model_finds_a_nucleus() -> None:
     assert 0.3 < share < 0.9
 
 
+def test_numbers_are_said_in_a_sentence() -> None:
+    found = _ask(_discs((20, 20), (60, 20)), _discs((20, 20), (60, 80), (20, 50)))
+    assert found.in_words("nuclei", "round-1", True) == (
+        "The model nuclei finds 2 nuclei in view, round-1 finds 3; nuclei alone: 1, "
+        "round-1 alone: 2. Nothing there is reviewed, so there is no score."
+    )
+    words = found.in_words("round-1", "round-2", False, whole=False)
+    assert "The model round-1 and round-2 differ on 7 % of the middle of" in words
+    one = _discs((20, 20))
+    found = _ask(one, one, truth=one, review=np.ones(one.shape, np.uint8))
+    assert found.in_words("nuclei", "round-1", True, whole=False) == (
+        "The model nuclei finds 1 nucleus in the middle of the view, round-1 the same "
+        "one. Score on what you reviewed here: 1.00 → 1.00."
+    )
+
+
 def test_empty_fields_can_be_compared() -> None:
     nothing = np.zeros((20, 30), np.int32)
     found = _ask(nothing, nothing)
@@ -299,7 +315,7 @@ def test_the_user_may_change_how_maps_become_nuclei(loop: Any) -> None:
     sentence = _comparison(loop).sentence
     loop.session.choices.set_min_size(5.0)
     loop.wait(lambda: _comparison(loop).sentence != sentence)
-    assert "finds 0 nuclei in view, round-1 the same ones" in _comparison(loop).sentence
+    assert "finds 0 nuclei in view, round-1 none either" in _comparison(loop).sentence
 
 
 def test_an_engine_that_dies_is_asked_again(loop: Any, log: Path) -> None:
