@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+import numpy as np
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._backdrop import Backdrop, place
@@ -15,9 +16,7 @@ from napari_unet._palette import NucleusColours, fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
 
 if TYPE_CHECKING:
-    import numpy as np
     from napari import Viewer
-    from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_unet._current import Opened
@@ -263,6 +262,34 @@ class Layers(Overlay):
         size = float(layer.scale[-1]) if unit in _MICROMETRES else None
         data = layer.data[0] if layer.multiscale else layer.data
         return path, layer.name, data, size
+
+    def selected_labels(self) -> Labels | None:
+        """Give the labels that the user selected, if they are the user's own."""
+        layer = self.viewer.layers.selection.active
+        ours = layer in (self.nuclei, self.outlines)
+        own = isinstance(layer, Labels) and layer.editable and not layer.multiscale
+        return layer if own and not ours else None
+
+    def take_labels(self, layer: Labels) -> bool:
+        """Take a layer's labels for the plane on the screen; it is hidden.
+
+        Returns
+        -------
+        bool
+            Whether they are of the size of the image or of one of its planes.
+        """
+        nuclei, pixels = self.nuclei, self._pixels
+        if nuclei is None or pixels is None:
+            return False
+        if layer.data.shape not in (nuclei.data.shape, pixels.plane_shape):
+            return False
+        given = np.asarray(layer.data).reshape(-1, *pixels.plane_shape)
+        planes = self._copy().reshape(-1, *pixels.plane_shape)
+        planes[self.plane] = given[self.plane if len(given) > 1 else 0]
+        nuclei.data = self._shaped(planes)
+        layer.visible = False
+        self.viewer.layers.selection.active = nuclei
+        return True
 
     def selected_files(self) -> list[Path]:
         """List the files of all image layers that the user selected, as they lie.

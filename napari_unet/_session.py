@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari import Viewer
+    from napari.layers import Labels
 
     from napari_unet._batch_state import Wish
     from napari_unet._state import LoopState
@@ -217,9 +218,24 @@ class Session(QObject):
         return wish if wish.paths else None
 
     def use_layer(self) -> None:
-        """Work on the image layer that is selected in napari."""
-        if self._leave():
+        """Work on the image layer that is selected in napari, or take its labels."""
+        labels = self.layers.selected_labels()
+        if labels is not None and not self.state.classes:
+            self._take_labels(labels)
+        elif self._leave():
             self.opener.open_layer(self._task, self.state.task)
+
+    def _take_labels(self, labels: Labels) -> None:
+        """Take the user's own labels as right, in the image on the screen."""
+        self.tools.disarm()
+        if self.opener.current is None:
+            text = "Open the image that the labels are of, then select them again."
+        elif not self.layers.take_labels(labels):
+            size = " × ".join(str(side) for side in labels.data.shape)
+            text = f"These labels ({size}) have another size than the image shown."
+        else:
+            text = f"The nuclei of {labels.name} are taken as right. Ctrl+Z: not so."
+        self.said.emit(text, "info")
 
     def _leave(self) -> bool:
         """Get ready for another project; false: corrections can't be stored yet."""

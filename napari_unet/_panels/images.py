@@ -73,7 +73,9 @@ class ImagesPanel(QWidget):
         self.menu.addAction("Folder…", self._choose_folder)
         self.open_button.clicked.connect(self._show_menu)
         self.layer_button = Button(
-            "Use selected layer", tip="Work on the image layer selected in napari"
+            "Use selected layer",
+            tip="Work on the image selected in napari's list; of labels of your own, "
+            "take the nuclei as right in the image shown",
         )
         self.layer_button.clicked.connect(self.layer_requested)
         self.list = ImageList()

@@ -315,7 +315,7 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
         lock.acquire(timeout=0)
     except Timeout as error:
         raise EngineError(
-            "The project is open in another program.",
+            "The project is open in another program or window.",
             todo="Close it there first.",
             path=str(folder),
         ) from error

@@ -76,6 +76,29 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     assert loop.viewer.dims.ndim == 2
 
 
+def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
+    labels = np.zeros((160, 200), np.uint8)
+    labels[20:40, 30:60], labels[80:100, 30:60] = 3, 7
+    mine = loop.viewer.add_labels(labels[:-1], name="other")
+    loop.session.use_layer()
+    assert "(159 × 200) have another size" in loop.said[-1]
+    assert not loop.review.any()
+    mine.visible = False
+    before = loop.nuclei.copy()
+    mine = loop.viewer.add_labels(labels, name="mine")
+    loop.session.use_layer()
+    assert "mine are taken as right" in loop.said[-1]
+    assert not mine.visible
+    assert loop.session.state.images[0].state != "missing"
+    np.testing.assert_array_equal(loop.nuclei, labels)
+    np.testing.assert_array_equal(loop.recorded()[0], labels)
+    assert (loop.review[labels > 0] == 1).all()
+    assert (loop.review[before > 0] == 1).all()  # what they say is none
+    loop.press("Control-Z")
+    np.testing.assert_array_equal(loop.nuclei, before)
+    assert not loop.review.any()
+
+
 def test_a_stack_opens_in_the_middle_and_later_where_it_was_left(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -545,7 +568,7 @@ def test_a_second_viewer_is_told_that_the_project_is_open(
     other = start()
     other.session.open([folder])
     other.wait(lambda: other.session.state.problem)
-    assert "open in another program" in other.session.state.problem
+    assert "open in another program or window" in other.session.state.problem
 
 
 def test_a_layer_from_no_file_is_stored_and_worked_on(
