@@ -100,6 +100,11 @@ class Census:
                 self._cells[cell] = _look(
                     segmentation[plane][window], review[plane][window]
                 )
+        return add_up(self.planes().values())
+
+    def planes(self) -> dict[int, Count]:
+        """Say what there is on each plane of which something is known."""
+        with self._lock:
             known = dict(self._cells)
         planes = dict(self.others or {})
         for plane in {plane for plane, _, _ in known}:
@@ -111,7 +116,7 @@ class Census:
                 all(found.done for found in here),
                 all(found.whole for found in here),
             )
-        return add_up(planes.values())
+        return planes
 
 
 def add_up(planes: Collection[Count]) -> Count:

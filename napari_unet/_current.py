@@ -127,17 +127,28 @@ class Current:
         more = (len(self.loaded) + 1) * rows * columns * _BYTES_A_PIXEL
         return bool(self.loaded) and more > _MOST_BYTES
 
-    @property
-    def next_plane(self) -> int | None:
-        """The first plane that was not seen yet, nor reviewed before; None: none is."""
-        counts, areas = self.census.others or {}, bool(self.truth.task.classes)
-        left = (
-            plane
-            for plane in range(self.entry.planes)
-            if plane not in self.truth.seen
-            and not (plane in counts and counts[plane].is_done(areas))
-        )
-        return next(left, None)
+    def next_plane(self, plane: int) -> int | None:
+        """Give the next plane after one that is not reviewed; None: all others are.
+
+        Behind the last one comes the first: one may have begun in the middle.
+        """
+        counts, areas = self.census.planes(), bool(self.truth.task.classes)
+        others: list[int] = [*range(plane + 1, self.entry.planes), *range(plane)]
+        for other in others:
+            counted = other in counts and counts[other].is_done(areas)
+            if not counted and not self._is_done(other, areas):
+                return other
+        return None
+
+    def _is_done(self, plane: int, areas: bool) -> bool:
+        """Look at a plane, which may have been reviewed since it was counted."""
+        if plane not in self.loaded:
+            return False
+        labels, review = self.truth.segmentation[plane], self.truth.review[plane]
+        if areas:
+            return bool(review.all())
+        left = np.any((labels > 0) & (review == 0))
+        return bool(review.any() and not left)
 
     def go_on_with(self, before: Current) -> None:
         """Take over what is known of planes that are not in memory any more."""

@@ -75,7 +75,7 @@ class Steps(QObject):
         if centre is not None:
             self._layers.centre_on(*centre)
             return
-        plane = current.next_plane
+        plane = current.next_plane(self._layers.plane)
         image = self._gallery.next_to_do(current.entry.id)
         if plane is not None:
             self._layers.go_to_plane(plane)

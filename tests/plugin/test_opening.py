@@ -76,6 +76,25 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     assert loop.viewer.dims.ndim == 2
 
 
+def test_enter_leaves_no_plane_out_that_was_only_passed_over(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder / "stack.tif")
+    for plane in (1, 2):  # as a slider does
+        loop.viewer.dims.set_current_step(0, plane)
+        loop.wait(lambda plane=plane: plane in loop.session.opener.current.loaded)
+        loop.wait_for_proposals()
+    for plane in (0, 1):  # from the last one on: the first is next
+        loop.press("Enter")
+        loop.wait(lambda plane=plane: loop.layers.plane == plane)
+        loop.wait_for_proposals()
+    assert not loop.said
+    loop.press("Enter")
+    assert "All images are reviewed" in loop.said[-1]
+    assert (loop.session.opener.current.truth.review == 1).all()
+
+
 def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
     labels = np.zeros((160, 200), np.uint8)
     labels[20:40, 30:60], labels[80:100, 30:60] = 3, 7
