@@ -234,7 +234,8 @@ class Session(QObject):
             size = " × ".join(str(side) for side in labels.data.shape)
             text = f"These labels ({size}) have another size than the image shown."
         else:
-            text = f"The nuclei of {labels.name} are taken as right. Ctrl+Z: not so."
+            name = labels.name
+            text = f"The nuclei of {name} are taken as right; Ctrl+Z takes that back."
         self.said.emit(text, "info")
 
     def _leave(self) -> bool:
