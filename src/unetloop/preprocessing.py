@@ -9,6 +9,7 @@ from PIL import Image as PillowImage
 
 from unetloop.colours import has_dark_tail
 from unetloop.errors import EngineError
+from unetloop.fills import find_fills
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,8 @@ def intensity_limits(
     pixels : array
         The whole plane, (rows, columns, channels), any real dtype. Of more
         than four million pixels, an even grid of about that many is taken.
-        NaN and infinite pixels are left out.
+        NaN and infinite pixels are left out, and so is what no camera saw
+        (`fills.find_fills`).
     config : NormalizationConfig
         The two percentiles, and whether nuclei are bright or dark. Where they
         may be either, the background is taken to be the larger part: an
@@ -47,21 +49,26 @@ def intensity_limits(
     Returns
     -------
     array of float64
-        (2, channels): intensities of 0 and of 1 in each channel. They differ
+        (4, channels): intensities of 0 and of 1 in each channel. They differ
         even where a plane is constant; the first is the higher one where
-        nuclei are dark.
+        nuclei are dark. Then the lowest and the highest value that no camera
+        saw, NaN where there is none.
     """
     step = max(
         1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
     )
     grid = pixels[::step, ::step]
-    limits = np.empty((2, pixels.shape[2]), np.float64)
+    limits = np.empty((4, pixels.shape[2]), np.float64)
+    fills = limits[2:]
     for channel in range(pixels.shape[2]):
         values = grid[..., channel]
+        fills[:, channel] = found = find_fills(values)
+        if not np.isnan(found).all():
+            values = values[(values != found[0]) & (values != found[1])]
         if values.dtype.kind == "f":
             values = values[np.isfinite(values)]
         if values.size == 0:
-            limits[:, channel] = 0, 1
+            limits[:2, channel] = 0, 1
             continue
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
@@ -76,7 +83,7 @@ def intensity_limits(
         zero, one = np.percentile(values, shares)
         if zero == one:  # few sparse spots, or a constant plane
             one = furthest if furthest != zero else zero + max(1, abs(zero))
-        limits[:, channel] = zero, one
+        limits[:2, channel] = zero, one
     return limits
 
 
@@ -88,14 +95,15 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
     pixels : array
         (rows, columns, channels) of any real dtype.
     limits : array of float64
-        (2, channels), from `intensity_limits`.
+        (4, channels), from `intensity_limits`.
 
     Returns
     -------
     array of float32
-        Same shape, clipped to -1..4; NaN becomes 0.
+        Same shape, clipped to -1..4; NaN becomes 0, and so does what no camera
+        saw.
     """
-    zero, one = limits
+    zero, one, *fills = limits
     if pixels.dtype.itemsize > 2 and pixels.dtype != np.float32:
         # Large numbers that differ little, or too large ones for 32 bits.
         wide = pixels.astype(np.float64) - zero
@@ -108,6 +116,9 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
     if pixels.dtype.kind == "f":
         np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
     np.clip(result, -1.0, _BRIGHTEST, out=result)
+    for fill in fills:
+        if not np.isnan(fill).all():
+            result[pixels == fill] = 0.0
     return result
 
 
