@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 import random
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import tifffile
 
-from unetloop import edit_log
 from unetloop.edit_log import EditLog
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
@@ -346,40 +342,3 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(folder: Path) ->
             assert (state == state[0, 0]).all()
             value = int(state[0, 0])
             journal.close()
-
-
-def test_a_full_disk_is_said_to_be_full(project: Project) -> None:
-    log = EditLog(project.journal_path)
-    (pages,) = log._base.execute("PRAGMA page_count").fetchone()
-    log._base.execute(f"PRAGMA max_page_count = {pages + 2}")
-    noise = np.random.default_rng(0).integers(0, 1 << 30, (32, 32), np.int32)
-    edit = Edit("a", 0, "segmentation", 0, 0, noise, noise + 1)
-    with pytest.raises(EngineError, match="is full"):
-        log.add("paint", [edit] * 40)
-    log._base.execute("PRAGMA max_page_count = 100000")
-    assert log.add("paint", [edit]) == 1
-    log.close()
-
-
-def test_a_full_disk_is_one_by_whatever_name_sqlite_calls_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def say(free: int) -> str:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-        with pytest.raises(EngineError) as caught, edit_log._spoken(folder / "x"):
-            raise sqlite3.OperationalError("unable to open database file")
-        return str(caught.value)
-
-    monkeypatch.setattr(edit_log, "_LEAST_ROOM", 5)
-    assert "The disk is full" in say(free=1)
-    assert "unable to open" in say(free=8)
-
-
-def test_an_edit_that_is_damaged_is_one_sentence(project: Project) -> None:
-    log = EditLog(project.journal_path)
-    patch = np.zeros((5, 5), np.int32)
-    log.add("paint", [Edit("a", 0, "segmentation", 0, 0, patch, patch)])
-    log._base.execute("UPDATE edits SET after = ?", (b"half of it",))
-    with pytest.raises(EngineError, match="damaged"):
-        log.last_done()
-    log.close()

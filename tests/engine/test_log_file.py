@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unetloop import log_file
+from unetloop.errors import EngineError
+from unetloop.log_file import LogFile, spoken
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS words (word TEXT)"
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    file = LogFile(tmp_path / "log.sqlite", SCHEMA)
+    _write(file, "INSERT INTO words VALUES ('one')")
+    with pytest.raises(EngineError, match="no such table"):
+        _write(file, "INSERT INTO words VALUES ('two')", "INSERT INTO none VALUES (3)")
+    assert file.query("SELECT word FROM words") == [("one",)]
+    file.close()
+    again = LogFile(tmp_path / "log.sqlite", SCHEMA)
+    assert again.query("SELECT word FROM words WHERE word = ?", ("one",)) == [("one",)]
+    again.close()
+
+
+def _write(file: LogFile, *statements: str) -> None:
+    with file.transaction() as base:
+        for statement in statements:
+            base.execute(statement)
+
+
+def test_a_full_disk_is_one_by_whatever_name_sqlite_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(free: int) -> str:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+        with pytest.raises(EngineError) as caught, spoken(tmp_path / "x"):
+            raise sqlite3.OperationalError("unable to open database file")
+        return str(caught.value)
+
+    monkeypatch.setattr(log_file, "_LEAST_ROOM", 5)
+    assert "The disk is full" in say(free=1)
+    assert "unable to open" in say(free=8)
