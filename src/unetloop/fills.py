@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["find_fills"]
 
 _LEAST, _MOST = 0.002, 0.95
-_GAP, _SPREADS, _LEVELS = 0.15, 2.0, 3
+_GAP, _NEAR, _SPREADS, _LEVELS = 0.15, 0.02, 2.0, 3
 _FRAYED = 0.05
 _SOME = 1 << 14
 
@@ -56,14 +56,18 @@ def _is_fill(plane: NDArray[Any], extreme: Any) -> bool:
         others = others[np.isfinite(others)]
     if others.size == 0:
         return False
-    shares = (0.1, 1, 50, 99, 99.9)
-    lowest, low, middle, high, highest = map(float, np.percentile(others, shares))
-    gap = min(abs(value - lowest), abs(value - highest))
-    if gap <= _LEVELS * _step(others):
+    lowest, low, middle, high = map(float, np.percentile(others, (0.1, 1, 50, 99)))
+    if high == low:
         return False
-    # Above a camera's offset, noise is narrow; a background is not that of nuclei.
-    narrow = value < lowest and gap > max(_SPREADS * (middle - low), _GAP * gap)
-    if high == low or not (gap > _GAP * (high - low) or narrow):
+    least = _LEVELS * _step(others)
+    # Saturated nuclei have edges, and these have all values up to the highest.
+    furthest = max(value - high, low - value)
+    gap = max(_GAP * (high - low), furthest / 2, least)
+    near = np.count_nonzero(np.abs(others - value) <= gap)
+    apart = near <= _NEAR * share * mask.size
+    # Above a camera's offset, noise is narrow.
+    narrow = lowest - value > max(_SPREADS * (middle - low), least)
+    if not (apart or narrow):
         return False
     return bool(share <= _FRAYED or _frayed(mask) <= _FRAYED)
 

@@ -71,6 +71,14 @@ def test_a_background_that_was_set_to_zero_is_none() -> None:
 
 def test_saturated_nuclei_are_none() -> None:
     assert fills(np.minimum(photograph(), 500)) == NOTHING
+    few = photograph()
+    few[50:] = np.minimum(few[50:], 130)
+    bright = np.zeros(few.shape)
+    bright[100:110, 100:112] = 60000
+    saturated = np.minimum(few + ndimage.gaussian_filter(bright, 1), 4095)
+    assert np.mean(saturated == 4095) > 0.002
+    assert fills(saturated) == NOTHING
+    assert fills(4095 - saturated) == NOTHING
 
 
 @pytest.mark.parametrize(
