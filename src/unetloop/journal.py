@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.edit_log import EditLog
-from unetloop.edits import DTYPES, Patch
+from unetloop.edits import Patch
 from unetloop.errors import EngineError
+from unetloop.held_planes import HeldPlanes
 from unetloop.loose import Loose
 
 if TYPE_CHECKING:
@@ -50,14 +51,12 @@ class Journal:
     """
 
     def __init__(self, project: Project) -> None:
-        self._project = project
-        self._planes: dict[PlaneKey, NDArray[Any]] = {}
-        self._changed: set[PlaneKey] = set()
         self._loose = Loose()
         self._turn = 0
         self._lock = threading.RLock()
         self._flushing = threading.Lock()
         self._log = EditLog(project.journal_path)
+        self._planes = HeldPlanes(project, self._log)
 
     def state(self, image: ProjectImage, plane: int, array: str) -> NDArray[Any]:
         """Give an array as it is now, all edits applied.
@@ -69,7 +68,7 @@ class Journal:
             ``"review"``; a copy.
         """
         with self._lock:
-            return self._plane(image.id, plane, array).copy()
+            return self._planes.get((image.id, plane, array)).copy()
 
     def look(
         self, image: ProjectImage, plane: int, array: str
@@ -87,16 +86,16 @@ class Journal:
         """
         key = (image.id, plane, array)
         with self._lock:
-            held = self._planes.get(key)
+            held = self._planes.find(key)
             if held is not None:
                 return held.copy(), False
-        values, behind = self._read(key)
+        values, behind = self._planes.read(key)
         return values, not behind
 
     def unsettled_planes(self, image: str) -> set[int]:
         """List an image's planes that are in memory, or have more than their files."""
         with self._lock:
-            held = {plane for name, plane, _ in self._planes if name == image}
+            held = self._planes.numbers(image)
         return held | self._log.planes_behind(image)
 
     def record(self, action: str, edits: list[Edit]) -> int:
@@ -115,7 +114,7 @@ class Journal:
             Number of the step.
         """
         for edit in edits:
-            self._check(edit)
+            self._planes.check(edit)
         with self._lock:
             step = self._log.add(action, edits, self._under(edits))
             for edit in edits:
@@ -177,8 +176,8 @@ class Journal:
             If it reaches beyond the image.
         """
         with self._lock:
-            segmentation = self._plane(image.id, plane, "segmentation")
-            review = self._plane(image.id, plane, "review")
+            segmentation = self._planes.get((image.id, plane, "segmentation"))
+            review = self._planes.get((image.id, plane, "review"))
             window = (
                 slice(corner[0], corner[0] + labels.shape[0]),
                 slice(corner[1], corner[1] + labels.shape[1]),
@@ -191,7 +190,7 @@ class Journal:
                     shape=labels.shape,
                 )
             np.copyto(place, labels, where=seen != 1)  # twice as fast as by a mask
-            self._changed.add((image.id, plane, "segmentation"))
+            self._planes.set_changed([(image.id, plane, "segmentation")])
             box = (*corner, corner[0] + labels.shape[0], corner[1] + labels.shape[1])
             self._loose.put((image.id, plane), box)
             self._turn += 1
@@ -233,7 +232,7 @@ class Journal:
         return [self._patch(*where) for where in self._loose.under(edits)]
 
     def _patch(self, image: str, plane: int, box: Box) -> Patch:
-        values = self._plane(image, plane, "segmentation")
+        values = self._planes.get((image, plane, "segmentation"))
         part = values[box[0] : box[2], box[1] : box[3]].copy()
         return Patch(image, plane, *box[:2], part)
 
@@ -241,7 +240,7 @@ class Journal:
         """Write the arrays that changed to their TIFF files."""
         with self._flushing:
             with self._lock:
-                planes = sorted({key[:2] for key in self._changed})
+                planes = self._planes.changed()
             for image, plane in planes:
                 self._flush_plane(image, plane)
 
@@ -249,14 +248,14 @@ class Journal:
         changed, tick, turns = self._snapshot(image, plane)
         try:
             for key in sorted(changed):
-                self._store(key, changed[key], tick)
+                self._planes.store(key, changed[key], tick)
                 del changed[key]
                 if key[2] == "segmentation":
                     with self._lock:
                         self._loose.settle((image, plane), turns)
         finally:
             with self._lock:
-                self._changed |= set(changed)
+                self._planes.set_changed(changed)
 
     def _snapshot(
         self, image: str, plane: int
@@ -269,36 +268,23 @@ class Journal:
         """
         for _ in range(_ATTEMPTS):
             with self._lock:
-                turn, arrays = self._turn, self._changed_of(image, plane)
+                turn, arrays = self._turn, self._planes.changed_of(image, plane)
             copies = {key: values.copy() for key, values in arrays.items()}
             with self._lock:
                 if turn == self._turn:
                     return self._taken(image, plane, copies)
         with self._lock:
-            arrays = self._changed_of(image, plane)
+            arrays = self._planes.changed_of(image, plane)
             copies = {key: values.copy() for key, values in arrays.items()}
             return self._taken(image, plane, copies)
-
-    def _changed_of(self, image: str, plane: int) -> dict[PlaneKey, NDArray[Any]]:
-        keys = [key for key in self._changed if key[:2] == (image, plane)]
-        return {key: self._planes[key] for key in keys}
 
     def _taken(
         self, image: str, plane: int, copies: dict[PlaneKey, NDArray[Any]]
     ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
-        self._changed -= set(copies)
+        self._planes.set_changed(copies, False)
         # Later edits get a later tick, and are applied to the snapshot.
         tick = self._log.last_tick
         return copies, tick, list(self._loose.on((image, plane)))
-
-    def _store(self, key: PlaneKey, values: NDArray[Any], tick: int) -> None:
-        name, plane, array = key
-        image = self._project.image(name)
-        if array == "review":
-            self._project.write_review(image, plane, values)
-        else:
-            self._project.write_segmentation(image, plane, values)
-        self._log.mark_stored(key, tick)
 
     @property
     def can_undo(self) -> bool:
@@ -316,9 +302,7 @@ class Journal:
         What is not stored yet stays.
         """
         with self._flushing, self._lock:
-            for key in [key for key in self._planes if key[0] == image]:
-                if key not in self._changed and key[1] != but:
-                    del self._planes[key]
+            self._planes.forget(image, but)
 
     def ledger(self, without: Collection[str] = ()) -> dict[str, int]:
         """Count the steps by action; undone ones do not count.
@@ -345,67 +329,11 @@ class Journal:
         finally:
             self._log.close()
 
-    def _plane(self, name: str, plane: int, array: str) -> NDArray[Any]:
-        key = (name, plane, array)
-        if key not in self._planes:
-            # Kept only when all is in it: a failure must not leave half of the edits.
-            values, changed = self._read(key)
-            self._planes[key] = values
-            if changed:
-                self._changed.add(key)
-        return self._planes[key]
-
-    def _read(self, key: PlaneKey) -> tuple[NDArray[Any], bool]:
-        """Read an array's snapshot, and apply the edits that it lacks, if any."""
-        name, plane, array = key
-        if array not in DTYPES:
-            raise EngineError("There is no such array.", array=array)
-        image = self._project.image(name)
-        # First: what is stored meanwhile is put twice, and nothing is missed.
-        since = self._log.since_stored(key)
-        if array == "review":
-            values = self._project.read_review(image, plane)
-        else:
-            values = self._project.read_segmentation(image, plane)
-        for row, column, pixels in since:
-            rows = slice(row, row + pixels.shape[0])
-            values[rows, column : column + pixels.shape[1]] = pixels
-        return values, bool(since)
-
     def _read_planes(self, edits: list[Edit]) -> None:
         """Have the planes in memory before the log says otherwise of them."""
         for edit in edits:
-            self._plane(edit.image, edit.plane, edit.array)
+            self._planes.get((edit.image, edit.plane, edit.array))
 
     def _apply(self, edit: Edit, values: NDArray[Any]) -> None:
-        key = (edit.image, edit.plane, edit.array)
-        _put(self._plane(*key), edit, values)
+        self._planes.apply(edit, values)
         self._turn += 1
-        self._changed.add(key)
-
-    def _check(self, edit: Edit) -> None:
-        image = self._project.image(edit.image)
-        height, width = edit.after.shape
-        if edit.array not in DTYPES:
-            raise EngineError("There is no such array.", array=edit.array)
-        inside = (
-            edit.row >= 0
-            and edit.column >= 0
-            and edit.row + height <= image.height
-            and edit.column + width <= image.width
-            and 0 <= edit.plane < image.planes
-        )
-        if edit.before.shape != edit.after.shape or not inside:
-            raise EngineError(
-                "The edit does not lie within the image.",
-                image=edit.image,
-                corner=(edit.row, edit.column),
-                shape=edit.after.shape,
-            )
-
-
-def _put(place: NDArray[Any], edit: Edit, values: NDArray[Any]) -> None:
-    """Put what an edit has before or after into its rectangle of an array."""
-    rows = slice(edit.row, edit.row + values.shape[0])
-    columns = slice(edit.column, edit.column + values.shape[1])
-    place[rows, columns] = values

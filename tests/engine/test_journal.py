@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop.edit_log import EditLog
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -170,8 +169,8 @@ def test_who_corrects_while_a_plane_is_copied_need_not_wait_and_loses_nothing(
             return dict(found)
         return {key: Changing(values) for key, values in found.items()}
 
-    look = journal._changed_of
-    monkeypatch.setattr(journal, "_changed_of", changed)
+    look = journal._planes.changed_of
+    monkeypatch.setattr(journal._planes, "changed_of", changed)
     journal.flush()
     now = _now(journal, project)
     assert now == 4
@@ -232,22 +231,6 @@ def test_what_was_undone_stays_undone_after_new_work_and_a_crash(
     assert journal.ledger() == {"paint": 1}
     journal.close()
     assert _now(Journal(project), project) == 0
-
-
-def test_a_plane_is_never_read_without_its_edits(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _paint(Journal(project), project, 1)
-    journal = Journal(project)
-    with monkeypatch.context() as broken:
-        broken.setattr(EditLog, "since_stored", _fail)
-        with pytest.raises(EngineError, match="could not be read"):
-            _now(journal, project)
-    assert _now(journal, project) == 1
-
-
-def _fail(log: EditLog, key: PlaneKey) -> list[tuple[int, int, object]]:
-    raise EngineError("The journal could not be read.")
 
 
 def test_new_work_ends_redo(project: Project) -> None:

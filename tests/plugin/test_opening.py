@@ -185,7 +185,7 @@ def test_planes_that_take_too_much_memory_are_let_go_of_and_come_back(
     assert now.loaded == {2}
     assert now.truth.seen == {0, 1, 2}
     journal = loop.session.opener.workspace.journal
-    loop.wait(lambda: {key[1] for key in journal._planes} == {2})
+    loop.wait(lambda: journal._planes.numbers("stack") == {2})
     loop.wait(lambda: loop.session.state.images[2].state == "in work")
     loop.wait(
         lambda: loop.session.state.images[2].reviewed == len(np.unique(reviewed)) - 1
