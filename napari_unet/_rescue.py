@@ -67,25 +67,36 @@ class Rescue(QObject):
         if self._folder is None or not self._editor.unstored:
             return
         path = _path_for(self._folder)
+        fresh = path.with_suffix(".new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            with closing(EditLog(path)) as log:
-                for action, edits in self._editor.waiting:
-                    log.add(action, [*self._under(edits), *edits])
+            fresh.unlink(missing_ok=True)
+            with closing(EditLog(fresh)) as log:
+                for action, edits in self._waiting():
+                    log.add(action, edits)
+            fresh.replace(path)  # what was kept before is there until all is
         except (EngineError, OSError) as error:
             self.said.emit(f"The last corrections could not be kept: {error}", "error")
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
 
-    def _under(self, edits: list[Edit]) -> list[Edit]:
-        """Give the nuclei that reviews speak of: their masks have no room, either."""
-        patches = self._journal.under(edits) if self._journal is not None else []
-        return [
+    def _waiting(self) -> list[tuple[str, list[Edit]]]:
+        """List what waits, behind the nuclei that its reviews speak of.
+
+        The masks of those have no room, either. They are as they were before all of it:
+        put in later, they would undo what was done to them first.
+        """
+        (action, edits), *later = self._editor.waiting
+        all_of_it = [*edits, *(edit for _, some in later for edit in some)]
+        patches = self._journal.under(all_of_it) if self._journal is not None else []
+        before = [
             Edit(
                 *(patch.image, patch.plane, "segmentation", patch.row, patch.column),
                 *(patch.values, patch.values),
             )
             for patch in patches
         ]
+        return [(action, [*before, *edits]), *later]
 
     def _on_stored(self) -> None:
         if self._folder is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.edit_log import EditLog
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.project import Project, open_project
@@ -76,3 +77,69 @@ def test_accepted_nuclei_are_kept_where_neither_journal_nor_masks_have_room(
     segmentation, review = again.recorded()
     assert (segmentation[there] == number).all()
     assert (review[there] == 1).all()
+
+
+def test_what_was_deleted_before_all_was_accepted_does_not_come_back(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+
+    def full(*_: object) -> None:
+        raise EngineError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "keep_proposals", full)
+        broken.setattr(Journal, "record", full)
+        broken.setattr(Project, "write_segmentation", full)
+        loop = start()
+        loop.open(folder)
+        deleted, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("D")
+        assert not (loop.nuclei == deleted).any()
+        loop.session.editor.correct("box", (0, 0, 160, 200))
+        there = loop.nuclei.copy()
+        loop.session.close()
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current == "a")
+    segmentation, review = again.recorded()
+    assert (review == 1).all()
+    assert np.array_equal(segmentation, there)
+
+
+def test_corrections_kept_elsewhere_stay_there_when_that_disk_is_full_as_well(
+    start: Callable[..., Any],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+
+    def full(*_: object) -> None:
+        raise EngineError("The disk is full.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Journal, "record", full)
+        loop = start()
+        loop.open(folder)
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        loop.session.close()
+        next_time = start()
+        next_time.session.open([folder])
+        next_time.wait(lambda: next_time.session.state.current == "a")
+        assert next_time.session.editor.unstored
+        broken.setattr(EditLog, "add", full)
+        next_time.session.close()
+        assert [text for text in next_time.said if "could not be kept" in text]
+    again = start()
+    again.session.open([folder])
+    again.wait(lambda: again.session.state.current == "a")
+    assert again.recorded()[1][point] == 1
