@@ -22,6 +22,7 @@ from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
 from unetloop.images import open_image, resolve_channels
 from unetloop.plane_result import with_one_picture
+from unetloop.reviewed import combined_hash
 from unetloop.run_record import FileState, Records
 from unetloop.summary import summarize_classes, summarize_image
 
@@ -101,6 +102,7 @@ class _Work:
         self.stop, self.report, self.gate = stop, report, gate
         self.runner = runner
         self._shares: dict[int, float] = {}
+        self._corrections: dict[int, str] = {}
 
     def run(self, record: ImageRecord) -> ImageRecord:
         """Do them all but the last: to write the record."""
@@ -132,6 +134,8 @@ class _Work:
         return replace(
             record,
             status="done",
+            # Somebody may have gone on correcting since the run began.
+            corrections=combined_hash(self._corrections),
             outputs={self._relative(path): FileState.of(path) for path in outputs},
             exports=list(job.exports),
             summary=summary,
@@ -156,6 +160,7 @@ class _Work:
             focus=focus,
             statistics=self._statistics(found),
             reference=self.job.reference,
+            reviewed=sum(int(plane.columns["reviewed"].sum()) for plane in found),
         )
 
     @contextmanager
@@ -189,7 +194,11 @@ class _Work:
         def run(number: int) -> PlaneResult:
             self._check()
             pixels = image.info.height * image.info.width
-            with self.gate.hold(pixels, self.stop):
+            reviewed = self.job.reviewed
+            with (
+                self.gate.hold(pixels, self.stop),
+                self._verdicts(number, output.shape[1:]) as verdicts,
+            ):
                 return work_on_plane(
                     image,
                     number,
@@ -202,6 +211,8 @@ class _Work:
                     lambda share: self._report(number, share, len(numbers)),
                     self.runner,
                     None if maps is None else maps[number],
+                    verdicts,
+                    () if reviewed is None else reviewed.classes,
                 )
 
         if len(numbers) == 1:
@@ -222,6 +233,22 @@ class _Work:
                 raise
             finally:
                 self.stop = stop
+
+    @contextmanager
+    def _verdicts(
+        self, number: int, shape: tuple[int, ...]
+    ) -> Iterator[NDArray[np.uint32] | None]:
+        """Lend what somebody said of a plane, (rows, columns); None: nothing."""
+        reviewed = self.job.reviewed
+        plane = None if reviewed is None else reviewed.planes.get(number)
+        if plane is None:
+            yield None
+            return
+        plane.check(shape)
+        with room_for(shape, Records(self.job.out).folder) as room:
+            verdicts = room.view(np.uint32)
+            self._corrections[number] = plane.read(verdicts)
+            yield verdicts
 
     def _report(self, number: int, share: float, planes: int) -> None:
         self._shares[number] = share

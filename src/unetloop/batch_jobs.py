@@ -11,6 +11,7 @@ from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, find
 from unetloop.config import to_dict
 from unetloop.errors import EngineError
 from unetloop.image_job import ImageJob
+from unetloop.reviewed import find_reviewed
 from unetloop.run_record import settings_hash
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unetloop.checkpoint import Model
     from unetloop.config import PredictionConfig
     from unetloop.naming import NamedImage
+    from unetloop.reviewed import ReviewedImage
     from unetloop.scale import Scale
 
 __all__ = ["BatchOptions", "make_jobs"]
@@ -52,6 +54,8 @@ class BatchOptions:
     instances : mapping
         Fields of `config.InstanceConfig`, by which maps become nuclei, that are not
         to be as the model says.
+    project : Path, optional
+        Project folder whose corrections count: no prediction overrides them.
     """
 
     channel: str | None = None
@@ -63,6 +67,7 @@ class BatchOptions:
     jobs: int = 0
     scheduler: str | None = None
     instances: Mapping[str, float] = field(default_factory=dict)
+    project: Path | None = None
 
     def channel_of(self, image: Path) -> str | None:
         """Say which channel of an image is looked at; None: it is guessed."""
@@ -106,7 +111,7 @@ def make_jobs(
     Raises
     ------
     EngineError
-        If an option is wrong.
+        If an option is wrong, or the project can't be read or is of another task.
     """
     classes = model.task.classes
     for name in options.exports:
@@ -137,6 +142,10 @@ def make_jobs(
         )
         for channel, each in set(chosen.values())
     }
+    reviewed: Mapping[str, ReviewedImage] = {}
+    if options.project is not None:
+        paths = {str(image.path.resolve()) for image in images}
+        reviewed = find_reviewed(options.project, paths, model.task.name)
     run = uuid.uuid4().hex
     reference = quality.Reference.from_json(model.card.reference)
     return [
@@ -154,6 +163,7 @@ def make_jobs(
             model=f"{model.path.name} {model.weights_hash[:12]}",
             run=run,
             reference=reference,
+            reviewed=reviewed.get(str(image.path.resolve())) if reviewed else None,
         )
         for image in images
     ]

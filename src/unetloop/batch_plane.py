@@ -17,12 +17,14 @@ from unetloop.measurements import measure_plane
 from unetloop.plane_result import PlaneResult
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region
+from unetloop.reviewed import UNSEEN, keep_reviewed_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from unetloop.classes import TissueClass
     from unetloop.config import PredictionConfig
     from unetloop.large import Block, BlockRunner
     from unetloop.network import Network
@@ -44,6 +46,8 @@ def work_on_plane(
     report: Callable[[float], None],
     runner: BlockRunner | None = None,
     probabilities: NDArray[np.float32] | None = None,
+    verdicts: NDArray[np.uint32] | None = None,
+    painted: Sequence[TissueClass] = (),
 ) -> PlaneResult:
     """Predict and measure a plane.
 
@@ -67,23 +71,31 @@ def work_on_plane(
         Predicts the blocks of a large plane elsewhere.
     probabilities : array of float32, optional
         (classes, rows, columns), to be filled by a model of classes.
+    verdicts : array of uint32, optional
+        (rows, columns): what somebody said of it, as from `ReviewedPlane.read`.
+    painted : sequence of TissueClass
+        What the classes in there are.
 
     Raises
     ------
     Stopped
         If ``stop`` said so.
+    EngineError
+        If a class was painted that the model does not know.
     """
     large = is_large((image.info.height, image.info.width), 1.0)
     held = image if large else _hold(image, number)
     plane = number if large else 0
     view = PlaneView.of(held, plane, channels, scale.normalization)
     predictor = _Predictor(
-        _Stoppable(network, stop), scale, config, stop, report, runner
+        _Stoppable(network, stop), scale, config, stop, report, runner, verdicts
     )
     if scale.task.classes:
-        result = predictor.classify(view, output, probabilities)
+        result = predictor.classify(view, output, probabilities, painted)
     else:
         result = predictor.predict(view, output)
+        if verdicts is not None:
+            result.keep(output, verdicts)
     result.focus = quality.focus(view.read(_middle(view.shape))[..., 0])
     if scale.task.classes:
         return result
@@ -92,6 +104,7 @@ def work_on_plane(
         _channels(held, plane),
         certainty=result.certainty,
         pixel_size=held.info.pixel_size,
+        reviewed=result.reviewed,
     )
     return result
 
@@ -106,6 +119,7 @@ class _Predictor:
     stop: Callable[[], bool]
     report: Callable[[float], None]
     runner: BlockRunner | None
+    verdicts: NDArray[np.uint32] | None
 
     def predict(self, view: PlaneView, output: NDArray[np.int32]) -> PlaneResult:
         """Fill ``output`` with labels."""
@@ -119,7 +133,9 @@ class _Predictor:
         region = self._end(predict_region(network, view, box, diameter, scale, config))
         output[:] = region.labels
         result = PlaneResult(nucleus_certainty(region.labels, region.maps), diameter)
-        result.look(view.read(box), region, result.certainty, diameter, scale)
+        result.look(
+            view.read(box), region, result.certainty, diameter, scale, self.verdicts
+        )
         return result
 
     def classify(
@@ -127,6 +143,7 @@ class _Predictor:
         view: PlaneView,
         output: NDArray[np.int32],
         probabilities: NDArray[np.float32] | None,
+        painted: Sequence[TissueClass],
     ) -> PlaneResult:
         """Fill ``output`` with class numbers, and count them; large planes in parts."""
         scale, size = self.scale, view.image.info.pixel_size
@@ -143,14 +160,18 @@ class _Predictor:
                 (index / len(blocks), 1 / len(blocks)),
             )
             labels, maps = region.labels[block.core], region.maps[block.core]
+            verdicts = self._verdicts(block.box)
+            seen = None if verdicts is None else verdicts[block.core]
+            if seen is not None:
+                keep_reviewed_classes(labels, seen, painted, scale.task.classes)
             output[top:bottom, left:right][block.core] = labels
-            tally.add(labels, maps)
+            tally.add(labels, maps, None if seen is None else seen == UNSEEN)
             if probabilities is not None:
                 for plane, found in zip(
                     probabilities, np.moveaxis(maps, -1, 0), strict=True
                 ):
                     plane[top:bottom, left:right][block.core] = found
-            result.look_at_classes(view.read(block.box), region)
+            result.look_at_classes(view.read(block.box), region, verdicts)
         result.columns = tally.columns(scale.task.classes, size)
         result.doubtful, result.sure = tally.doubtful, tally.certainty
         return result
@@ -166,8 +187,21 @@ class _Predictor:
         region.labels[:] = 0
         # No nucleus here means none by whichever threshold.
         scale = replace(scale, own=None)
-        result.look(view.read(box), region, result.certainty, diameter, scale)
+        result.look(
+            view.read(box),
+            region,
+            result.certainty,
+            diameter,
+            scale,
+            self._verdicts(box),
+        )
         return result
+
+    def _verdicts(self, box: tuple[int, int, int, int]) -> NDArray[np.uint32] | None:
+        """Cut a rectangle out of what somebody said of the plane."""
+        if self.verdicts is None:
+            return None
+        return np.asarray(self.verdicts[box[0] : box[2], box[1] : box[3]])
 
     def _predict_blocks(
         self, view: PlaneView, diameter: float, output: NDArray[np.int32]
@@ -180,7 +214,8 @@ class _Predictor:
         ) -> None:
             sure = nucleus_certainty(region.labels, region.maps)
             certainty.append(sure[numbers > 0])
-            result.look(view.read(block.box), region, sure, diameter, self.scale)
+            pixels, verdicts = view.read(block.box), self._verdicts(block.box)
+            result.look(pixels, region, sure, diameter, self.scale, verdicts)
 
         self._end(
             predict_blocks(

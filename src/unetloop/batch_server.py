@@ -118,6 +118,7 @@ class BatchServer(LineServer):
         recursive: bool = True,
         settings: dict[str, Any] | None = None,
         instances: dict[str, float] | None = None,
+        project: str | None = None,
     ) -> None:
         config = from_dict(PredictionConfig, settings or {})
         options = BatchOptions(
@@ -128,6 +129,7 @@ class BatchServer(LineServer):
             overwrite=overwrite,
             retry_failed=retry_failed,
             instances=instances or {},
+            project=None if project is None else folder_of(project),
         )
         config = replace(config, diameter=diameter or config.diameter)
         self._predict_many(job, paths, out, model, config, options, recursive)
@@ -170,6 +172,7 @@ class BatchServer(LineServer):
         recursive: bool = True,
         settings: dict[str, Any] | None = None,
         instances: dict[str, float] | None = None,
+        project: str | None = None,
     ) -> None:
         config = from_dict(PredictionConfig, settings or {})
         config = replace(config, diameter=diameter or config.diameter)
@@ -179,6 +182,7 @@ class BatchServer(LineServer):
             diameters=diameters or {},
             exports=tuple(exports),
             instances=instances or {},
+            project=None if project is None else folder_of(project),
         )
 
         def run(

@@ -21,7 +21,11 @@ CLASS_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("area_px", "px", "number of its pixels"),
     ("area_um2", "µm²", "area; empty where the pixel size is not known"),
     ("share", "", "area over that of the plane, 0 to 1"),
-    ("certainty_mean", "", "mean probability of the class in its own pixels"),
+    (
+        "certainty_mean",
+        "",
+        "mean probability of the class in its own pixels, where nobody looked",
+    ),
 )
 """Name, unit and meaning of the columns of a plane's table of classes."""
 
@@ -40,35 +44,50 @@ class ClassTally:
 
     def __init__(self, count: int) -> None:
         self._pixels = np.zeros(count, np.int64)
+        self._predicted = np.zeros(count, np.int64)
         self._sure = np.zeros(count)
-        self._doubtful = 0
+        self._doubtful = self._size = 0
 
-    def add(self, labels: NDArray[np.int32], maps: NDArray[np.floating]) -> None:
+    def add(
+        self,
+        labels: NDArray[np.int32],
+        maps: NDArray[np.floating],
+        unseen: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Count a region.
 
         Parameters
         ----------
         labels : array of int32
-            (rows, columns): 1..count.
+            (rows, columns): 1..count; 0: of no class.
         maps : array of float
             (rows, columns, count): probability of each class.
+        unseen : array of bool, optional
+            (rows, columns): where nobody looked, and so the network counts; None:
+            everywhere.
         """
         count = len(self._pixels)
-        index = labels.ravel() - 1
-        sure = maps.max(-1).ravel()
-        self._pixels += np.bincount(index, minlength=count)
-        self._sure += np.bincount(index, sure, minlength=count)
+        self._size += labels.size
+        self._pixels += np.bincount(labels.ravel(), minlength=count + 1)[1:]
+        sure = maps.max(-1)
+        index, sure = (
+            (labels.ravel(), sure.ravel())
+            if unseen is None
+            else (labels[unseen], sure[unseen])
+        )
+        self._predicted += np.bincount(index, minlength=count + 1)[1:]
+        self._sure += np.bincount(index, sure, minlength=count + 1)[1:]
         self._doubtful += int(np.count_nonzero(sure < _DOUBTFUL))
 
     @property
     def doubtful(self) -> float:
-        """Share of the pixels whose most probable class has less than 0.7."""
-        return self._doubtful / max(int(self._pixels.sum()), 1)
+        """Share of predicted pixels whose most probable class has less than 0.7."""
+        return self._doubtful / max(int(self._predicted.sum()), 1)
 
     @property
     def certainty(self) -> float:
         """Mean probability of the class that was chosen, 0..1."""
-        return float(self._sure.sum() / max(int(self._pixels.sum()), 1))
+        return float(self._sure.sum() / max(int(self._predicted.sum()), 1))
 
     def columns(
         self, classes: Sequence[TissueClass], pixel_size: tuple[float, float] | None
@@ -83,9 +102,9 @@ class ClassTally:
             Height and width of a pixel in µm.
         """
         pixel = float("nan") if pixel_size is None else pixel_size[0] * pixel_size[1]
-        total = max(int(self._pixels.sum()), 1)
+        total = max(self._size, 1)
         with np.errstate(invalid="ignore"):  # a class that is nowhere: not known
-            certainty = self._sure / self._pixels
+            certainty = self._sure / self._predicted
         return {
             "label": np.arange(1, len(self._pixels) + 1),
             "class": np.array([tissue.name for tissue in classes]),

@@ -84,6 +84,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="of a model of classes: also write the probability of each class",
     )
     parser.add_argument(
+        "--project",
+        type=cli_values.path,
+        metavar="FOLDER",
+        help="project whose corrections count: what is right there stays, and what is "
+        "ignored is left out",
+    )
+    parser.add_argument(
         "--overwrite",
         action="store_true",
         help="predict everything again, and replace what is there",
@@ -139,6 +146,7 @@ def predict(options: argparse.Namespace) -> int:
             for name in _INSTANCES
             if getattr(options, name) is not None
         },
+        project=options.project,
     )
 
     def job(cancelled: Callable[[], bool]) -> Iterator[Event]:

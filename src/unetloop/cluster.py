@@ -142,6 +142,7 @@ def _result(task: Any, job: ImageJob) -> ImageRecord:
             run=job.run,
             input=FileState.of(job.image),
             finished=now(),
+            corrections=job.corrections,
         )
         Records(job.out).write(record)
         return record

@@ -59,6 +59,7 @@ def keep_account(
         settings=job.settings,
         status="begun",
         run=job.run,
+        corrections=job.corrections,
     )
     try:
         try:

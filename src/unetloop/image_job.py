@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from unetloop.config import PredictionConfig
     from unetloop.quality import Reference
+    from unetloop.reviewed import ReviewedImage
     from unetloop.scale import Scale
 
 __all__ = ["DiskFull", "ImageJob", "PixelGate", "Stopped"]
@@ -62,6 +63,8 @@ class ImageJob:
     again : tuple of str
         Exporters whose files are to be made from masks that are there; none: it is
         to be predicted.
+    reviewed : ReviewedImage or None
+        What somebody corrected of it in a project: no prediction overrides it.
     """
 
     image: Path
@@ -78,6 +81,7 @@ class ImageJob:
     run: str
     reference: Reference | None
     again: tuple[str, ...] = ()
+    reviewed: ReviewedImage | None = None
 
     @property
     def labels(self) -> Path:
@@ -92,6 +96,11 @@ class ImageJob:
             return Records(self.out).path(self.stem, f".{name}")
         path = self.out / FOLDERS.get(name, name) / self.stem
         return path.with_name(path.name + self.exporters[name].suffix)
+
+    @property
+    def corrections(self) -> str:
+        """By what its corrections are known again; empty: there are none."""
+        return "" if self.reviewed is None else self.reviewed.sha256
 
     @property
     def exporters(self) -> Mapping[str, Exporter]:

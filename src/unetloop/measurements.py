@@ -47,6 +47,11 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
         "how sure the network is of it: mean foreground probability, the middle "
         "counting most, 0 to 1; may be empty",
     ),
+    (
+        "reviewed",
+        "",
+        "1 if somebody said in the project that it is right, or drew it, else 0",
+    ),
 )
 """Name, unit and meaning of the columns that every image has."""
 
@@ -74,6 +79,7 @@ def measure_plane(
     *,
     certainty: NDArray[np.float64] | None = None,
     pixel_size: tuple[float, float] | None = None,
+    reviewed: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Measure every nucleus of a plane.
 
@@ -89,6 +95,8 @@ def measure_plane(
         (highest label + 1,), from `instances.nucleus_certainty`: 0 to 1.
     pixel_size : tuple of float, optional
         Height and width of a pixel in µm.
+    reviewed : array of bool, optional
+        (highest label + 1,): whether somebody said that it is right; None: none is.
 
     Returns
     -------
@@ -135,16 +143,20 @@ def measure_plane(
     sure = np.full(len(label), np.nan)
     if certainty is not None:
         sure = np.round(certainty, _CERTAINTY_DIGITS)[label[order]]
+    right = np.zeros(len(label), np.int64)
+    if reviewed is not None:
+        right = reviewed[label[order]].astype(np.int64)
+    of_all = {"certainty_mean": sure, "reviewed": right}
     return {
-        name: sure
-        if name == "certainty_mean"
+        name: of_all[name]
+        if name in of_all
         else np.concatenate([part[name] for part in parts])[order]
         for name in names
     }
 
 
 def _dtype(name: str, intensities: Mapping[str, Any]) -> type:
-    whole = name in ("label", "area_px", "touches_edge")
+    whole = name in ("label", "area_px", "touches_edge", "reviewed")
     for channel, pixels in intensities.items():
         if name in [f"intensity_{kind}_{channel}" for kind in ("min", "max", "sum")]:
             whole = np.dtype(pixels.dtype).kind in "bui"

@@ -50,15 +50,18 @@ def list_references(run: Mapping[str, Any]) -> list[str]:
     return list(_works(run).values())
 
 
-def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
+def describe_methods(
+    run: Mapping[str, Any], images: int, nuclei: int, reviewed: int = 0
+) -> str:
     """Say how nuclei were segmented and measured.
 
     Parameters
     ----------
     run : mapping
         What ``run.json`` says.
-    images, nuclei : int
-        How many there are in the tables.
+    images, nuclei, reviewed : int
+        How many there are in the tables; the last are nuclei that somebody said are
+        right, or drew.
 
     Returns
     -------
@@ -76,6 +79,13 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
     )
     all_images = counted(images, "image")
     found = counted(nuclei, "nucleus was", "nuclei were")
+    by_hand = (
+        f" {counted(reviewed, 'of these was', 'of these were')} confirmed, corrected "
+        "or drawn by hand; areas that had been reviewed were taken as they were, and "
+        "areas that had been excluded were left out."
+        if reviewed
+        else ""
+    )
     return (
         f"Nuclei were segmented with {_program(run, 'scikit-image')} and "
         f"{_network(run)}. {_intensities(model)}, and images were resized to a nucleus "
@@ -90,10 +100,10 @@ def describe_methods(run: Mapping[str, Any], images: int, nuclei: int) -> str:
         f"probability, weighted by the distance map) below "
         f"{instances['min_certainty']:.3g} or an area below "
         f"{100 * instances['min_size']:.3g} % of a typical nucleus were left out."
-        f"{_chosen(instances, model['instances'])} In {all_images} {found} found. "
-        "Areas, axes, eccentricity, solidity, perimeters and intensities are defined "
-        f"as in scikit-image {cited['skimage']}. Focus was rated by the slope of the "
-        f"power spectrum {cited['focus']}.{unlike}"
+        f"{_chosen(instances, model['instances'])} In {all_images} {found} "
+        f"found.{by_hand} Areas, axes, eccentricity, solidity, perimeters and "
+        f"intensities are defined as in scikit-image {cited['skimage']}. Focus was "
+        f"rated by the slope of the power spectrum {cited['focus']}.{unlike}"
     )
 
 

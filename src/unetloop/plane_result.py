@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unetloop import quality
 from unetloop.instances import nucleus_certainty
+from unetloop.reviewed import UNSEEN, keep_reviewed
 from unetloop.thumbnails import doubtful_window, draw_outlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from unetloop.prediction import PredictedPlane
@@ -30,7 +32,8 @@ class PlaneResult:
     Parameters
     ----------
     certainty : array of float64
-        (nuclei + 1,): certainty of each number; 0 for the background.
+        (nuclei + 1,): certainty of each number; 0 for the background, NaN for what was
+        reviewed.
     diameter : float
         By which the plane was resized, in pixels.
     statistics, weights : list
@@ -45,6 +48,8 @@ class PlaneResult:
         That place, (rows, columns, 3).
     doubtful, sure : float
         Of classes: `ClassTally.doubtful` and ``certainty``.
+    reviewed : array of bool or None
+        (nuclei + 1,): whether somebody said that it is right; None: none is.
     """
 
     certainty: NDArray[np.float64]
@@ -57,6 +62,14 @@ class PlaneResult:
     picture: NDArray[np.uint8] | None = None
     doubtful: float = 0.0
     sure: float = 0.0
+    reviewed: NDArray[np.bool_] | None = None
+
+    def keep(self, output: NDArray[np.int32], verdicts: NDArray[np.uint32]) -> None:
+        """Put what is right among predicted nuclei; how sure it is of these stays."""
+        sources = keep_reviewed(output, verdicts)
+        self.reviewed = sources == 0
+        self.reviewed[0] = False
+        self.certainty = np.where(self.reviewed, np.nan, self.certainty[sources])
 
     def look(
         self,
@@ -65,8 +78,13 @@ class PlaneResult:
         certainty: NDArray[np.float64],
         diameter: float,
         scale: Scale,
+        verdicts: NDArray[np.uint32] | None = None,
     ) -> None:
-        """Take the statistics of a region, and its picture if it is the worst."""
+        """Take the statistics of a region, and its picture if it is the worst.
+
+        Statistics are of what the network makes of it. What somebody looked at is
+        not doubtful, and in the picture it is as they said.
+        """
         labels = region.labels
         if scale.own is not None:
             # The training images, with which it is compared, were labelled so.
@@ -76,13 +94,23 @@ class PlaneResult:
             quality.region_statistics(pixels, region.maps, labels, certainty, diameter)
         )
         self.weights.append(float(region.labels.size))
-        self._look_for_doubt(pixels, region.labels, region.maps, diameter)
+        shown, maps = region.labels, region.maps
+        if verdicts is not None and verdicts.any():
+            shown = shown.copy()
+            keep_reviewed(shown, verdicts)
+            maps = np.where((verdicts > UNSEEN)[..., None], 1, maps)
+        self._look_for_doubt(pixels, shown, maps, diameter)
 
     def look_at_classes(
-        self, pixels: NDArray[np.float32], region: PredictedPlane
+        self,
+        pixels: NDArray[np.float32],
+        region: PredictedPlane,
+        verdicts: NDArray[np.uint32] | None = None,
     ) -> None:
-        """Take the picture of a region of classes if it is the worst."""
+        """Take the picture of a region of classes if it is the worst, as `look`."""
         sure = region.maps.max(-1, keepdims=True)
+        if verdicts is not None:
+            sure = np.where((verdicts > UNSEEN)[..., None], 1, sure)
         self._look_for_doubt(pixels, region.labels, sure, _CLASS_WINDOW)
 
     def _look_for_doubt(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["place_classes", "place_proposals", "where_most_is_left"]
+__all__ = ["has_room", "place_classes", "place_proposals", "where_most_is_left"]
 
 _MOST_NUMBERS = 1 << 22
 _LOOKED_AT = 1024
@@ -58,12 +58,27 @@ def place_proposals(
     free = ~reviewed & (result == 0)
     areas = np.bincount(labels.ravel(), minlength=len(new))
     room = np.bincount(labels[free], minlength=len(new))
-    new &= room * 2 >= areas
-    new[0] = False
+    new &= has_room(areas, room)
     kept = np.zeros(len(new), np.int32)
     kept[new] = np.arange(first + 1, first + 1 + int(new.sum()), dtype=np.int32)
     written = kept[labels]
     return np.where(free & (written > 0), written, result).astype(np.int32)
+
+
+def has_room(
+    areas: NDArray[np.integer[Any]], room: NDArray[np.integer[Any]]
+) -> NDArray[np.bool_]:
+    """Say which predicted nuclei are shown: at least half of each must be free.
+
+    Parameters
+    ----------
+    areas, room : array of int
+        (highest number + 1,): pixels of each number, and those of them where nobody
+        looked and nothing else is. That of 0, the background, is never shown.
+    """
+    result: NDArray[np.bool_] = room * 2 >= areas
+    result[0] = False
+    return result
 
 
 def place_classes(

@@ -63,7 +63,7 @@ def write_report(
     methods = (
         describe_class_methods(run, len(mine))
         if classes
-        else describe_methods(run, len(mine), _nuclei(mine))
+        else describe_methods(run, len(mine), _nuclei(mine), _reviewed(mine))
     )
     template = Template(
         resources.files("unetloop").joinpath("templates/report.html").read_text("utf-8")
@@ -93,6 +93,10 @@ def _nuclei(done: Sequence[Row]) -> int:
     return sum(row.get("nuclei") or 0 for row in done)
 
 
+def _reviewed(done: Sequence[Row]) -> int:
+    return sum(row.get("reviewed") or 0 for row in done)
+
+
 def _earlier(count: int) -> str:
     """Say that the methods are not those of all images, where that is so."""
     if not count:
@@ -112,6 +116,8 @@ def _facts(
         facts += [(f"{share:.1%}", name) for name, share in class_shares(done).items()]
     else:
         facts.insert(0, (f"{nuclei:,}", "nucleus" if nuclei == 1 else "nuclei"))
+        if reviewed := _reviewed(done):
+            facts.insert(1, (f"{reviewed:,}", "of them reviewed"))
     sizes = [row["area_um2_median"] for row in done if row.get("area_um2_median")]
     if sizes:
         facts.append((f"{np.median(sizes):.4g} µm²", "median of the images' medians"))

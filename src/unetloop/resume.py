@@ -62,7 +62,8 @@ def choose(job: ImageJob, records: Records, thorough: bool = True) -> Choice:
             return Choice("edited")
     if _foreign_exports(job, record):
         return Choice("foreign")
-    same = record.settings == job.settings and _holds(record.input, job.image)
+    same = record.settings == job.settings and record.corrections == job.corrections
+    same = same and _holds(record.input, job.image)
     if record.status == "failed":
         ours = _relative(job, job.labels) in record.outputs
         if job.labels.exists() and not ours:

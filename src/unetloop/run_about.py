@@ -14,6 +14,7 @@ from unetloop.summary import UNLIKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from unetloop.checkpoint import Model
     from unetloop.config import InstanceConfig, PredictionConfig
@@ -37,6 +38,7 @@ def describe_run(
     stopped: str,
     runtime: Mapping[str, Any],
     counts: Mapping[str, int],
+    project: Path | None = None,
 ) -> dict[str, Any]:
     """Say what was done with what; docs/formats.md describes the fields.
 
@@ -62,6 +64,8 @@ def describe_run(
         On what it ran.
     counts : mapping of str to int
         How many images were predicted, failed and skipped.
+    project : Path, optional
+        Whose corrections counted.
     """
     card = model.card
     return {
@@ -89,6 +93,7 @@ def describe_run(
             "channels": dict(channels),
             "diameters": dict(diameters),
             "exports": list(exports),
+            "project": None if project is None else str(project),
             "instances": None if card.classes else to_dict(instances),
         },
         "runtime": {**runtime, "platform": platform.platform()},

@@ -198,4 +198,5 @@ class RunAccount:
                 "failed": self.failed,
                 "skipped": self.skipped,
             },
+            project=self._options.project,
         )

@@ -151,6 +151,8 @@ class ImageRecord:
         Which run it is of.
     finished : str
         When, in UTC.
+    corrections : str
+        `reviewed.combined_hash` of what somebody corrected of it; empty: nothing.
     """
 
     name: str
@@ -166,6 +168,7 @@ class ImageRecord:
     summary: dict[str, Any] = field(default_factory=dict)
     run: str = ""
     finished: str = ""
+    corrections: str = ""
 
 
 class Records:

@@ -61,6 +61,7 @@ COLUMNS: Mapping[str, str] = {
     "model": "name of the model, and the first digits of its hash",
     "seconds": "time from reading to writing",
     "labels": "its masks, below the output folder",
+    "reviewed": "how many of the nuclei somebody said are right, or drew",
 }
 """Columns of ``summary.csv`` and their meaning."""
 
@@ -83,6 +84,7 @@ def summarize_image(
     focus: Sequence[float],
     statistics: NDArray[np.float64],
     reference: Reference | None,
+    reviewed: int = 0,
 ) -> dict[str, Any]:
     """Put together an image's row of the table.
 
@@ -93,13 +95,15 @@ def summarize_image(
     areas : array of int
         (nuclei,): pixels of each nucleus of all planes.
     certainty : array of float64
-        (nuclei,): certainty of each.
+        (nuclei,): certainty of each; NaN: not known.
     diameters, focus : sequence of float
         One a plane.
     statistics : array of float64
         As from `quality.region_statistics`, averaged over the image.
     reference : Reference or None
         Those of the training images.
+    reviewed : int
+        Nuclei that somebody said are right.
 
     Returns
     -------
@@ -117,6 +121,7 @@ def summarize_image(
         "planes": info.planes,
         "height": info.height,
         "width": info.width,
+        "reviewed": reviewed,
     }
     quartiles = np.percentile(areas, (25, 50, 75)) if count else np.zeros(0)
     size = info.pixel_size
@@ -127,7 +132,8 @@ def summarize_image(
         row[f"area_px_{name}"] = _round(float(value))
         if size is not None:
             row[f"area_um2_{name}"] = _round(float(value) * size[0] * size[1])
-    if count:
+    certainty = certainty[np.isfinite(certainty)]
+    if len(certainty):
         row["certainty"] = _round(float(certainty.mean()))
     known = [value for value in focus if math.isfinite(value)]
     if known:

@@ -35,7 +35,7 @@ def test_the_table_can_be_read_back(tmp_path: Path) -> None:
     assert rows[0]["intensity_sum_DAPI"] == "3"
     assert rows[0]["intensity_sum_GFP, grün"] == ""
     assert float(rows[3]["intensity_mean_GFP, grün"]) == pytest.approx(1 / 3, 1e-11)
-    assert list(rows[0])[2:14] == [name for name, _, _ in COLUMNS]
+    assert list(rows[0])[2:15] == [name for name, _, _ in COLUMNS]
 
 
 def test_tables_can_be_joined(tmp_path: Path) -> None:
