@@ -27,6 +27,7 @@ from unetloop.edit_rows import (
     to_edit,
     to_step,
 )
+from unetloop.errors import EngineError
 from unetloop.log_file import LogFile, spoken
 from unetloop.packing import pack
 
@@ -65,11 +66,11 @@ class EditLog:
         self._file = LogFile(path, SCHEMA)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="edit-log")
         self._tick_lock = threading.Lock()
-        ((edits, kept, snapshots),) = self._file.query(
-            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM proposals), "
-            "(SELECT max(tick) FROM snapshots)"
-        )
-        self._last_tick = max(edits or 0, kept or 0, snapshots or 0)
+        try:
+            self._last_tick = self._find_last_tick()
+        except EngineError:
+            self.close()  # else Windows would not let it be moved away
+            raise
 
     def add(
         self, action: str, edits: Sequence[Edit], under: Sequence[Patch] = ()
@@ -103,7 +104,12 @@ class EditLog:
 
     def pack(self, patches: Sequence[Patch]) -> list[tuple[Patch, bytes]]:
         """Compress proposals to `keep` them."""
-        return [(patch, pack(patch.values, self._threads)) for patch in patches]
+        try:
+            return [(patch, pack(patch.values, self._threads)) for patch in patches]
+        except RuntimeError as error:  # so threads say that there are none any more
+            raise EngineError(
+                "The journal was closed.", path=str(self._path)
+            ) from error
 
     def keep(self, packed: Sequence[tuple[Patch, bytes]], tick: int) -> None:
         """Write proposals that are part of no step.
@@ -240,6 +246,13 @@ class EditLog:
         """Close the file; whoever reads it comes to an end first."""
         self._file.close()
         self._threads.shutdown()
+
+    def _find_last_tick(self) -> int:
+        (found,) = self._file.query(
+            "SELECT (SELECT max(tick) FROM edits), (SELECT max(tick) FROM proposals), "
+            "(SELECT max(tick) FROM snapshots)"
+        )
+        return max(tick or 0 for tick in found)
 
     def _step(self, which: str, order: str) -> list[Edit]:
         rows = self._file.query(

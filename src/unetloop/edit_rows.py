@@ -55,9 +55,15 @@ CREATE TABLE IF NOT EXISTS proposals (
     height INTEGER NOT NULL, width INTEGER NOT NULL,
     pixels BLOB NOT NULL, tick INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS of_plane ON edits (image, plane, array, seq);
+CREATE INDEX IF NOT EXISTS by_plane ON edits (image, plane, array, tick);
+CREATE INDEX IF NOT EXISTS by_step ON edits (step, action);
+CREATE INDEX IF NOT EXISTS by_state ON edits (undone, step, action, image);
+DROP INDEX IF EXISTS of_plane;
 """
-"""Statements that make the tables where they are missing."""
+"""Statements that make what is missing: tables, and indexes for all that is asked.
+
+What an index lacks is read behind an edit's pixels, through all of them.
+"""
 
 DONE, UNDONE, _GIVEN_UP = 0, 1, 2
 """What an edit's column ``undone`` says."""

@@ -96,6 +96,8 @@ def spoken(path: Path) -> Iterator[None]:
         if "malformed" in str(error) or "not a database" in str(error):
             what = f"The journal is damaged ({error})."
             todo = "Move journal.sqlite away to go on with the masks as saved."
+        elif "closed database" in str(error):
+            what, todo = "The journal was closed.", "Open the project again."
         elif _is_full(path, error):
             what = "The disk is full, so the journal could not be written."
             todo = "Free some space on it."

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from unetloop.edit_log import EditLog
-from unetloop.edits import Edit
+from unetloop.edits import Edit, Patch
 from unetloop.errors import EngineError
+from unetloop.log_file import LogFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,3 +41,87 @@ def test_an_edit_that_is_damaged_is_one_sentence(log: EditLog) -> None:
     log._file._base.execute("UPDATE edits SET after = ?", (b"half of it",))
     with pytest.raises(EngineError, match="damaged"):
         log.last_done()
+
+
+def test_a_correction_takes_no_longer_in_a_long_log(log: EditLog) -> None:
+    """No statement reads all edits with their pixels, which may be gigabytes."""
+    base = log._file._base
+    patch = np.zeros((5, 5), np.int32)
+    said: list[str] = []
+    base.set_trace_callback(said.append)
+    for array in ("segmentation", "review"):
+        log.add("paint", [Edit("a", 0, array, 0, 0, patch, patch)])
+    log.last_done()
+    log.mark_undone()
+    log.first_undone()
+    log.mark_done()
+    log.mark_undone()
+    log.add("paint", [Edit("a", 0, "review", 0, 0, patch, patch)])
+    assert (log.can_undo, log.can_redo) == (True, False)
+    log.count_actions()
+    log.actions()
+    log.planes("review")
+    log.planes_behind("a")
+    log.since_stored(("a", 0, "review"))
+    log.mark_stored(("a", 0, "review"), log.last_tick)
+    base.set_trace_callback(None)
+    asked = [one for one in said if "edits" in one]
+    assert len(asked) > 15
+    for one in asked:
+        for *_, how in base.execute(f"EXPLAIN QUERY PLAN {one}").fetchall():
+            assert how != "SCAN edits", one
+            if "edits" in how and one.startswith("SELECT") and "*" not in one:
+                assert "COVERING" in how, one
+
+
+def test_a_log_written_before_it_had_its_indexes_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    patch = np.zeros((5, 5), np.int32)
+    with closing(EditLog(path)) as log:
+        log.add("paint", [Edit("a", 0, "review", 0, 0, patch, patch + 1)])
+        base = log._file._base
+        names = base.execute("SELECT name FROM sqlite_master WHERE type = 'index'")
+        for (name,) in names.fetchall():
+            if not name.startswith("sqlite"):
+                base.execute(f"DROP INDEX {name}")
+        base.execute("DROP TABLE proposals")
+        base.execute("CREATE INDEX of_plane ON edits (image, plane, array, seq)")
+    with closing(EditLog(path)) as log:
+        assert log.count_actions() == {"paint": 1}
+        log.mark_undone()
+        log.add("erase", [Edit("a", 0, "review", 0, 0, patch, patch + 2)])
+        assert log.count_actions() == {"erase": 1}
+        assert log.actions() >= {"erase"}
+
+
+def test_a_log_that_is_damaged_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else Windows would not let it be moved away."""
+    closed: list[LogFile] = []
+    whole = LogFile.close
+
+    def damaged(*_: object) -> list[tuple[object, ...]]:
+        raise EngineError("The journal is damaged.")
+
+    def close(file: LogFile) -> None:
+        closed.append(file)
+        whole(file)
+
+    monkeypatch.setattr(LogFile, "query", damaged)
+    monkeypatch.setattr(LogFile, "close", close)
+    with pytest.raises(EngineError, match="damaged"):
+        EditLog(tmp_path / "log.sqlite")
+    assert len(closed) == 1
+
+
+def test_what_is_packed_while_the_log_is_closed_is_refused_in_words(
+    tmp_path: Path,
+) -> None:
+    log = EditLog(tmp_path / "log.sqlite")
+    log.close()
+    large = np.arange(1 << 17, dtype=np.int32).reshape(256, -1)
+    with pytest.raises(EngineError, match="closed"):
+        log.keep(log.pack([Patch("a", 0, 0, 0, large)]), 1)
+    with pytest.raises(EngineError, match="closed"):
+        log.count_actions()
