@@ -82,6 +82,9 @@ class Hand(Screen):
             self.nuclei.mode = "pan_zoom"
             self.nuclei.mouse_pan = True
             self.nuclei.cursor = "standard"
+            polygon = getattr(self.nuclei, "_overlays", {}).get("polygon")
+            if polygon is not None and polygon.points:  # of one that was not finished
+                polygon.points = []
         active = self.viewer.layers.selection.active
         self.viewer.scene.camera.mouse_pan = active is None or active.mouse_pan
 

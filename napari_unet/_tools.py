@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Tools"]
 
 _NOT_OF_NUCLEI = frozenset({"stop", "outlines", "next", "previous"})
-_POLYGONS_OWN = frozenset({"box", "stop"})
 
 
 class Tools(QObject):
@@ -182,11 +181,10 @@ class Tools(QObject):
         self._nuclei.events.mode.connect(self._on_mode)
 
     def _on_mode(self, event: Any) -> None:
-        """Leave Enter and Escape to napari's polygon while it is drawn."""
+        """Leave Enter to napari's polygon while it is drawn."""
         layer = self._nuclei
-        for name in _POLYGONS_OWN:
-            own = None if str(layer.mode) == "polygon" else self._action(name)
-            layer.bind_key(self._task.keys[name], own, overwrite=True)
+        own = None if str(layer.mode) == "polygon" else self._action("box")
+        layer.bind_key(self._task.keys["box"], own, overwrite=True)
         if self._tool == "new" and layer.mode != "paint":
             self._tool = ""
             self.armed.emit("")

@@ -189,6 +189,22 @@ def test_strokes_that_do_not_touch_are_nuclei_of_their_own(loop: Any) -> None:
     assert loop.layers.nuclei.mode == "pan_zoom"
 
 
+def test_escape_ends_naparis_polygon_and_paints_nothing(loop: Any) -> None:
+    layer, before = loop.layers.nuclei, loop.nuclei.copy()
+    polygon = layer._overlays["polygon"]
+    for key, painted in (("Enter", True), ("Escape", False)):
+        layer.mode = "polygon"
+        polygon.points = [[2, 2], [2, 20], [20, 20], [20, 2]]
+        loop.press(key)
+        assert polygon.points == []
+        assert loop.session.state.can_undo == painted
+        if painted:
+            assert layer.mode == "polygon"  # for the next one
+            loop.press("Control-Z")
+    assert layer.mode == "pan_zoom"
+    assert np.array_equal(loop.nuclei, before)
+
+
 @pytest.mark.parametrize("tool", ["erase", "fill", "polygon", "data_setitem"])
 def test_strokes_of_naparis_own_tools_are_corrections(loop: Any, tool: str) -> None:
     number, point = loop.nucleus()
