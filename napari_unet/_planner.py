@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._batch_state import FileRow, Plan, Preview
 from napari_unet._words import channel_in_words, found_in_words, in_words
+from unetloop.colours import ALL_COLOURS_NAME
 
 if TYPE_CHECKING:
     from napari_unet._batch_state import Wish
@@ -136,8 +137,8 @@ class Planner(QObject):
         readable = [row for row in rows if row.status == "waits"]
         small = (row for row in readable if _pixels(files[row.path]) <= _PREVIEW_PIXELS)
         self._first = next(small, None)
-        names = (name for row in readable for name in files[row.path]["channel_names"])
-        channels = tuple(dict.fromkeys(map(str, names)))
+        names = (name for row in readable for name in _channels(files[row.path]))
+        channels = tuple(dict.fromkeys(names))
         plan = Plan(
             "known",
             _sentence(found),
@@ -212,6 +213,12 @@ class Planner(QObject):
 
 def _pixels(file: dict[str, Any]) -> int:
     return int(file["planes"]) * int(file["height"]) * int(file["width"])
+
+
+def _channels(file: dict[str, Any]) -> list[str]:
+    """List the channels that an image can be read by."""
+    names = [str(name) for name in file["channel_names"]]
+    return [ALL_COLOURS_NAME, *names] if "S" in str(file["axes"]) else names
 
 
 def _row(file: dict[str, Any]) -> FileRow:

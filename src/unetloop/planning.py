@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.batch_jobs import make_jobs
+from unetloop.colours import ALL_COLOURS_NAME
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
 from unetloop.images import open_image, resolve_channels
@@ -202,8 +203,10 @@ def _export_bytes(exports: Iterable[str]) -> float:
 def _channels(path: Path, channel: str | None, count: int) -> list[str]:
     with open_image(path) as image:
         chosen = resolve_channels(image, channel, count)
-        names = image.info.channel_names
-    return ["mean of colours" if number < 0 else names[number] for number in chosen]
+        info = image.info
+    if info.rgb and (chosen[0] < 0 or sorted(chosen) == [0, 1, 2]):
+        return [ALL_COLOURS_NAME]
+    return [info.channel_names[number] for number in chosen]
 
 
 def _seconds_a_pixel(network: Network) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import tifffile
 from batch_parts import CONFIG, draw_discs, run
@@ -72,3 +73,20 @@ def test_a_plan_says_what_is_to_be_done(
     assert 0 < planned["bytes"] < planned["anew"]["bytes"]
     with pytest.raises(EngineError, match="no format to export to"):
         _planned(deep, out, model, exports=("xml",))
+
+
+def test_a_plan_calls_the_colours_as_users_choose_them(
+    tmp_path: Path, model: Model
+) -> None:
+    (tmp_path / "in").mkdir()
+    grey = draw_discs(1)
+    tifffile.imwrite(tmp_path / "in/a.tif", np.stack([grey] * 3, -1), photometric="rgb")
+
+    def reads(**options: Any) -> list[str]:
+        (file,) = _planned(tmp_path / "in", None, model, **options)["files"]
+        found: list[str] = file["reads"]
+        return found
+
+    assert reads() == ["all colours"]
+    assert reads(channel="all colours") == ["all colours"]
+    assert reads(channel="green") == ["green"]

@@ -38,6 +38,21 @@ def cells(widget: Any) -> list[list[str]]:
     ]
 
 
+def test_the_colours_of_an_image_are_called_as_in_the_loop(
+    docks: Any, tmp_path: Path
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.full((64, 64, 3), 9, np.uint8), photometric="rgb"
+    )
+    widget = docks.open()
+    docks.drop(widget, tmp_path)
+    docks.wait(lambda: docks.batch.state.plan.phase == "known")
+    assert cells(widget)[0][3] == "all colours"
+    box = widget.form.channel.native
+    choices = [box.itemText(index) for index in range(box.count())]
+    assert choices[1:] == ["all colours", "red", "green", "blue"]
+
+
 def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) -> None:
     widget = docks.open()
     assert not widget.box.start_button.isEnabled()
