@@ -97,7 +97,7 @@ class BatchDesk(QObject):
             wish = self._session.everything()
             if wish is not None:
                 self._share()
-                self.batch.run(wish)
+                self.batch.run(wish, first=self._session.settle)
 
     def take_model(self) -> None:
         """Wish for the model that predicts in the loop: it was seen at work.

@@ -18,7 +18,7 @@ __all__ = ["recall", "remember"]
 
 # One replaces what is there, to be said anew each time; the next is the loop's, and
 # the last the model's.
-_NEVER_KEPT = ("overwrite", "instances", "classes")
+_NEVER_KEPT = ("overwrite", "instances", "classes", "project")
 
 
 def remember(wish: Wish) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_unet._batch_state import Wish
     from napari_unet._engine import Engine
+    from napari_unet._runner import First
 
 __all__ = ["BatchSession"]
 
@@ -113,8 +114,10 @@ class BatchSession(QObject):
         self.run(self._wish)
         self.change(overwrite=False)
 
-    def run(self, wish: Wish, retry_failed: bool = False) -> None:
-        """Run what somebody else wishes."""
+    def run(
+        self, wish: Wish, retry_failed: bool = False, first: First | None = None
+    ) -> None:
+        """Run what somebody else wishes, as `Runner.start` does."""
         if self.runner.run.busy:
             return
         self.planner.rest()
@@ -122,7 +125,7 @@ class BatchSession(QObject):
             again = row.status == "failed" or not retry_failed
             if again and row.status in ("done", "failed"):
                 self._set_row(number, "waits", "")
-        self.runner.start(wish, retry_failed)
+        self.runner.start(wish, retry_failed, first)
 
     def stop(self) -> None:
         """End the batch; what is done is kept."""

@@ -60,6 +60,8 @@ class Wish:
         says.
     classes : bool
         Whether the model tells tissue classes apart, and numbers no nuclei.
+    project : str
+        Project whose corrections count; empty: none.
     """
 
     paths: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Wish:
     overwrite: bool = False
     instances: Mapping[str, float] = field(default_factory=dict)
     classes: bool = False
+    project: str = ""
 
     @property
     def folder(self) -> str:
@@ -108,6 +111,7 @@ class Wish:
             "exports": [name for name in self.exports if name in known],
             "recursive": self.recursive,
             "instances": {} if self.classes else dict(self.instances),
+            "project": self.project or None,
         }
 
 

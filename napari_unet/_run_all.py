@@ -31,7 +31,8 @@ def everything(
     The diameter that was chosen for an image is that image's; in all others it is
     estimated. Who annotates some images of a folder means the folder. Images that are
     not where they were are left out; without ``paths``, all are. Results go into the
-    project, which lies beside the images and is never searched for images.
+    project, which lies beside the images and is never searched for images. What was
+    corrected is in them as it is on the screen.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ def everything(
         recursive=False,
         instances=dict(instances),
         classes=bool(project.classes),
+        project=str(project.folder.absolute()),
     )
 
 

@@ -12,8 +12,13 @@ from napari_unet._batch_state import Run
 from napari_unet._words import found_in_words, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_unet._batch_state import Wish
     from napari_unet._engine import Engine
+    from unetloop.errors import EngineError
+
+    First = Callable[[Callable[[], None], Callable[[EngineError], None]], None]
 
 __all__ = ["Runner"]
 
@@ -45,6 +50,7 @@ class Runner(QObject):
         self.wish: Wish | None = None
         self._engine = engine
         self._job = ""
+        self._turn = 0
         self._done: dict[str, Any] | None = None
         self._warnings: list[str] = []
         self._waiting = ""
@@ -56,7 +62,9 @@ class Runner(QObject):
         self._engine = engine
         engine.received.connect(self._on_event)
 
-    def start(self, wish: Wish, retry_failed: bool = False) -> None:
+    def start(
+        self, wish: Wish, retry_failed: bool = False, first: First | None = None
+    ) -> None:
         """Run what is wished, unless something runs.
 
         Parameters
@@ -65,18 +73,35 @@ class Runner(QObject):
             What, and how.
         retry_failed : bool
             Predict only the images that failed before.
+        first : callable, optional
+            Does what must be done before; calls the first of what it is given then, or
+            the second with what went wrong.
         """
         if self.run.busy or not wish.paths:
             return
         self.wish, self._done, self._warnings = wish, None, []
         sentence = self._waiting or _READY
         self.run = Run("starting", sentence, out=Path(wish.folder))
-        self._job = self._engine.send(
-            "predict_folder",
-            **wish.command(),
-            overwrite=wish.overwrite and not retry_failed,
-            retry_failed=retry_failed,
-        )
+        self._turn += 1
+        turn = self._turn
+
+        def send() -> None:
+            if turn == self._turn:  # it was not stopped meanwhile
+                self._job = self._engine.send(
+                    "predict_folder",
+                    **wish.command(),
+                    overwrite=wish.overwrite and not retry_failed,
+                    retry_failed=retry_failed,
+                )
+
+        def failed(error: EngineError) -> None:
+            if turn == self._turn:
+                self._end(sentence=str(error), wrong=True)
+
+        if first is None:
+            send()
+        else:
+            first(send, failed)
         self.changed.emit()
 
     def set_waiting(self, why: str) -> None:
@@ -94,6 +119,8 @@ class Runner(QObject):
         if self._job and self.run.phase != "stopping":
             self._engine.cancel(self._job)
             self._show(phase="stopping", sentence="Stopping; what is done is kept.")
+        elif not self._job and self.run.busy:
+            self._end(sentence="Cancelled before it began.")
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if not self._job or event.get("job") != self._job:
@@ -171,6 +198,7 @@ class Runner(QObject):
 
     def _end(self, **values: Any) -> None:
         self._job = ""
+        self._turn += 1
         self._show(phase="idle", fraction=0.0, seconds_left=None, **values)
         self.ended.emit()
 

@@ -30,9 +30,10 @@ from napari_unet._steps import Steps
 from napari_unet._tissue import task_of
 from napari_unet._tools import Tools
 from napari_unet._warm_up import make_ready, take_ready
+from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from napari import Viewer
@@ -216,6 +217,33 @@ class Session(QObject):
                 "warning",
             )
         return wish if wish.paths else None
+
+    def settle(
+        self, then: Callable[[], None], failed: Callable[[EngineError], None]
+    ) -> None:
+        """Have all corrections in the project's files, beside the event loop.
+
+        Parameters
+        ----------
+        then : callable
+            Called when they are.
+        failed : callable
+            Gets the reason why they are not.
+        """
+        workspace = self.opener.workspace
+        if workspace is None:
+            then()
+        elif self.editor.store():
+            flush = workspace.journal.flush
+            self._background.run(flush, lambda _: then(), failed)
+        else:
+            failed(
+                EngineError(
+                    "The last corrections can't be stored yet, so the results would "
+                    "lack them.",
+                    todo="Make room on the disk or connect the drive, then try again.",
+                )
+            )
 
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari, or take its labels."""

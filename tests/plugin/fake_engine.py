@@ -296,6 +296,7 @@ class FakeEngine:
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
         exports: tuple[str, ...] = (),
+        project: str | None = None,
     ) -> dict[str, Any]:
         from unetloop.batch import BatchOptions
         from unetloop.config import PredictionConfig
@@ -314,6 +315,7 @@ class FakeEngine:
                 diameters=diameters or {},
                 exports=tuple(exports),
                 instances=instances or {},
+                project=Path(project) if project else None,
             ),
         )
         while True:
@@ -338,6 +340,7 @@ class FakeEngine:
         retry_failed: bool = False,
         recursive: bool = True,
         instances: dict[str, float] | None = None,
+        project: str | None = None,
     ) -> None:
         from unetloop.batch import BatchOptions, predict_images
         from unetloop.config import PredictionConfig
@@ -357,6 +360,7 @@ class FakeEngine:
                 overwrite=overwrite,
                 retry_failed=retry_failed,
                 instances=instances or {},
+                project=Path(project) if project else None,
             ),
             cancelled=lambda: batch["cancelled"],
         )
