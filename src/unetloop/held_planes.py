@@ -48,11 +48,14 @@ class HeldPlanes:
         """
         if key not in self._planes:
             # Kept only when all is in it: a failure must not leave half of the edits.
-            values, behind = self.read(key)
-            self._planes[key] = values
-            if behind:
-                self._changed.add(key)
+            self.hold(key, *self.read(key))
         return self._planes[key]
+
+    def hold(self, key: PlaneKey, values: NDArray[Any], behind: bool) -> None:
+        """Hold an array from now on, as `read` gave it."""
+        self._planes[key] = values
+        if behind:
+            self._changed.add(key)
 
     def find(self, key: PlaneKey) -> NDArray[Any] | None:
         """Give an array if it is held, as it is now."""

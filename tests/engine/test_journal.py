@@ -4,8 +4,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -231,6 +233,47 @@ def test_what_was_undone_stays_undone_after_new_work_and_a_crash(
     assert journal.ledger() == {"paint": 1}
     journal.close()
     assert _now(Journal(project), project) == 0
+
+
+def test_who_corrects_need_not_wait_for_another_plane_to_be_read(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    reading, recorded = threading.Event(), threading.Event()
+    read = Project.read_segmentation
+
+    def slow(*where: Any) -> Any:
+        reading.set()
+        assert recorded.wait(20)
+        return read(*where)
+
+    monkeypatch.setattr(Project, "read_segmentation", slow)
+    with ThreadPoolExecutor(2) as threads:
+        state = threads.submit(journal.state, project.images[0], 0, "segmentation")
+        assert reading.wait(20)
+        threads.submit(_paint, journal, project, 1, 2, "review").result(10)
+        recorded.set()
+        assert not state.result(10).any()
+    _paint(journal, project, 7)
+    assert (_now(journal, project), _now(journal, project, "review")) == (7, 1)
+
+
+def test_what_is_recorded_while_a_plane_is_read_is_in_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    read = Project.read_segmentation
+
+    def meanwhile(*where: Any) -> Any:
+        values = read(*where)
+        monkeypatch.setattr(Project, "read_segmentation", read)
+        _paint(journal, project, 7)
+        return values
+
+    monkeypatch.setattr(Project, "read_segmentation", meanwhile)
+    assert _now(journal, project) == 7
+    journal.undo()
+    assert _now(journal, project) == 0
 
 
 def test_new_work_ends_redo(project: Project) -> None:
