@@ -70,8 +70,9 @@ class Census:
     """
 
     def __init__(self) -> None:
-        self._cells: dict[Cell, _InCell] = {}
-        self._lock = Lock()
+        self._cells: dict[int, dict[Cell, _InCell]] = {}
+        self._counts: dict[int, Count] = {}
+        self._counting = Lock()  # one after the other: the last one looked last
         self.others: Mapping[int, Count] | None = None
 
     def count(
@@ -89,7 +90,8 @@ class Census:
         changed : iterable of Cell
             Cells to look at.
         """
-        with self._lock:
+        with self._counting:
+            planes = set()
             for cell in changed:
                 plane, row, column = cell
                 window = (
@@ -97,26 +99,19 @@ class Census:
                     slice(column * CELL, (column + 1) * CELL),
                 )
                 # Cell by cell: each of numpy's calls keeps the event loop waiting.
-                self._cells[cell] = _look(
-                    segmentation[plane][window], review[plane][window]
-                )
+                found = _look(segmentation[plane][window], review[plane][window])
+                self._cells.setdefault(plane, {})[cell] = found
+                planes.add(plane)
+            # Whoever asks for counts meanwhile gets those before, and waits for nobody.
+            added = {
+                plane: _add_up_cells(self._cells[plane].values()) for plane in planes
+            }
+            self._counts = {**self._counts, **added}
         return add_up(self.planes().values())
 
     def planes(self) -> dict[int, Count]:
         """Say what there is on each plane of which something is known."""
-        with self._lock:
-            known = dict(self._cells)
-        planes = dict(self.others or {})
-        for plane in {plane for plane, _, _ in known}:
-            here = [found for cell, found in known.items() if cell[0] == plane]
-            planes[plane] = Count(
-                _different([found.numbers for found in here]),
-                _different([found.reviewed for found in here]),
-                any(found.looked for found in here),
-                all(found.done for found in here),
-                all(found.whole for found in here),
-            )
-        return planes
+        return {**(self.others or {}), **self._counts}
 
 
 def add_up(planes: Collection[Count]) -> Count:
@@ -136,6 +131,17 @@ def cells_of(plane: int, window: tuple[slice, slice]) -> set[Cell]:
         range(part.start // CELL, -(-part.stop // CELL)) for part in window
     )
     return {(plane, row, column) for row in rows for column in columns}
+
+
+def _add_up_cells(cells: Collection[_InCell]) -> Count:
+    """Say what there is on a plane, of which nuclei lie in several cells."""
+    return Count(
+        _different([found.numbers for found in cells]),
+        _different([found.reviewed for found in cells]),
+        any(found.looked for found in cells),
+        all(found.done for found in cells),
+        all(found.whole for found in cells),
+    )
 
 
 def _look(labels: NDArray[np.int32], review: NDArray[np.uint8]) -> _InCell:

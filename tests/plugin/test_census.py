@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from napari_unet import _census
 from napari_unet._census import CELL, Census, Count, cells_of
 from napari_unet._current import Truth
+
+if TYPE_CHECKING:
+    import pytest
 
 SHAPE = (600, 700)
 
@@ -67,3 +75,44 @@ def test_an_image_is_whole_when_every_pixel_was_looked_at() -> None:
     assert _count(census, truth).whole
     truth.write("review", 0, _window(0, 0), np.zeros((20, 20), np.uint8))
     assert not _count(census, truth).whole
+
+
+def test_planes_that_did_not_change_are_not_added_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth, census = Truth.of(50, (20, 20)), Census()
+    for plane in range(50):
+        truth.set_loaded(plane)
+    _count(census, truth)
+    looked: list[int] = []
+    add = _census._different
+    monkeypatch.setattr(
+        _census, "_different", lambda many: looked.append(len(many)) or add(many)
+    )
+    truth.write("segmentation", 7, _window(0, 0), np.ones((20, 20), np.int32))
+    assert _count(census, truth).nuclei == 1
+    assert len(looked) <= 2
+
+
+def test_who_asks_for_a_plane_need_not_wait_for_another_to_be_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth, census = Truth.of(2, SHAPE), Census()
+    truth.set_loaded(0)
+    _count(census, truth)
+    truth.set_loaded(1)
+    looking, asked, look = threading.Event(), threading.Event(), _census._look
+
+    def slow(*pixels: np.ndarray) -> object:
+        looking.set()
+        assert asked.wait(20)
+        return look(*pixels)
+
+    monkeypatch.setattr(_census, "_look", slow)
+    with ThreadPoolExecutor(2) as threads:
+        counting = threads.submit(_count, census, truth)
+        assert looking.wait(20)
+        assert set(threads.submit(census.planes).result(10)) == {0}
+        asked.set()
+        counting.result(20)
+    assert set(census.planes()) == {0, 1}
