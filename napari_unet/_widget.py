@@ -85,6 +85,7 @@ class LoopWidget(Docked):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
         layout.addWidget(area, 1)
         self.status.setContentsMargins(6, 0, 6, 4)
         layout.addWidget(self.status)

@@ -28,8 +28,8 @@ class Column(QScrollArea):
         super().__init__()
         inside = QWidget()
         column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.setSpacing(10)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(8)
         for widget in widgets:
             column.addWidget(widget)
         column.addStretch()

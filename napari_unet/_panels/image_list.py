@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
     from napari_unet._state import ImageRow
 
-__all__ = ["ImageList", "ImageRows"]
+__all__ = ["LEAST_HEIGHT", "ImageList", "ImageRows"]
 
 _ROW = Qt.ItemDataRole.UserRole
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
 _PICTURE = 40
+LEAST_HEIGHT = int(1.5 * (_PICTURE + 8))
+"""What is left of the list in a low window: an image, and that there are more."""
 _MEANINGS = {
     "untouched": "nothing predicted yet",
     "proposed": "predicted; nobody has looked yet",
@@ -244,7 +246,7 @@ class ImageList(QListView):
         # Letters are the viewer's keys: a click must not take them away.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName("Images")
-        self.setMinimumHeight(int(2.5 * (_PICTURE + 8)))
+        self.setMinimumHeight(LEAST_HEIGHT)
         self.clicked.connect(self._on_clicked)
 
     def mark_current(self, identifier: str) -> None:

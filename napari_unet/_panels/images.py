@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet._panels.button import Button
-from napari_unet._panels.image_list import ImageList
+from napari_unet._panels.image_list import LEAST_HEIGHT, ImageList
 from napari_unet._panels.inline import InlineCombo
 from napari_unet._panels.look import Heading, Lines, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
@@ -256,7 +256,7 @@ class _DropHint(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._text = _EMPTY
-        self.setMinimumHeight(110)
+        self.setMinimumHeight(LEAST_HEIGHT)
         self.setAccessibleName(_EMPTY)
 
     def text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -38,6 +38,19 @@ _FACES = {
     "paused": ("Go on", "play", True, True),
     "stopping": ("Stopping…", "stop", False, False),
 }
+
+
+class _Pages(QStackedWidget):
+    """Plots and comparison, one in the other's place, so that nothing moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # In a low window it is as high as its words.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def sizeHint(self) -> QSize:
+        """Give the height that plots are best read at."""
+        return QSize(super().sizeHint().width(), _PLOT_HEIGHT)
 
 
 class LearnPanel(QWidget):
@@ -80,10 +93,9 @@ class LearnPanel(QWidget):
         self.left = Lines(right=True, room="1 h 59 min to go")
         self.plot = CurvePlot()
         self.versus = VersusCard()
-        self.pages = QStackedWidget()  # one in the other's place: nothing moves
+        self.pages = _Pages()
         self.pages.addWidget(self.plot)
         self.pages.addWidget(self.versus)
-        self.pages.setFixedHeight(_PLOT_HEIGHT)
         self.compare = Button("Compare")
         self.compare.setCheckable(True)
         self.compare.clicked.connect(self._on_compare)

@@ -134,7 +134,7 @@ def test_all_fit_into_a_dock_of_one_screen(qtbot: QtBot, state: LoopState) -> No
     dock.layout().activate()
     need = dock.minimumSizeHint()
     assert need.width() <= 310
-    assert need.height() <= 800
+    assert need.height() <= 735  # what napari leaves of 800
 
 
 def test_the_same_state_again_costs_nothing(qtbot: QtBot) -> None:
