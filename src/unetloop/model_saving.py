@@ -106,10 +106,15 @@ def _unsaved(folder: Path, error: OSError) -> EngineError:
 def _swap(fresh: Path, folder: Path) -> None:
     """Put a new folder in another's place; `open_model` knows the name between."""
     old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
+    if folder.exists():  # else a program was killed here, and only the old one is left
+        shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
-    fresh.rename(folder)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     _sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -88,6 +88,27 @@ def test_a_program_that_is_killed_between_the_two_names_loses_nothing(
     assert [path.name for path in folder.parent.iterdir()] == ["m"]
 
 
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_a_new_model_that_can_not_take_its_place_leaves_the_old_one_in_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, killed_before: bool
+) -> None:
+    """As on Windows, while another program looks at a file of it."""
+    if killed_before:  # between the two names
+        folder.rename(folder.with_name(".m.old"))
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name == ".m.new":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(EngineError, match="Permission denied"):
+        save_model(Weights(b"new"), card(40.0), folder, quick=False)
+    assert only_the_old_one(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["m"]
+
+
 def test_what_a_killed_program_left_is_in_nobodys_way(folder: Path) -> None:
     rest = folder.with_name(".m.new")
     rest.mkdir()
