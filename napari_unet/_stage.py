@@ -148,15 +148,17 @@ class Stage(QObject):
         if self._letting_go:
             return
         self._letting_go = True
+        revision = self.revision()
         self.busy.emit("Reading the image")
 
         def then(opened: Opened) -> None:
             self._letting_go = False
             if current is not self.current:
                 return
-            if plane == self._layers.plane:
+            same = plane == self._layers.plane and revision == self.revision()
+            if same and not self._layers.stroke_in_progress:
                 self._on_read(workspace, opened)
-            else:  # it went on meanwhile
+            else:  # it went on, or was undone, meanwhile
                 self.busy.emit("")
                 self.load_plane()
 

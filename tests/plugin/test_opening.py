@@ -312,6 +312,36 @@ def test_enter_goes_on_with_the_planes_that_were_not_reviewed_before(
     again.wait(lambda: again.layers.plane == 2)
 
 
+def test_what_is_undone_while_its_plane_is_read_alone_is_not_shown(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_current, "_MOST_BYTES", 1)
+    loop.show("stack")
+    loop.wait_for_proposals()
+    for plane in (1, 0):
+        loop.viewer.dims.set_current_step(0, plane)
+        loop.wait(lambda plane=plane: plane in loop.session.opener.current.loaded)
+        if plane == 1:
+            loop.wait_for_proposals()
+            loop.session.editor.correct("box", (0, 0, 160, 200))
+    read, reading, undone = _stage.read_current, threading.Event(), threading.Event()
+
+    def slow(*what: Any) -> Any:
+        opened = read(*what)
+        reading.set()
+        assert undone.wait(20)
+        return opened
+
+    monkeypatch.setattr(_stage, "read_current", slow)
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.wait(reading.is_set)
+    loop.session.editor.undo()
+    undone.set()
+    loop.wait(lambda: loop.session.opener.current.loaded == {1})
+    assert not loop.recorded()[1].any()
+    assert not loop.review.any()
+
+
 def test_what_is_not_stored_is_not_let_go_of(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
