@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ __all__ = ["BESIDE_FOLDER", "FIELDS_FOLDER", "predict_field"]
 
 FIELDS_FOLDER, BESIDE_FOLDER = "fields", "fields-beside"
 """Folders of a project's cache: of what is shown, and of what it is compared with."""
+
+_KEPT = 32  # files, two a field
 
 
 def predict_field(
@@ -106,6 +109,7 @@ def predict_field(
     name = "-".join(map(str, (plane, *area)))
     labels = _store(folder / f"{name}.labels.npy", result.labels)
     maps = _store(folder / f"{name}.maps.npy", result.maps.astype(np.float16))
+    _drop_old(fields)
     yield FieldPredicted(
         image=image,
         plane=plane,
@@ -168,3 +172,14 @@ def _store(path: Path, array: NDArray[Any]) -> Path:
     with replacing(path) as fresh, open(os.fspath(fresh), "wb") as stream:
         stream.write(content.getbuffer())
     return path
+
+
+def _drop_old(fields: Path) -> None:
+    """Leave the last fields: whoever asked for the others has read them."""
+    written: list[tuple[int, Path]] = []
+    for path in fields.rglob("*.npy"):
+        with suppress(OSError):  # another thread may have dropped it
+            written.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(written)[:-_KEPT]:
+        with suppress(OSError):  # Windows keeps what is being read
+            path.unlink()

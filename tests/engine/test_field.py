@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,3 +35,16 @@ def test_a_full_disk_is_said_to_be_full(
     with pytest.raises(OSError, match="No space") as caught:
         field._store(tmp_path / "a.npy", np.zeros((300, 300), np.int32))
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_of_the_fields_that_were_looked_at_the_last_ones_are_kept(
+    tmp_path: Path,
+) -> None:
+    """A large plane that is looked at all over would take gigabytes."""
+    array = np.zeros((3, 3), np.uint8)
+    for number in range(2 * field._KEPT):
+        stored = field._store(tmp_path / f"{number % 3}/{number}.npy", array)
+        os.utime(stored, ns=(number, number))
+        field._drop_old(tmp_path)
+    left = sorted(int(path.stem) for path in tmp_path.glob("*/*"))
+    assert left == list(range(field._KEPT, 2 * field._KEPT))
