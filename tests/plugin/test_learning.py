@@ -33,6 +33,13 @@ def _commands(log: Path, name: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["command"] == name]
 
 
+def _rest(loop: Any) -> None:
+    """Correct nothing for so long that a training would start, if one were due."""
+    idle = loop.session.learner._idle
+    assert idle.isActive()
+    loop.wait(lambda: not idle.isActive())
+
+
 def _fields(log: Path) -> list[dict[str, Any]]:
     return _commands(log, "predict_field")
 
@@ -149,8 +156,8 @@ def test_ten_reviewed_nuclei_are_enough_and_ten_more_for_the_next_round(
     loop: Any, log: Path
 ) -> None:
     _review(loop, 4)
-    loop.qtbot.wait(50)
-    assert not _commands(log, "train")
+    _rest(loop)
+    assert not loop.session.learner.training.busy
     _review(loop, 1)
     _until_learned(loop, "round-1")
     loop.show("b")
@@ -187,8 +194,8 @@ def test_it_does_not_start_by_itself_where_that_is_not_wanted(
 ) -> None:
     loop.session.learning.set_automatic(False)
     loop.press("Enter")
-    loop.qtbot.wait(100)
-    assert not _commands(log, "train")
+    _rest(loop)
+    assert not loop.session.learner.training.busy
     loop.session.learner.start()
     _until_learned(loop, "round-1")
 
