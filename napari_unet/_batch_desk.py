@@ -94,10 +94,10 @@ class BatchDesk(QObject):
     def run_all(self) -> None:
         """Run the loop's model over all images of its project's folders."""
         if self._session is not None:
-            wish = self._session.everything()
+            wish = self._session.runs.everything()
             if wish is not None:
                 self._share()
-                self.batch.run(wish, first=self._session.settle)
+                self.batch.run(wish, first=self._session.runs.settle)
 
     def take_model(self) -> None:
         """Wish for the model that predicts in the loop: it was seen at work.

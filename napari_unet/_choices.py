@@ -51,7 +51,7 @@ class Choices(QObject):
 
     def how(self) -> tuple[str | None, float | None]:
         """Say by which channel and diameter the image on the screen is predicted."""
-        known = self._opener.known()
+        known = self._opener.bookmark.known()
         diameter = known.get("diameter")
         return known.get("channel") or None, float(diameter) if diameter else None
 
@@ -66,7 +66,7 @@ class Choices(QObject):
         current = self._opener.current
         if current is None:
             return
-        known = self._opener.known()
+        known = self._opener.bookmark.known()
         values = dict(values)
         channel = values.pop("channel", known.get("channel"))
         known.update(values)
@@ -77,24 +77,24 @@ class Choices(QObject):
         else:
             self.show_reading()
             self._predictor.show(current, *self.how())
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def show_reading(self) -> None:
         """Say how the image on the screen is read."""
         if self._opener.current is not None:
             self._board.show_reading(
                 self._opener.current,
-                self._opener.known(),
+                self._opener.bookmark.known(),
                 self._predictor.diameter_found,
             )
 
     def lock(self, image: str, locked: bool) -> None:
         """Keep an image for scoring only, or learn from it again."""
-        self._opener.known(image)["locked"] = locked
+        self._opener.bookmark.known(image)["locked"] = locked
         self.locked.emit(image, locked)
         self.tell_learner()
         self._learner.corrected()  # there may be more to learn from now
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def tell_learner(self) -> None:
         """Say from which model, by which channels and without which images to learn."""
@@ -120,7 +120,7 @@ class Choices(QObject):
             self._opener.workspace.view.outlines = outlines
         shown = replace(self._board.state.shown, outlines=outlines)
         self._board.update(shown=shown)
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def set_probabilities(self, wanted: bool) -> None:
         """Have a layer a class with its probability, or none."""
@@ -130,7 +130,7 @@ class Choices(QObject):
         shown = replace(self._board.state.shown, probabilities=wanted)
         self._board.update(shown=shown)
         self._predictor.maps.tell_again()
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def set_threshold(self, threshold: float) -> None:
         """Count pixels above this probability as nucleus."""
@@ -172,4 +172,4 @@ class Choices(QObject):
         if self._opener.workspace is not None:
             self._opener.workspace.view.instances.update(values)
             self.show_instances()
-            self._opener.note()
+            self._opener.bookmark.note()

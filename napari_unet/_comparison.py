@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -11,6 +11,7 @@ from napari_unet._comparing import Question, compare
 from napari_unet._placing import label_field
 from napari_unet._sides import Sides, Wanted
 from napari_unet._state import Comparison
+from napari_unet._subject import LEARNING, WAITING, Subjects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,30 +29,12 @@ if TYPE_CHECKING:
     from napari_unet._learner import Learner
     from napari_unet._placing import Labelled
     from napari_unet._predictor import Predictor
+    from napari_unet._subject import Subject
     from unetloop.errors import EngineError
 
 __all__ = ["Comparer"]
 
 _REST_MS = 250
-_MOST_CELLS = 8
-_LEARNING = ""
-"""In place of a model's name: what is being trained, as it is now."""
-_WAITING = "Waiting for what is in view to be segmented."
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What is compared: two models, on a field of a plane of an image."""
-
-    image: str
-    plane: int
-    field: Field
-    before: str
-    now: str
-
-    def is_moved(self, other: _Subject | None) -> bool:
-        """Whether another one is the same but for the field."""
-        return other is not None and replace(self, field=other.field) == other
 
 
 class Comparer(QObject):
@@ -91,12 +74,9 @@ class Comparer(QObject):
         self._board = board
         self._background = background
         self.state = Comparison()
-        self._current: Current | None = None
-        self._models: tuple[Any, ...] = ()
-        self._learning = False
-        self._live: Labelled | None = None
+        self._subjects = Subjects(layers, predictor, learner, board)
         self._sides = Sides(engine, background, self)
-        self._subject: _Subject | None = None
+        self._subject: Subject | None = None
         # What the two models make of it, as the user wishes nuclei to be made.
         self._made: dict[str, NDArray[np.int32]] = {}
         self._wishes: dict[str, float] = {}
@@ -131,70 +111,26 @@ class Comparer(QObject):
 
     def show(self, current: Current | None) -> None:
         """Compare on another image; None: no other project has shown one yet."""
-        self._current = current
-        self._live = None
+        self._subjects.current = current
+        self._subjects.live = None
         self._forget()
         if current is None:
             self.set_on(False)
         self._look_at_models()
         self._follow_soon()
 
-    # What is compared
-
     def _on_live(self, live: bool) -> None:
-        self._live, self._learning = None, live
+        self._subjects.live, self._subjects.learning = None, live
         self._look_at_models()
 
     def _look_at_models(self) -> None:
-        """See which models there are to compare; their cards only if others are."""
-        board, learning = self._board.state, self._learning
-        models = board.model, board.models, self._current is None, learning
-        if models == self._models:
+        models = self._subjects.look_at_models()
+        if models is None:
             return
-        self._models = models
-        before, why_not = "", ""
-        if self._current is None:
-            why_not = "Open some images first."
-        else:
-            name = board.model
-            before = name if learning else self._learner.models.before(name)
-            if not before:
-                why_not = "There is nothing to compare with yet: let it learn first."
-        now = "the new one" if learning else board.model
-        sized = not self._learner.task.classes
-        self._show(before=before, now=now, why_not=why_not, sized=sized)
-        if why_not:
+        self._show(**models)
+        if self.state.why_not:
             self.set_on(False)
         self._follow_soon()
-
-    def _find_subject(self) -> tuple[_Subject, Box] | str:
-        """Say what there is to compare, and what of it is in view; or why not."""
-        current, layers = self._current, self._layers
-        visible = layers.visible
-        if current is None or visible is None:
-            return "Only what is seen from above can be compared: leave the 3-D view."
-        image, plane = current.entry.id, layers.plane
-        shape, diameter = current.pixels.plane_shape, self._predictor.diameter_found
-        before, now = self.state.before, self._board.state.model
-        if self._learning:
-            live, now = self._live, _LEARNING
-            if live is None or (live.image, live.plane) != (image, plane):
-                return "Waiting for what is being learned to predict what is in view."
-            field = live.field
-        else:
-            field = self._predictor.maps.fields.view(
-                shape, visible, diameter, _MOST_CELLS
-            )
-        top, left, bottom, right = field.core
-        seen = (
-            max(visible[0], top),
-            max(visible[1], left),
-            min(visible[2], bottom),
-            min(visible[3], right),
-        )
-        if plane not in current.loaded or seen[0] >= seen[2] or seen[1] >= seen[3]:
-            return _WAITING
-        return _Subject(image, plane, field, before, now), seen
 
     # Following what is in view
 
@@ -206,7 +142,7 @@ class Comparer(QObject):
         """Do what is to be done next for what is in view."""
         if not self.state.on:
             return
-        found = self._find_subject()
+        found = self._subjects.find(self.state.before)
         if isinstance(found, str):
             self._sides.drop()
             self._subject = self._said = None
@@ -223,8 +159,9 @@ class Comparer(QObject):
                 self._layers.clear_compared()
             self._subject, self._wishes = subject, wishes
             self._said, self._made = None, {}
-        if subject.now == _LEARNING and self._live is not None:
-            self._made[_LEARNING] = self._live.labels
+        live = self._subjects.live
+        if subject.now == LEARNING and live is not None:
+            self._made[LEARNING] = live.labels
         maps = {
             model: joined
             for model in (subject.before, subject.now)
@@ -235,7 +172,7 @@ class Comparer(QObject):
         else:
             self._ask(subject)
 
-    def _joined(self, subject: _Subject, model: str) -> StoredMaps | None:
+    def _joined(self, subject: Subject, model: str) -> StoredMaps | None:
         """Give a model's maps of the field, if all of them are known."""
         where = subject.image, subject.plane, subject.field
         joined = None
@@ -243,12 +180,12 @@ class Comparer(QObject):
             joined = self._predictor.maps.fields.joined(*where)
         return joined or self._sides.of(model).joined(*where)
 
-    def _ask(self, subject: _Subject) -> None:
+    def _ask(self, subject: Subject) -> None:
         """Ask for what is missing, field by field as the present model was asked.
 
         So both models saw the same pixels at the same scale.
         """
-        current = self._current
+        current = self._subjects.current
         if current is None:
             return
         where, shape = (subject.image, subject.plane), current.pixels.plane_shape
@@ -258,15 +195,15 @@ class Comparer(QObject):
         later = visible and shown.next(*where, shape, visible, diameter) is not None
         if later or self._predictor.coming:  # to the screen: that comes first
             if self._said is None:
-                self._say(_WAITING)
+                self._say(WAITING)
             self._rest.start()
             return
         fields = shown.meeting(*where, subject.field)
         wanted: list[tuple[str, Field, float | None]]
-        if subject.now != _LEARNING and shown.joined(*where, subject.field):
+        if subject.now != LEARNING and shown.joined(*where, subject.field):
             wanted = [(subject.before, item.field, item.diameter) for item in fields]
         else:
-            models = {subject.before, subject.now} - {_LEARNING}
+            models = {subject.before, subject.now} - {LEARNING}
             wanted = [(model, subject.field, diameter) for model in sorted(models)]
         for model, field, size in wanted:
             known = self._sides.of(model).meeting(*where, field)
@@ -282,17 +219,17 @@ class Comparer(QObject):
 
     def _on_learned(self, labelled: Labelled) -> None:
         """Compare what is being learned, as it is now."""
-        self._live = labelled
-        if self._learning:
+        self._subjects.live = labelled
+        if self._subjects.learning:
             self._said = None
             self._follow_soon()
 
     # The two side by side
 
     def _compare(
-        self, subject: _Subject, seen: Box, maps: dict[str, StoredMaps]
+        self, subject: Subject, seen: Box, maps: dict[str, StoredMaps]
     ) -> None:
-        current = self._current
+        current = self._subjects.current
         about = subject, seen, self._editor.revision, self._wishes
         if current is None or self._comparing or about == self._said:
             return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._backdrop import Backdrop, place
@@ -14,9 +12,11 @@ from napari_unet._compared import Compared
 from napari_unet._overlay import Overlay
 from napari_unet._palette import NucleusColours, fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
+from napari_unet._users_layers import UsersLayers
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_unet._current import Opened
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Layers"]
 
-_MICROMETRES = ("micrometer", "micron", "um", "µm")
-
 
 class Layers(Overlay):
     """Pixels, nuclei and outlines of one image in a viewer.
@@ -36,6 +34,8 @@ class Layers(Overlay):
     away that is needed; ``uncompared()`` when it was that of another model;
     ``made()`` when the nuclei's layer is a new one; ``asked_for()`` when the image is
     to be seen, and whatever covers it has to give way.
+
+    ``users`` says which layers of the user's own are selected.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Layers(Overlay):
         self._with_probabilities = False
         self._name = ""
         self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
-        self._selected: list[Image] = []
+        self.users = UsersLayers(viewer, self._is_ours)
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
@@ -109,9 +109,7 @@ class Layers(Overlay):
             if self.nuclei is not None and not self.task.classes:
                 self.nuclei.selected_label = opened.free
             self._show_probabilities()
-        for layer in self._selected:
-            layer.visible = False
-        self._selected = []
+        self.users.hide()
 
     def _give_nuclei(self, layer: Labels, opened: Opened) -> None:
         colours = layer.colormap
@@ -242,34 +240,6 @@ class Layers(Overlay):
             return None
         return [float(value) for value in self.image.contrast_limits]
 
-    def selected_image(self) -> tuple[Path | None, str, Any, float | None] | None:
-        """Give the image layer that the user selected, if it is none of ours.
-
-        It is hidden when an image is shown the next time: it would lie over it.
-
-        Returns
-        -------
-        tuple or None
-            The file that it came from, its name, its data, and the size of a
-            pixel in micrometres, where these are known.
-        """
-        layer = self.viewer.layers.selection.active
-        if not self._is_users(layer):
-            return None
-        self._selected = [layer]
-        path = _file_of(layer)
-        unit = str(layer.units[-1])
-        size = float(layer.scale[-1]) if unit in _MICROMETRES else None
-        data = layer.data[0] if layer.multiscale else layer.data
-        return path, layer.name, data, size
-
-    def selected_labels(self) -> Labels | None:
-        """Give the labels that the user selected, if they are the user's own."""
-        layer = self.viewer.layers.selection.active
-        ours = layer in (self.nuclei, self.outlines)
-        own = isinstance(layer, Labels) and layer.editable and not layer.multiscale
-        return layer if own and not ours else None
-
     def take_labels(self, layer: Labels) -> bool:
         """Take a layer's labels for the plane on the screen; it is hidden.
 
@@ -291,26 +261,11 @@ class Layers(Overlay):
         self.viewer.layers.selection.active = nuclei
         return True
 
-    def selected_files(self) -> list[Path]:
-        """List the files of all image layers that the user selected, as they lie.
-
-        The layers are hidden as that of `selected_image`.
-        """
-        chosen = self.viewer.layers.selection
-        users = [
-            layer
-            for layer in self.viewer.layers
-            if layer in chosen and self._is_users(layer)
-        ]
-        files = {layer: path for layer in users if (path := _file_of(layer))}
-        self._selected = list(files)
-        return list(dict.fromkeys(files.values()))
-
-    def _is_users(self, layer: Any) -> bool:
+    def _is_ours(self, layer: Any) -> bool:
         return (
-            isinstance(layer, Image)
-            and not self.backdrop.holds(layer)
-            and layer not in self.probabilities.layers
+            layer in (self.nuclei, self.outlines)
+            or self.backdrop.holds(layer)
+            or layer in self.probabilities.layers
         )
 
     def _remove(self) -> None:
@@ -331,9 +286,3 @@ class Layers(Overlay):
     def _on_view(self, event: Any = None) -> None:
         if not self._ours and self._pixels is not None and self.in_sight:
             self.view_changed.emit()
-
-
-def _file_of(layer: Image) -> Path | None:
-    """Give the file that a layer came from, if it is there."""
-    source = layer.source.path
-    return Path(source) if source and Path(source).exists() else None

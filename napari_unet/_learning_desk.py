@@ -85,14 +85,14 @@ class LearningDesk(QObject):
         workspace.view.model = name
         workspace.view.learned = self._learner.learned
         self._predict_with(name)
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def set_automatic(self, automatic: bool) -> None:
         """Let training start by itself, or not."""
         if self._opener.workspace is not None:
             self._opener.workspace.view.automatic = automatic
         self._learner.set_automatic(automatic)
-        self._opener.note()
+        self._opener.bookmark.note()
 
     def set_training(self, settings: dict[str, Any]) -> None:
         """Train with these settings from now on; none: as is usual here."""
@@ -101,7 +101,7 @@ class LearningDesk(QObject):
             self.training_set.emit(self._learner.settings)
         if self._opener.workspace is not None:
             self._opener.workspace.view.training = dict(settings)
-            self._opener.note()
+            self._opener.bookmark.note()
 
     def set_network(self, network: dict[str, Any]) -> None:
         """Train another network, from the beginning; empty: go on with the model."""
@@ -119,7 +119,7 @@ class LearningDesk(QObject):
         workspace, command = self._opener.workspace, self._learner.training.command
         if workspace is not None and workspace.view.unfinished != command:
             workspace.view.unfinished = dict(command)
-            self._opener.note()
+            self._opener.bookmark.note()
 
     def _on_kept(self) -> None:
         if self._opener.workspace is not None:

@@ -1,12 +1,14 @@
-"""Opens projects, and notes where the user is in them."""
+"""Opens projects, one after the other, and shows their images."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
+from napari_unet._bookmark import Bookmark
 from napari_unet._layer_file import store_layer
 from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Opener"]
 
-_VIEW_MS = 2000
-
 
 class Opener(QObject):
     """Holds the open project, and has its images shown.
+
+    ``bookmark`` notes where the user is in it.
 
     Signals: ``opened()`` when there is another project; ``busy(text)``;
     ``problem(source, text)``, empty when it is over; ``said(text, level)``.
@@ -61,13 +63,8 @@ class Opener(QObject):
         self._opening = False
         self._wanted: Callable[[Workspace | None], Workspace] | None = None
         self._left: list[Workspace] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_VIEW_MS)
-        self._timer.timeout.connect(self._save_view_beside)
-        self._saving = False
-        layers.view_changed.connect(self._timer.start)
-        stage.shown.connect(self._timer.start)
+        self.bookmark = Bookmark(layers, stage, background, self)
+        self.bookmark.problem.connect(partial(self.problem.emit, "view"))
 
     @property
     def current(self) -> Current | None:
@@ -126,11 +123,11 @@ class Opener(QObject):
         task, otherwise : str
             What is segmented in it, as for `open_workspace`.
         """
-        files = self._layers.selected_files()
+        files = self._layers.users.files()
         if len(files) > 1:
             self.open(files, task=task, otherwise=otherwise)
             return
-        layer = self._layers.selected_image()
+        layer = self._layers.users.image()
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")
             return
@@ -149,7 +146,7 @@ class Opener(QObject):
         """Bring an image of the project to the screen, where it was left."""
         if self.workspace is None:
             return
-        self._remember()
+        self.bookmark.remember()
         if plane is None:
             plane = self.workspace.view.plane_of(image)
         self._stage.show(image, plane)
@@ -166,7 +163,7 @@ class Opener(QObject):
         workspace, current = self.workspace, self.current
         if workspace is None or current is None:
             return
-        self._remember()
+        self.bookmark.remember()
         view = workspace.view
         before = view.of(current.entry.id).get("channel")
         view.of(current.entry.id)["channel"] = view.channel = channel
@@ -175,54 +172,6 @@ class Opener(QObject):
                 known["channel"] = channel
                 known.pop("contrast", None)
         self._stage.show(current.entry.id, self._layers.plane)
-
-    def known(self, image: str | None = None) -> dict[str, Any]:
-        """Give what is remembered of an image, by default the one on the screen."""
-        if image is None and self.current is not None:
-            image = self.current.entry.id
-        if self.workspace is None or not image:
-            return {}
-        return self.workspace.view.of(image)
-
-    def note(self) -> None:
-        """Something of the view changed: store it soon."""
-        self._timer.start()
-
-    def save_view(self) -> None:
-        """Store where the user is."""
-        workspace = self.workspace
-        if workspace is None:
-            return
-        self._remember()
-        try:
-            workspace.view.save(workspace.project.folder)
-        except EngineError as error:
-            self.problem.emit("view", str(error))
-        else:
-            self.problem.emit("view", "")
-
-    def _save_view_beside(self) -> None:
-        """Store where the user is, in a thread: a disk may take its time."""
-        workspace = self.workspace
-        if workspace is None:
-            return
-        if self._saving:  # one after the other, the last one last
-            self._timer.start()
-            return
-        self._saving = True
-        self._remember()
-        text = workspace.view.dump()
-
-        def ended(said: str = "") -> None:
-            self._saving = False
-            if workspace is self.workspace:
-                self.problem.emit("view", said)
-
-        self._background.run(
-            lambda: workspace.write_view(text),
-            lambda _: ended(),
-            lambda error: ended(str(error)),
-        )
 
     def flush(self) -> None:
         """Bring the masks up to date, beside the event loop."""
@@ -236,7 +185,7 @@ class Opener(QObject):
 
     def save(self) -> None:
         """Store everything now."""
-        self.save_view()
+        self.bookmark.save()
         if self.workspace is not None:
             try:
                 self.workspace.journal.flush()
@@ -247,9 +196,8 @@ class Opener(QObject):
 
     def close(self) -> None:
         """Let go of the project; all that can be stored is."""
-        self._timer.stop()
-        workspace, self.workspace = self.workspace, None
-        self._stage.open(None)
+        workspace = self.workspace
+        self._hold(None)
         for one in (*self._left, *filter(None, [workspace])):
             try:
                 one.close()
@@ -267,7 +215,7 @@ class Opener(QObject):
         work, self._wanted = self._wanted, None
         self._opening = True
         self.busy.emit("Opening the images")
-        self._remember()
+        self.bookmark.remember()
         old, left = self.workspace, tuple(self._left)
 
         def open_it() -> Workspace:
@@ -279,9 +227,9 @@ class Opener(QObject):
 
     def _on_opened(self, workspace: Workspace) -> None:
         self._opening = False
-        self._remember()
-        before, self.workspace = self.workspace, workspace
-        self._stage.open(workspace)
+        self.bookmark.remember()
+        before = self.workspace
+        self._hold(workspace)
         for sentence in workspace.said:
             self.said.emit(sentence, "warning")
         self.opened.emit()
@@ -289,6 +237,11 @@ class Opener(QObject):
             self._let_go(before)
         self.show(workspace.first)
         self._open_next()
+
+    def _hold(self, workspace: Workspace | None) -> None:
+        self.workspace = workspace
+        self.bookmark.open(workspace)
+        self._stage.open(workspace)
 
     def _let_go(self, workspace: Workspace) -> None:
         """Close a project, only now: it was worked on while the other was opened."""
@@ -305,8 +258,7 @@ class Opener(QObject):
     def _on_not_opened(self, error: EngineError) -> None:
         self._opening = False
         if self.workspace is not None and self.workspace.closed:  # it was removed
-            self.workspace = None
-            self._stage.open(None)
+            self._hold(None)
         self._on_failed(error)
         self._open_next()
 
@@ -314,17 +266,3 @@ class Opener(QObject):
         self.busy.emit("")
         self.problem.emit("image", str(error))
         self.said.emit(str(error), "error")
-
-    def _remember(self) -> None:
-        """Note where the user is, to be there again."""
-        if self.workspace is None or self.current is None:
-            return
-        view = self.workspace.view
-        known = view.of(self.current.entry.id)
-        contrast = self._layers.contrast
-        if contrast is not None:
-            known["contrast"] = contrast
-        view.current = self.current.entry.id
-        if self._layers.in_sight:  # else the view is of something that covers it
-            known["camera"] = self._layers.camera
-            view.plane = known["plane"] = self._layers.plane

@@ -24,22 +24,20 @@ from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
 from napari_unet._rescue import Rescue
-from napari_unet._run_all import everything
+from napari_unet._run_desk import RunDesk
 from napari_unet._stage import Stage
 from napari_unet._steps import Steps
 from napari_unet._tissue import task_of
 from napari_unet._tools import Tools
 from napari_unet._warm_up import make_ready, take_ready
-from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from napari import Viewer
     from napari.layers import Labels
 
-    from napari_unet._batch_state import Wish
     from napari_unet._state import LoopState
 
 __all__ = ["Session"]
@@ -52,7 +50,7 @@ class Session(QObject):
     notifications; ``tool_armed(name)``; ``closed()``.
 
     What one of its parts does alone is asked of that part: of ``choices``, ``steps``,
-    ``classes``, ``learning``, ``learner`` and ``comparer``.
+    ``classes``, ``learning``, ``learner``, ``comparer`` and ``runs``.
 
     Parameters
     ----------
@@ -107,6 +105,10 @@ class Session(QObject):
             *(self.layers, self.editor, self.predictor, self.learner, self.choices),
             *(self.board, self.engine, self._background, self),
         )
+        self.runs = RunDesk(
+            *(self.opener, self.editor, self.learner, self.choices, self.board),
+            *(self._background, self),
+        )
         self.actions = Actions(
             *(self.layers, self.editor, self.predictor, self.learner, self.choices),
             *(self.steps, self.classes, self.board, self),
@@ -149,9 +151,10 @@ class Session(QObject):
         self.layers.removed.connect(self._on_layer_removed)
         self.actions.corrected.connect(self._count)
         self.actions.said.connect(self.said)
-        self.editor.stored.connect(self.opener.note)
+        self.editor.stored.connect(self.opener.bookmark.note)
         self.editor.stored.connect(self.opener.flush)  # there is room again
         self.rescue.said.connect(self.said)
+        self.runs.said.connect(self.said)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
@@ -202,52 +205,9 @@ class Session(QObject):
         join = task == self.state.task
         self.opener.open(paths, join, reading, "" if join else task, task)
 
-    def everything(self) -> Wish | None:
-        """Say what "Run all" would run; None: there is nothing to."""
-        workspace = self.opener.workspace
-        if workspace is None or not self.state.model:
-            return None
-        model = self.learner.models.location(self.state.model)
-        channel, _ = self.choices.how()
-        wish = everything(workspace, model, channel, self.choices.instances())
-        if not wish.paths:
-            self.said.emit(
-                "The images were moved or their drive is away. Bring them back, or "
-                "open them from where they are now.",
-                "warning",
-            )
-        return wish if wish.paths else None
-
-    def settle(
-        self, then: Callable[[], None], failed: Callable[[EngineError], None]
-    ) -> None:
-        """Have all corrections in the project's files, beside the event loop.
-
-        Parameters
-        ----------
-        then : callable
-            Called when they are.
-        failed : callable
-            Gets the reason why they are not.
-        """
-        workspace = self.opener.workspace
-        if workspace is None:
-            then()
-        elif self.editor.store():
-            flush = workspace.journal.flush
-            self._background.run(flush, lambda _: then(), failed)
-        else:
-            failed(
-                EngineError(
-                    "The last corrections can't be stored yet, so the results would "
-                    "lack them.",
-                    todo="Make room on the disk or connect the drive, then try again.",
-                )
-            )
-
     def use_layer(self) -> None:
         """Work on the image layer that is selected in napari, or take its labels."""
-        labels = self.layers.selected_labels()
+        labels = self.layers.users.labels()
         if labels is not None and not self.state.classes:
             self._take_labels(labels)
         elif self._leave():

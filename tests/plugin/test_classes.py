@@ -57,7 +57,7 @@ def test_what_is_painted_is_truth_and_nothing_beside_it(loop: Any) -> None:
     assert _stored(loop)["task"] == "classes"
     assert [row.key for row in loop.session.state.classes] == ["A", "S"]
     assert "two classes" in loop.session.state.learning.can_start
-    assert loop.session.everything() is None  # there is no model to run
+    assert loop.session.runs.everything() is None  # there is no model to run
     loop.press("S")
     assert loop.session.state.brush == 2
     loop.drag(*ROW)
@@ -97,7 +97,7 @@ def test_it_learns_by_itself_once_all_classes_are_painted(loop: Any) -> None:
     assert loop.nuclei[75, 160] == 3  # the stand-in knows no third class
     np.testing.assert_array_equal(loop.nuclei[truth > 0], truth[truth > 0])
     assert (loop.review[truth == 0] == 0).mean() > 0.9
-    wish = loop.session.everything()
+    wish = loop.session.runs.everything()
     assert wish is not None
     assert wish.model.endswith("round-1")
 

@@ -741,7 +741,7 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     (learned,) = [item for item in commands if item["command"] == "train"]
     assert learned["channels"] == {"a.ome": "GFP", "b.ome": "GFP"}
     loop.show("c")  # its own channel is not that of the others
-    wish = loop.session.everything()
+    wish = loop.session.runs.everything()
     assert wish is not None
     where = {str((stained / f"{name}.ome.tif").resolve()): "GFP" for name in "ab"}
     assert wish.command()["channels"] == where
@@ -756,19 +756,19 @@ def test_run_all_takes_a_diameter_for_the_image_that_it_was_chosen_for(
     loop.session.choices.change_reading({"diameter": None})  # estimated after all
     for image in ("a", "b"):  # whichever is on the screen
         loop.show(image)
-        command = loop.session.everything().command()
+        command = loop.session.runs.everything().command()
         assert command["diameter"] is None
         assert command["diameters"] == {str((folder / "a.tif").resolve()): 60.0}
 
 
 def test_run_all_leaves_out_images_that_are_away(loop: Any, folder: Path) -> None:
     (folder / "b.tif").unlink()
-    wish = loop.session.everything()
+    wish = loop.session.runs.everything()
     assert wish is not None
     assert wish.paths == (str(folder),)
     for path in folder.glob("*.tif"):
         path.unlink()
-    assert loop.session.everything() is None
+    assert loop.session.runs.everything() is None
     assert "drive is away" in loop.said[-1]
 
 

@@ -104,7 +104,7 @@ def test_it_may_be_stopped_before_corrections_are_stored(
 ) -> None:
     asked: list[Any] = []
     session = session_of(docks.viewer)
-    wish = session.everything()
+    wish = session.runs.everything()
     docks.batch.run(wish, first=lambda then, failed: asked.append(then))
     assert docks.batch.state.run.phase == "starting"
     docks.batch.stop()
