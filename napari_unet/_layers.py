@@ -13,6 +13,7 @@ from napari_unet._overlay import Overlay
 from napari_unet._palette import NucleusColours, fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
 from napari_unet._users_layers import UsersLayers
+from unetloop.changes import fit_numbers
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -255,7 +256,7 @@ class Layers(Overlay):
             return False
         given = np.asarray(layer.data).reshape(-1, *pixels.plane_shape)
         planes = self._copy().reshape(-1, *pixels.plane_shape)
-        planes[self.plane] = given[self.plane if len(given) > 1 else 0]
+        planes[self.plane] = fit_numbers(given[self.plane if len(given) > 1 else 0])
         nuclei.data = self._shaped(planes)
         layer.visible = False
         self.viewer.layers.selection.active = nuclei

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_unet._marks import draw_marks, summary
 from napari_unet._task import COMMON_KEYS, Progress
 from unetloop import corrections
+from unetloop.changes import fit_numbers
 from unetloop.proposals import place_proposals
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ class Nuclei:
     ) -> Change | None:
         """Every nucleus that gained or lost pixels is right now."""
         corner = window[0].start, window[1].start
+        part = shown[window]
+        if fit_numbers(part) is not part:  # of another type, or numbers below 0
+            shown = fit_numbers(shown)
         return corrections.touched(recorded[window], shown, review, corner)
 
     def label(

@@ -118,6 +118,27 @@ def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
     assert not loop.review.any()
 
 
+def test_labels_of_the_users_own_may_have_any_numbers(loop: Any, folder: Path) -> None:
+    labels = np.zeros((160, 200), np.uint64)
+    labels[20:40, 30:60], labels[80:100, 30:60] = 3_000_000_000, 1 << 40
+    labels[120:130, 30:60] = 2
+    loop.viewer.add_labels(labels, name="mine")
+    loop.session.use_layer()
+    recorded = loop.recorded()[0]
+    assert recorded.min() == 0
+    found = {int(recorded[row, 40]) for row in (30, 90, 125)}
+    assert len(found) == 3
+    assert 2 in found
+    assert ((recorded > 0) == (labels > 0)).all()
+    loop.layers.nuclei.data = np.where(labels == 2, -7, labels.astype(np.int64))
+    assert loop.recorded()[0].min() == 0
+    assert ((loop.recorded()[0] > 0) == (labels > 0)).all()
+    loop.session.save()
+    with open_project(folder / "unet-loop", shared=True) as project:
+        stored = project.read_segmentation(project.images[0])
+    np.testing.assert_array_equal(stored, loop.recorded()[0])
+
+
 def test_a_stack_opens_in_the_middle_and_later_where_it_was_left(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
