@@ -35,6 +35,7 @@ class Background(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="unet-loop")
+        self._queue = ThreadPoolExecutor(1, thread_name_prefix="unet-loop-queue")
         self.worker = Worker()
         self._closed = False
         self._finished.connect(self._on_finished)
@@ -58,6 +59,27 @@ class Background(QObject):
             So it does with any other exception, lest somebody waits for ever; that
             is raised in the event loop, too, where napari shows it.
         """
+        self._submit(self._threads, work, then, failed)
+
+    def run_in_turn(
+        self,
+        work: Callable[[], Result],
+        then: Callable[[Result], None],
+        failed: Callable[[EngineError], None],
+    ) -> None:
+        """Do as `run`, one after the other, and call back in the order of the calls.
+
+        For what commands to the engine wait for: who came first is first there, too.
+        """
+        self._submit(self._queue, work, then, failed)
+
+    def _submit(
+        self,
+        threads: ThreadPoolExecutor,
+        work: Callable[[], Result],
+        then: Callable[[Result], None],
+        failed: Callable[[EngineError], None],
+    ) -> None:
         if self._closed:
             return
 
@@ -74,13 +96,14 @@ class Background(QObject):
             if not self._closed:
                 self._finished.emit(call, result)
 
-        self._threads.submit(job)
+        threads.submit(job)
 
     def close(self) -> None:
         """Wait for what runs, drop what waits; nothing is called back any more."""
         self._closed = True
         self.worker.close()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._threads, self._queue):
+            threads.shutdown(wait=True, cancel_futures=True)
 
     def _on_finished(self, call: Callable[[Any], None], result: Any) -> None:
         if not self._closed:

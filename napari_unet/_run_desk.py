@@ -87,7 +87,7 @@ class RunDesk(QObject):
             then()
         elif self._editor.store():
             flush = workspace.journal.flush
-            self._background.run(flush, lambda _: then(), failed)
+            self._background.run_in_turn(flush, lambda _: then(), failed)
         else:
             failed(
                 EngineError(

@@ -175,7 +175,7 @@ class Training(QObject):
                 if self._waiting and self.state.phase == "starting":
                     self.show(sentence=self._waiting)
 
-        self._background.run(journal.flush, send, self._on_failed)
+        self._background.run_in_turn(journal.flush, send, self._on_failed)
 
     def _on_failed(self, error: EngineError) -> None:
         self._end(str(error))

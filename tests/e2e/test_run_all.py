@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from unetloop.masks import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
     from pytestqt.qtbot import QtBot
@@ -64,9 +63,6 @@ def test_what_was_corrected_is_in_the_results(
     columns = desk.results.results.columns
     assert columns["reviewed"].sum() == 1
     assert columns["label"][columns["reviewed"] == 1] == number
-    shown = os.environ.get("UNETLOOP_PICTURES")
-    if shown:
-        viewer.screenshot(str(Path(shown) / "run-all.png"), canvas_only=False)
 
     box.start_button.click()
     wait(lambda: not desk.batch.state.run.busy)

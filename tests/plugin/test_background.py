@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,3 +76,21 @@ def test_nothing_is_told_once_it_is_closed(
     background.run(lambda: 2, told.append, lambda _: None)
     background._finished.emit(told.append, 3)
     assert told == []
+
+
+def test_what_is_run_in_turn_comes_back_in_turn(
+    background: Background, qtbot: QtBot
+) -> None:
+    found: list[int] = []
+    go_on = threading.Event()
+
+    def first() -> int:
+        go_on.wait(10)
+        return 1
+
+    background.run_in_turn(first, found.append, lambda _: None)
+    background.run_in_turn(lambda: 2, found.append, lambda _: None)
+    background.run(lambda: 0, found.append, lambda _: None)
+    qtbot.waitUntil(lambda: found == [0])  # others need not wait
+    go_on.set()
+    qtbot.waitUntil(lambda: found == [0, 1, 2])
