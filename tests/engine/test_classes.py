@@ -296,6 +296,31 @@ def test_a_batch_gives_class_maps_probabilities_and_areas(
     assert "nuclei" not in report.split("Methods")[1].split("References")[0]
 
 
+def test_painted_classes_are_in_the_map_and_ignored_pixels_in_no_class(
+    model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(tmp_path / "in/a.tif", _levels(9)[0])
+    _predict(model, tmp_path / "in", tmp_path / "plain")
+    before = read_labels(tmp_path / "plain/labels/a.tif")
+    painted, review = np.zeros(before.shape, np.int32), np.zeros(before.shape, np.uint8)
+    painted[:8, :8], review[:8, :8], review[-8:, -8:] = 3, 1, 2
+    with open_project(tmp_path / "in/unet-loop", create=True) as project:
+        project.set_classes(THREE.classes)
+        (entry,) = project.add_images([tmp_path / "in/a.tif"])
+        project.write_segmentation(entry, 0, painted)
+        project.write_review(entry, 0, review)
+    options = BatchOptions(project=tmp_path / "in/unet-loop")
+    found, out = find_images([str(tmp_path / "in")]), tmp_path / "out"
+    list(predict_images(found, out, model, PredictionConfig(), options))
+    labels = read_labels(out / "labels/a.tif")
+    assert (labels[:8, :8] == 3).all()
+    assert not labels[-8:, -8:].any()
+    np.testing.assert_array_equal(labels[review == 0], before[review == 0])
+    areas = [int(row["area_px"]) for row in _rows(out / "measurements.csv")]
+    assert areas == np.bincount(labels.ravel(), minlength=4)[1:].tolist()
+
+
 def test_planes_and_parts_of_large_ones_are_classified_alike(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
