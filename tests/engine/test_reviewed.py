@@ -14,6 +14,7 @@ from batch_parts import draw_discs, of_kind, read_table, run, write_discs
 from unetloop import batch_jobs, large, reviewed
 from unetloop.class_areas import ClassTally
 from unetloop.classes import TissueClass
+from unetloop.cli import main
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -353,3 +354,13 @@ def test_reviewed_pixels_count_for_areas_and_not_for_certainty() -> None:
     assert table["certainty_mean"][0] == 0.8
     assert np.isnan(table["certainty_mean"][1])
     assert (tally.certainty, tally.doubtful) == (0.8, 0)
+
+
+def test_the_command_line_names_a_project(
+    corrected: Corrected, tmp_path: Path, model: Model, capsys: Any
+) -> None:
+    command = ["predict", str(corrected.images), "--out", str(tmp_path / "out")]
+    assert main([*command, "--diameter", "32", "--project", str(corrected.folder)]) == 0
+    assert (read_labels(tmp_path / "out/labels/a.tif")[BLOCK] > 0).all()
+    assert main([*command, "--project", str(tmp_path)]) == 1
+    assert "no project in this folder" in capsys.readouterr().err
