@@ -218,6 +218,8 @@ class Session(QObject):
         self.tools.disarm()
         if self.opener.current is None:
             text = "Open the image that the labels are of, then select them again."
+        elif self.layers.plane not in self.opener.current.loaded:
+            text = "This plane is still being read. Select the labels again then."
         elif not self.layers.take_labels(labels):
             size = " × ".join(str(side) for side in labels.data.shape)
             text = f"These labels ({size}) have another size than the image shown."

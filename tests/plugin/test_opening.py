@@ -118,6 +118,18 @@ def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
     assert not loop.review.any()
 
 
+def test_labels_are_not_said_to_be_taken_before_their_plane_was_read(loop: Any) -> None:
+    current = loop.session.opener.current
+    loop.viewer.add_labels(np.ones((160, 200), np.uint8), name="mine")
+    current.loaded.remove(0)
+    loop.session.use_layer()
+    assert "still being read" in loop.said[-1]
+    current.loaded.add(0)
+    loop.session.use_layer()
+    assert "mine are taken as right" in loop.said[-1]
+    assert (loop.recorded()[0] == 1).all()
+
+
 def test_labels_of_the_users_own_may_have_any_numbers(loop: Any, folder: Path) -> None:
     labels = np.zeros((160, 200), np.uint64)
     labels[20:40, 30:60], labels[80:100, 30:60] = 3_000_000_000, 1 << 40
