@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from unetloop.network import Network
     from unetloop.validation import Window
 
-__all__ = ["choose_share", "independent_nuclei", "usual_share", "usual_trainable"]
+__all__ = [
+    "choose_share",
+    "independent_nuclei",
+    "is_strange",
+    "usual_share",
+    "usual_trainable",
+]
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _FEW = 4
@@ -33,6 +39,7 @@ _ALIKE = 0.05
 _HALF_WAY = 14.0
 # With more, all weights learn.
 _FEW_NUCLEI = 150.0
+_STRANGE = 0.12
 
 
 def independent_nuclei(nuclei: Sequence[float]) -> float:
@@ -52,6 +59,22 @@ def independent_nuclei(nuclei: Sequence[float]) -> float:
     [7, 14, 28]
     """
     return sum(count / (1 + max(count - 1, 0) * _ALIKE) for count in nuclei)
+
+
+def is_strange(score: float) -> bool:
+    """Say whether images are of a kind that the model at the start knows nothing of.
+
+    Then there is nothing to be careful with, and biases can't learn it. Measured with
+    a stain of envelopes, drawn, where the model of fluorescent nuclei scores .03: from
+    30 nuclei in 500 steps the biases came to .09, all weights to .51. Of stained
+    tissue, where there is more to lose than to win, such a model has .24 and more.
+
+    Parameters
+    ----------
+    score : float
+        Mean AP of the model on what is reviewed.
+    """
+    return score < _STRANGE
 
 
 def usual_share(independent: float) -> float:

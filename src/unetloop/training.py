@@ -18,7 +18,12 @@ from unetloop.model_saving import check_folder
 from unetloop.reference import look_back
 from unetloop.scale import Scale
 from unetloop.schedule import Schedule
-from unetloop.selection import independent_nuclei, usual_share, usual_trainable
+from unetloop.selection import (
+    independent_nuclei,
+    is_strange,
+    usual_share,
+    usual_trainable,
+)
 from unetloop.starting import begin, check_start
 from unetloop.tasks import NUCLEI, nuclei_task
 from unetloop.training_data import (
@@ -28,10 +33,10 @@ from unetloop.training_data import (
     split_images,
 )
 from unetloop.training_loop import progress, run_steps
-from unetloop.validation import cut_windows
+from unetloop.validation import cut_windows, predict_windows, score_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from unetloop.checkpoint import Model
@@ -238,7 +243,7 @@ class Training:
                 some, self.model, self.diameter, config, learned.append, *look
             )
         yield Notice(text="Starting the network.")
-        trainable, share = self._how_to_go_on(planes)
+        trainable, share = yield from self._how_to_go_on(planes, windows or learned)
         if trainable == "biases":
             self._schedule.only_biases_learn()
         begun = replace(config, trainable=trainable)
@@ -267,8 +272,8 @@ class Training:
         yield from self._finish(windows, train_images, stopped)
 
     def _how_to_go_on(
-        self, planes: Sequence[TrainingPlane]
-    ) -> tuple[Trainable, float | None]:
+        self, planes: Sequence[TrainingPlane], windows: Sequence[Window]
+    ) -> Generator[Event, None, tuple[Trainable, float | None]]:
         """Which weights learn, and how far to follow; None: from nothing."""
         usual: Trainable = "all"
         share = None
@@ -279,6 +284,17 @@ class Training:
             counts = [max(plane.inside / area, 1.0) for plane in planes]
             independent = independent_nuclei(counts)
             usual, share = usual_trainable(independent), usual_share(independent)
+            # Where somebody saw background alone, finding nothing is no knowledge.
+            seen = [each for each in windows if each.labels[each.reviewed].any()]
+            if usual == "biases" and seen:
+                maps = predict_windows(self._onwards.network(), seen)
+                score = score_windows(seen, maps, self._keeper.instances)
+                if is_strange(score):
+                    usual, share = "all", 1.0
+                    yield Notice(
+                        text="The model knows next to nothing of such images: it "
+                        "learns them as new ones, with all its weights."
+                    )
         chosen = self.config.trainable
         return usual if chosen == "auto" else chosen, share
 

@@ -11,6 +11,7 @@ from unetloop.samples import SMALL, draw_nuclei
 from unetloop.selection import (
     choose_share,
     independent_nuclei,
+    is_strange,
     usual_share,
     usual_trainable,
 )
@@ -92,3 +93,9 @@ def test_nuclei_of_several_images_teach_more_than_of_one() -> None:
 def test_all_weights_learn_from_many_nuclei_only() -> None:
     assert usual_trainable(independent_nuclei([40])) == "biases"
     assert usual_trainable(independent_nuclei([44] * 400)) == "all"
+
+
+def test_a_kind_is_strange_where_next_to_nothing_is_found() -> None:
+    assert is_strange(0.0)
+    assert is_strange(0.03)  # nuclei by their envelopes, to a model of filled ones
+    assert not is_strange(0.24)  # stained tissue, to a model of fluorescence

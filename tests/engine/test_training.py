@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop import epochs, final_choice
+from unetloop import epochs, final_choice, training
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
@@ -20,6 +20,7 @@ from unetloop.events import (
     BatchHalved,
     EpochDone,
     ModelSaved,
+    Notice,
     Progress,
     RolledBack,
     StartScored,
@@ -184,9 +185,37 @@ def test_it_says_how_well_is_learned_what_it_learns_from(
     assert _kinds(held, StartScored)[0].score is not None  # type: ignore[attr-defined]
 
 
-def test_few_images_move_a_trained_model_part_of_the_way(
-    images: list[TrainingImage], tmp_path: Path
+def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    list(train(images, tmp_path / "a", _config(), model=SMALL))  # knows nothing
+    start = open_model(tmp_path / "a")
+
+    def learned(out: str, **changes: object) -> tuple[str, float, list[Event]]:
+        config = _config(epochs=1, **changes)
+        events = list(train(images[:1], tmp_path / out, config, start=start))
+        card = open_model(tmp_path / out).card.training
+        news = [
+            event
+            for event in events
+            if isinstance(event, Notice) and "knows next to nothing" in event.text
+        ]
+        return card["trainable"], card["share"], news
+
+    trainable, share, news = learned("b")
+    assert (trainable, share, len(news)) == ("all", 1.0, 1)
+    assert learned("c", trainable="biases")[0] == "biases"  # as it was asked for
+    monkeypatch.setattr(training, "score_windows", lambda *_: 0.3)
+    trainable, share, news = learned("d")
+    assert trainable == "biases"
+    assert share < 0.8
+    assert not news
+
+
+def test_few_images_move_a_trained_model_part_of_the_way(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "is_strange", lambda _: False)
     list(train(images, tmp_path / "a", _config(), model=SMALL))
     start = open_model(tmp_path / "a")
     run = Training(images[:1], tmp_path / "b", _config(), start=start)
