@@ -1,4 +1,4 @@
-"""Pixels that no camera saw: padding, empty tiles of a mosaic, burnt-in text."""
+"""Values that no camera saw: padding, empty tiles of a mosaic, bars, stuck pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["find_fills"]
 
 _LEAST, _MOST = 0.002, 0.95
 _GAP, _NEAR, _SPREADS, _LEVELS = 0.15, 0.02, 2.0, 3
-_FRAYED = 0.05
+_SINGLE, _CORNERS = 3, 0.1
 _SOME = 1 << 14
 
 
@@ -32,9 +32,9 @@ def find_fills(plane: NDArray[Any]) -> tuple[float, float]:
     Returns
     -------
     lowest, highest : float
-        Values that are no intensities; NaN where there is none. What is large counts
-        only if it is not frayed: a background that was set to zero lies between
-        nuclei.
+        Values that are no intensities; NaN where there is none. Their pixels are
+        single ones, or have straight sides: neither saturated nuclei nor a background
+        that was set to zero have.
     """
     # NaN is left out, without a warning.
     low, high = (ends.reduce(plane, axis=None) for ends in (np.fmin, np.fmax))
@@ -69,7 +69,7 @@ def _is_fill(plane: NDArray[Any], extreme: Any) -> bool:
     narrow = lowest - value > max(_SPREADS * (middle - low), least)
     if not (apart or narrow):
         return False
-    return bool(share <= _FRAYED or _frayed(mask) <= _FRAYED)
+    return _is_made(mask)
 
 
 def _step(values: NDArray[Any]) -> float:
@@ -79,7 +79,11 @@ def _step(values: NDArray[Any]) -> float:
     return float(steps.min()) if len(steps) else 0.0
 
 
-def _frayed(mask: NDArray[np.bool_]) -> float:
-    """Share of the other pixels that have the fill at their right or below them."""
-    edges = [int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in (0, 1)]
-    return sum(edges) / max(mask.size - int(np.count_nonzero(mask)), 1)
+def _is_made(mask: NDArray[np.bool_]) -> bool:
+    """Whether pixels are single ones, or have straight sides as nothing grown has."""
+    sides = sum(int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in (0, 1))
+    if sides >= _SINGLE * np.count_nonzero(mask):
+        return True
+    across = mask[1:] ^ mask[:-1]
+    corners = int(np.count_nonzero(across[:, 1:] ^ across[:, :-1]))
+    return corners <= _CORNERS * sides

@@ -52,10 +52,10 @@ def test_a_margin_and_an_empty_tile_are_found(dtype: Any) -> None:
     assert fills(mosaic) == (0, None)
 
 
-def test_text_and_stuck_pixels_are_found() -> None:
-    text = photograph()
-    text[180:190, 100:190] = 4095
-    assert fills(text) == (None, 4095)
+def test_a_scale_bar_and_stuck_pixels_are_found() -> None:
+    bar = photograph()
+    bar[180:190, 100:190] = 4095
+    assert fills(bar) == (None, 4095)
     stuck = photograph()
     stuck[np.random.default_rng(1).random(stuck.shape) < 0.004] = 65535
     stuck[:50, :50] = 0
@@ -66,7 +66,18 @@ def test_a_background_that_was_set_to_zero_is_none() -> None:
     plane = photograph()
     assert fills(np.where(plane > 600, plane, 0)) == NOTHING
     narrow = np.where(plane > 600, 2000 + plane // 40, 0)
-    assert fills(narrow) == NOTHING  # frayed: it lies between nuclei
+    assert fills(narrow) == NOTHING  # it lies between nuclei
+
+
+def test_sharp_discs_of_one_value_are_none() -> None:
+    rows, columns = np.indices((320, 320)) % 80 - 40
+    noise = np.random.default_rng(0).normal(0, 2, rows.shape)
+    discs = np.where(np.hypot(rows, columns) < 28, 255, np.round(noise + 20))
+    assert fills(discs.astype(np.uint8)) == NOTHING
+    assert fills((255 - discs).astype(np.uint8)) == NOTHING
+    few = np.where(rows + columns > -1000, np.round(noise + 20), 0)
+    few[40:60, 40:60][np.hypot(*np.indices((20, 20)) - 9.5) < 9] = 255
+    assert fills(few.astype(np.uint8)) == NOTHING
 
 
 def test_saturated_nuclei_are_none() -> None:
