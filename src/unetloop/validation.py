@@ -66,7 +66,7 @@ def cut_windows(
     task: Task = NUCLEI,
     pixel_size: float | None = None,
 ) -> Iterator[Event]:
-    """Take from each held-out image the window with most reviewed pixels.
+    """Take from each image the window with most reviewed pixels, those of nuclei twice.
 
     One shape for all, so that nothing is compiled twice; small images are
     mirrored up to it, and what was mirrored does not count.
@@ -100,7 +100,7 @@ def cut_windows(
         known = np.ones(labels.shape, bool) if review is None else review == REVIEWED
         if task.classes:
             known &= labels > 0
-        window = _best_window(known)
+        window = _best_window(known.astype(np.uint8) + (known & (labels > 0)))
         scored = known[window].copy()
         if not task.classes:
             scored &= ~_cut(labels, window, known)
@@ -191,16 +191,16 @@ def _cut(
     return cut if left.any() else np.zeros_like(cut)
 
 
-def _best_window(known: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Find where a window covers most reviewed pixels, on a coarse grid."""
-    rows, columns = known.shape
+def _best_window(weight: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Find where a window covers most, on a coarse grid."""
+    rows, columns = weight.shape
     step = _SIZE // 4
     starts = [
         sorted({*range(0, max(size - _SIZE, 0) + 1, step), max(size - _SIZE, 0)})
         for size in (rows, columns)
     ]
     total = np.zeros((rows + 1, columns + 1), np.int64)
-    total[1:, 1:] = known.cumsum(0).cumsum(1)
+    total[1:, 1:] = weight.cumsum(0, dtype=np.int64).cumsum(1)
     best = max(
         ((row, column) for row in starts[0] for column in starts[1]),
         key=lambda corner: _count(total, *corner),

@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 import tifffile
 
+from unetloop import validation
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.training_image import TrainingImage
 from unetloop.validation import Window, cut_windows
@@ -34,6 +36,21 @@ def _discs(shape: tuple[int, int], *middles: tuple[int, int]) -> np.ndarray:
     return labels
 
 
+@pytest.fixture
+def first_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the window in the first corner, whatever it shows."""
+    corner = slice(0, 256), slice(0, 256)
+    monkeypatch.setattr(validation, "_best_window", lambda _: corner)
+
+
+def test_in_an_image_all_reviewed_the_window_shows_its_nuclei(tmp_path: Path) -> None:
+    labels = _discs((500, 500), (400, 420), (450, 380))
+    window = _window(tmp_path, labels)
+    assert set(np.unique(window.labels)) == {0, 1, 2}
+    assert window.reviewed.all()
+
+
+@pytest.mark.usefixtures("first_window")
 def test_nuclei_that_a_window_cuts_are_not_scored(tmp_path: Path) -> None:
     labels = _discs((400, 400), (100, 100), (250, 60), (0, 150), (330, 330))
     window = _window(tmp_path, labels)
@@ -45,6 +62,7 @@ def test_nuclei_that_a_window_cuts_are_not_scored(tmp_path: Path) -> None:
     assert (window.truth[..., -1] > 0).all()  # its loss knows all that is known
 
 
+@pytest.mark.usefixtures("first_window")
 def test_where_a_window_cuts_all_nuclei_they_are_scored(tmp_path: Path) -> None:
     window = _window(tmp_path, _discs((400, 400), (250, 60), (330, 330)))
     assert (window.labels > 0).any()
