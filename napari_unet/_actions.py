@@ -89,12 +89,18 @@ class Actions(QObject):
             self._steps.next()
         elif name == "previous":
             self._steps.previous()
-        elif name == "box" and self._say_what_is_missing(where is None):
-            pass  # what nobody could see would be learned as empty background
-        elif name == "box" and where is None:
+        elif name != "box":
+            self._editor.correct(name, where)
+        # What nobody could see would be learned as empty background.
+        elif not self._say_what_is_missing(where is None):
+            self._accept(where)
+
+    def _accept(self, where: Any) -> None:
+        """Take all in view as right, or a box of it."""
+        if where is None:
             self._steps.accept_view()
         else:
-            self._editor.correct(name, where)
+            self._editor.correct("box", where)
 
     def _say_what_is_missing(self, all_in_view: bool) -> bool:
         """Say why what is in view can't be right yet; false: nothing is missing."""
