@@ -19,8 +19,8 @@ from napari_unet._difference_marks import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_unet._fields import Box
     from napari_unet._task import Task
+    from unetloop.boxes import Box
 
 __all__ = [
     "Difference",

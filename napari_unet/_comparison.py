@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
-    from napari_unet._fields import Box, Field, StoredMaps
+    from napari_unet._fields import Field, StoredMaps
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._placing import Labelled
     from napari_unet._predictor import Predictor
     from napari_unet._subject import Subject
+    from unetloop.boxes import Box
     from unetloop.errors import EngineError
 
 __all__ = ["Comparer"]

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unetloop.boxes import clipped
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Box", "Field", "Fields", "StoredMaps"]
+    from unetloop.boxes import Box
+
+__all__ = ["Field", "Fields", "StoredMaps"]
 
 CELL = 256
 MOST_CELLS = 4
 _LEAST_MARGIN = 48
 _MARGIN_DIAMETERS = 1.5
 _MAP_BYTES = 256 << 20
-
-Box = tuple[int, int, int, int]
-"""First row, first column, and the row and column behind the last."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Fields:
         return [
             item
             for item in self.maps(image, plane)
-            if _clipped(item.field.core, field.box) is not None
+            if clipped(item.field.core, field.box) is not None
         ]
 
     def joined(self, image: str, plane: int, field: Field) -> StoredMaps | None:
@@ -173,7 +174,7 @@ class Fields:
         meeting = self.meeting(image, plane, field)
         known = np.zeros((bottom - top, right - left), bool)
         for item in meeting:
-            if (area := _clipped(item.field.core, field.box)) is not None:
+            if (area := clipped(item.field.core, field.box)) is not None:
                 known[_counted_from(field.box, area)] = True
         if not meeting or not known[row0:row1, column0:column1].all():
             return None
@@ -182,7 +183,7 @@ class Fields:
         parts = [(item, item.field.box) for item in meeting]
         parts += [(item, item.field.core) for item in meeting]
         for item, part in parts:
-            if (area := _clipped(part, field.box)) is not None:
+            if (area := clipped(part, field.box)) is not None:
                 inner = item.maps[_counted_from(item.field.box, area)]
                 maps[_counted_from(field.box, area)] = inner
         return StoredMaps(field, maps, meeting[-1].diameter)
@@ -233,13 +234,6 @@ def _field(
         min(core[3] + margin, shape[1]),
     )
     return Field(core, box)
-
-
-def _clipped(area: Box, box: Box) -> Box | None:
-    """Give what two boxes have in common, if they have."""
-    top, left = max(area[0], box[0]), max(area[1], box[1])
-    bottom, right = min(area[2], box[2]), min(area[3], box[3])
-    return (top, left, bottom, right) if top < bottom and left < right else None
 
 
 def _counted_from(box: Box, area: Box) -> tuple[slice, slice]:

@@ -11,10 +11,11 @@ from unetloop.config import InstanceConfig
 
 if TYPE_CHECKING:
     from napari_unet._current import Current
-    from napari_unet._fields import Box, StoredMaps
+    from napari_unet._fields import StoredMaps
     from napari_unet._layers import Layers
     from napari_unet._proposals import Proposals
     from napari_unet._strokes import Window
+    from unetloop.boxes import Box
 
 __all__ = ["Maps"]
 

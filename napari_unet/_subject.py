@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_unet._board import Board
     from napari_unet._current import Current
-    from napari_unet._fields import Box, Field
+    from napari_unet._fields import Field
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._placing import Labelled
     from napari_unet._predictor import Predictor
+    from unetloop.boxes import Box
 
 __all__ = ["LEARNING", "WAITING", "Subject", "Subjects"]
 

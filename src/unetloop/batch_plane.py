@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from unetloop import quality
+from unetloop.boxes import box_slices, middle_box
 from unetloop.class_areas import ClassTally
 from unetloop.image_job import Stopped
 from unetloop.image_planes import Image
@@ -20,10 +21,11 @@ from unetloop.prediction import estimate_diameter, predict_region
 from unetloop.reviewed import UNSEEN, keep_reviewed_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.classes import TissueClass
     from unetloop.config import PredictionConfig
     from unetloop.large import Block, BlockRunner
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from unetloop.scale import Scale
 
 __all__ = ["work_on_plane"]
+
+_Result = TypeVar("_Result")
+
+_MIDDLE = 1024  # rows and columns: so much is looked at for focus and for doubt
 
 
 def work_on_plane(
@@ -96,7 +102,7 @@ def work_on_plane(
         result = predictor.predict(view, output)
         if verdicts is not None:
             result.keep(output, verdicts)
-    result.focus = quality.focus(view.read(_middle(view.shape))[..., 0])
+    result.focus = quality.focus(view.read(middle_box(view.shape, _MIDDLE))[..., 0])
     if scale.task.classes:
         return result
     result.columns = measure_plane(
@@ -152,7 +158,6 @@ class _Predictor:
         tally = ClassTally(len(scale.task.classes))
         blocks = plan_blocks(view.shape, diameter, scale)
         for index, block in enumerate(blocks):
-            top, left, bottom, right = block.box
             region = self._end(
                 predict_region(
                     self.network, view, block.box, diameter, scale, self.config
@@ -164,13 +169,13 @@ class _Predictor:
             seen = None if verdicts is None else verdicts[block.core]
             if seen is not None:
                 keep_reviewed_classes(labels, seen, painted, scale.task.classes)
-            output[top:bottom, left:right][block.core] = labels
+            output[box_slices(block.box)][block.core] = labels
             tally.add(labels, maps, None if seen is None else seen == UNSEEN)
             if probabilities is not None:
                 for plane, found in zip(
                     probabilities, np.moveaxis(maps, -1, 0), strict=True
                 ):
-                    plane[top:bottom, left:right][block.core] = found
+                    plane[box_slices(block.box)][block.core] = found
             result.look_at_classes(view.read(block.box), region, verdicts)
         result.columns = tally.columns(scale.task.classes, size)
         result.doubtful, result.sure = tally.doubtful, tally.certainty
@@ -180,7 +185,7 @@ class _Predictor:
         """No nucleus at any size: say what the network makes of the middle."""
         scale, diameter = self.scale, self.scale.diameter
         result = PlaneResult(np.zeros(1), diameter)
-        box = _middle(view.shape)
+        box = middle_box(view.shape, _MIDDLE)
         region = self._end(
             predict_region(self.network, view, box, diameter, scale, self.config)
         )
@@ -197,11 +202,11 @@ class _Predictor:
         )
         return result
 
-    def _verdicts(self, box: tuple[int, int, int, int]) -> NDArray[np.uint32] | None:
+    def _verdicts(self, box: Box) -> NDArray[np.uint32] | None:
         """Cut a rectangle out of what somebody said of the plane."""
         if self.verdicts is None:
             return None
-        return np.asarray(self.verdicts[box[0] : box[2], box[1] : box[3]])
+        return np.asarray(self.verdicts[box_slices(box)])
 
     def _predict_blocks(
         self, view: PlaneView, diameter: float, output: NDArray[np.int32]
@@ -232,7 +237,11 @@ class _Predictor:
         result.certainty = np.concatenate(certainty)
         return result
 
-    def _end(self, work: Any, part: tuple[float, float] = (0.0, 1.0)) -> Any:
+    def _end(
+        self,
+        work: Generator[float, None, _Result],
+        part: tuple[float, float] = (0.0, 1.0),
+    ) -> _Result:
         """Run a generator to its end, with reports between.
 
         ``part`` says where its share of the plane begins, and how large it is.
@@ -241,7 +250,8 @@ class _Predictor:
             try:
                 share = next(work)
             except StopIteration as stop:
-                return stop.value
+                result: _Result = stop.value
+                return result
             if self.stop():
                 work.close()
                 raise Stopped
@@ -297,8 +307,3 @@ def _channels(image: Image, plane: int) -> dict[str, Any]:
         once = f"{name} {number}" if name in named else name
         named[once] = _Channel(image, plane, number)
     return named
-
-
-def _middle(shape: tuple[int, int], side: int = 1024) -> tuple[int, int, int, int]:
-    top, left = (max(size - side, 0) // 2 for size in shape)
-    return top, left, min(top + side, shape[0]), min(left + side, shape[1])

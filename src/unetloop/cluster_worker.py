@@ -21,6 +21,7 @@ from unetloop.run_record import Records
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unetloop.boxes import Box
     from unetloop.image_job import ImageJob
     from unetloop.large import Block
     from unetloop.network import Network
@@ -113,7 +114,7 @@ def predict_block_on_worker(
     weights_hash: str,
     pixels: float | None,
     view: PlaneView,
-    box: tuple[int, int, int, int],
+    box: Box,
     diameter: float,
 ) -> PredictedPlane:
     """Predict a block of a large plane on a worker.

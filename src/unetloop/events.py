@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unetloop.boxes import Box
 
 __all__ = [
     "BatchHalved",
@@ -248,7 +251,7 @@ class FieldPredicted(Event):
 
     image: str
     plane: int
-    box: tuple[int, int, int, int]
+    box: Box
     labels: Path
     maps: Path
     nuclei: int | None

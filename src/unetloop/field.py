@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from unetloop.atomic import replacing
+from unetloop.boxes import clipped
 from unetloop.errors import EngineError
 from unetloop.events import Event, FieldPredicted, Progress
 from unetloop.images import open_image, resolve_channels
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.config import NormalizationConfig, PredictionConfig
     from unetloop.network import Network
     from unetloop.project import Project
@@ -84,8 +86,9 @@ def predict_field(
         config = replace(config, diameter=None)
     path = project.path_of(project.image(image))
     with open_image(path) as opened:
-        channels = _channels(path, path.stat().st_mtime_ns, channel, network.channels)
-        look = _Look(path, path.stat().st_mtime_ns, plane, channels)
+        changed = path.stat().st_mtime_ns
+        channels = _channels(path, changed, channel, network.channels)
+        look = _Look(path, changed, plane, channels)
         limits = _limits(look, scale.normalization)
         view = PlaneView(opened, plane, channels, limits)
         area = _clip(box, view.shape)
@@ -152,18 +155,17 @@ def _limits(look: _Look, config: NormalizationConfig) -> NDArray[np.float64]:
         return PlaneView.of(image, look.plane, look.channels, config).limits
 
 
-def _clip(box: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+def _clip(box: Any, shape: tuple[int, int]) -> Box:
     if box is None:
         return (0, 0, *shape)
     try:
         row0, column0, row1, column1 = (round(float(value)) for value in box)
     except (TypeError, ValueError) as error:
         raise EngineError("A box is four numbers.", box=box) from error
-    row0, row1 = max(row0, 0), min(row1, shape[0])
-    column0, column1 = max(column0, 0), min(column1, shape[1])
-    if row0 >= row1 or column0 >= column1:
+    inside = clipped((row0, column0, row1, column1), (0, 0, *shape))
+    if inside is None:
         raise EngineError("The box does not lie on the image.", box=box, shape=shape)
-    return row0, column0, row1, column1
+    return inside
 
 
 def _store(path: Path, array: NDArray[Any]) -> Path:

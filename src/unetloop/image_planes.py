@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
+
 __all__ = ["Image", "ImageInfo", "unreadable"]
 
 _ROUNDED = 2.0
@@ -117,7 +119,7 @@ class Image:
         self,
         plane: int = 0,
         channels: Sequence[int] = (0,),
-        box: tuple[int, int, int, int] | None = None,
+        box: Box | None = None,
         level: int = 0,
     ) -> NDArray[Any]:
         """Read one plane, or a rectangle of it.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.boxes import box_slices
 from unetloop.edit_log import EditLog
 from unetloop.edits import Patch
 from unetloop.errors import EngineError
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.edits import Edit, PlaneKey
-    from unetloop.loose import Box
     from unetloop.project import Project, ProjectImage
 
 __all__ = ["Journal"]
@@ -246,8 +247,7 @@ class Journal:
 
     def _patch(self, image: str, plane: int, box: Box) -> Patch:
         values = self._planes.get((image, plane, "segmentation"))
-        part = values[box[0] : box[2], box[1] : box[3]].copy()
-        return Patch(image, plane, *box[:2], part)
+        return Patch(image, plane, *box[:2], values[box_slices(box)].copy())
 
     def flush(self) -> None:
         """Write the arrays that changed to their TIFF files."""

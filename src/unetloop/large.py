@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from unetloop.boxes import box_slices
 from unetloop.prediction import predict_region
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.config import PredictionConfig
     from unetloop.network import Network
     from unetloop.plane_view import PlaneView
@@ -96,7 +98,7 @@ class Block:
         Rows and columns of the box without its margin.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     core: tuple[slice, slice]
 
 
@@ -205,8 +207,7 @@ def predict_blocks(
                 if region is None:
                     return count
                 shares[index] = 1.0
-                box = block.box
-                window = output[box[0] : box[2], box[1] : box[3]]
+                window = output[box_slices(block.box)]
                 numbers, count = _add_new(window, region.labels, block.core, count)
                 if look is not None:
                     look(block, region, numbers)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unetloop.boxes import clipped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from unetloop.boxes import Box
     from unetloop.edits import Edit
 
-__all__ = ["Box", "Loose"]
-
-Box = tuple[int, int, int, int]
-"""First row and column, and the row and column behind the last."""
+__all__ = ["Loose"]
 
 _Plane = tuple[str, int]
 
@@ -35,7 +35,7 @@ class Loose:
             Where.
         """
         known = self._boxes.setdefault(plane, {})
-        hidden = [turn for turn, old in known.items() if _overlap(old, box) == old]
+        hidden = [turn for turn, old in known.items() if clipped(old, box) == old]
         self.settle(plane, hidden)
         self._last += 1
         known[self._last] = box
@@ -71,7 +71,7 @@ class Loose:
             if edit.array != "review" or (*where, _box(edit)) in whole:
                 continue
             for box in self._boxes.get(where, {}).values():
-                part = _overlap(_box(edit), box)
+                part = clipped(_box(edit), box)
                 if part is not None:
                     found[*where, part] = None
         return list(found)
@@ -80,10 +80,3 @@ class Loose:
 def _box(edit: Edit) -> Box:
     rows, columns = edit.after.shape
     return edit.row, edit.column, edit.row + rows, edit.column + columns
-
-
-def _overlap(one: Box, other: Box) -> Box | None:
-    """Give the rectangle that two share."""
-    top, left = max(one[0], other[0]), max(one[1], other[1])
-    bottom, right = min(one[2], other[2]), min(one[3], other[3])
-    return (top, left, bottom, right) if top < bottom and left < right else None

@@ -12,6 +12,7 @@ from unetloop.preprocessing import intensity_limits, normalize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.config import NormalizationConfig
     from unetloop.image_planes import Image
 
@@ -33,7 +34,7 @@ class PlaneView:
     channels : tuple of int
         Which channels.
     limits : array of float64
-        (2, channels): intensities that become 0 and 1, of the whole plane.
+        (4, channels), of `intensity_limits`: those of the whole plane.
     """
 
     image: Image
@@ -68,13 +69,13 @@ class PlaneView:
         """Rows and columns."""
         return self.image.info.height, self.image.info.width
 
-    def read(self, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    def read(self, box: Box) -> NDArray[np.float32]:
         """Read a rectangle, normalised: (rows, columns, channels)."""
         return normalize(
             self.image.read_plane(self.plane, self.channels, box), self.limits
         )
 
-    def lively_box(self, size: int) -> tuple[int, int, int, int]:
+    def lively_box(self, size: int) -> Box:
         """Find the window with most contrast, of nine that are evenly spread.
 
         Parameters

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.config import PredictionConfig
     from unetloop.network import Network
     from unetloop.plane_view import PlaneView
@@ -103,7 +104,7 @@ def predict_maps(
 def predict_region(
     network: Network,
     view: PlaneView,
-    box: tuple[int, int, int, int],
+    box: Box,
     diameter: float,
     scale: Scale,
     config: PredictionConfig,

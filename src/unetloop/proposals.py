@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
+
 __all__ = ["has_room", "place_classes", "place_proposals", "where_most_is_left"]
 
 _MOST_NUMBERS = 1 << 22
@@ -19,7 +21,7 @@ def place_proposals(
     segmentation: NDArray[np.int32],
     review: NDArray[np.uint8],
     labels: NDArray[np.int32],
-    core: tuple[int, int, int, int],
+    core: Box,
     first: int,
 ) -> NDArray[np.int32]:
     """Put the nuclei of a predicted field among those of the fields beside it.
@@ -85,7 +87,7 @@ def place_classes(
     segmentation: NDArray[np.int32],
     review: NDArray[np.uint8],
     labels: NDArray[np.int32],
-    core: tuple[int, int, int, int],
+    core: Box,
 ) -> NDArray[np.int32]:
     """Put the classes of a predicted field where nobody has looked.
 
@@ -113,7 +115,7 @@ def place_classes(
 def where_most_is_left(
     segmentation: NDArray[np.int32],
     review: NDArray[np.uint8],
-    view: tuple[int, int, int, int],
+    view: Box,
 ) -> tuple[float, float] | None:
     """Find the view with most proposals that nobody has looked at.
 
@@ -158,9 +160,7 @@ def _compact(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return result
 
 
-def _mostly_in(
-    labels: NDArray[np.int32], core: tuple[int, int, int, int], count: int
-) -> NDArray[np.bool_]:
+def _mostly_in(labels: NDArray[np.int32], core: Box, count: int) -> NDArray[np.bool_]:
     """Say of each number whether its larger part lies in the core; not of 0."""
     areas = np.bincount(labels.ravel(), minlength=count)
     part = labels[core[0] : core[2], core[1] : core[3]]

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unetloop.boxes import middle_box
 from unetloop.checkpoint import file_hash
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
@@ -171,9 +172,7 @@ def _statistics(
     with open_image(learned.image) as image:
         view = PlaneView.of(image, learned.plane, learned.channels, scale.normalization)
         diameter = estimate_diameter(network, view, scale, config)
-        top, left = (max(size - _SIDE, 0) // 2 for size in view.shape)
-        rows, columns = view.shape
-        box = (top, left, min(top + _SIDE, rows), min(left + _SIDE, columns))
+        box = middle_box(view.shape, _SIDE)
         size = diameter or scale.diameter
         region = finish(predict_region(network, view, box, size, scale, config))
         if diameter is None:  # as in a batch: nothing at any size

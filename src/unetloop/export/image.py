@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from unetloop.boxes import Box
     from unetloop.image_planes import Image
 
     Labels = NDArray[np.int32]
-    Box = tuple[int, int, int, int]
 
 __all__ = ["ExportedImage", "Place", "failures_named"]
 
