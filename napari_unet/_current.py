@@ -208,7 +208,7 @@ def read_current(
     """
     project = workspace.project
     entry = project.image(image)
-    known = workspace.view.of(image)
+    known = workspace.view.images.get(image, {})
     if plane is not None and not 0 <= plane < entry.planes:
         plane = None
     path = project.path_of(entry)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._bookmark import Bookmark
 from napari_unet._layer_file import store_layer
-from napari_unet._workspace import open_workspace
+from napari_unet._opening import open_workspace
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_unet._background import Background
     from napari_unet._current import Current
     from napari_unet._layers import Layers
+    from napari_unet._opening import Opening
     from napari_unet._stage import Stage
     from napari_unet._workspace import Workspace
 
@@ -61,8 +62,9 @@ class Opener(QObject):
         self._background = background
         self.workspace: Workspace | None = None
         self._opening = False
-        self._wanted: Callable[[Workspace | None], Workspace] | None = None
+        self._wanted: Callable[[Workspace | None], Opening] | None = None
         self._left: list[Workspace] = []
+        self._arrived: Workspace | None = None  # but not held yet
         self.bookmark = Bookmark(layers, stage, background, self)
         self.bookmark.problem.connect(partial(self.problem.emit, "view"))
 
@@ -96,7 +98,7 @@ class Opener(QObject):
         if not given:
             return
 
-        def work(old: Workspace | None) -> Workspace:
+        def work(old: Workspace | None) -> Opening:
             into = old.project.folder if join and old is not None else None
             return open_workspace(given, old, into, known, task, otherwise)
 
@@ -196,15 +198,15 @@ class Opener(QObject):
 
     def close(self) -> None:
         """Let go of the project; all that can be stored is."""
-        workspace = self.workspace
+        mine = *self._left, self.workspace, self._arrived
         self._hold(None)
-        for one in (*self._left, *filter(None, [workspace])):
+        for one in filter(None, mine):
             try:
                 one.close()
             except EngineError as error:
                 self.said.emit(str(error), "error")
 
-    def _want(self, work: Callable[[Workspace | None], Workspace]) -> None:
+    def _want(self, work: Callable[[Workspace | None], Opening]) -> None:
         """Open a project, when none is being opened: of several, the last one."""
         self._wanted = work
         self._open_next()
@@ -218,24 +220,27 @@ class Opener(QObject):
         self.bookmark.remember()
         old, left = self.workspace, tuple(self._left)
 
-        def open_it() -> Workspace:
+        def open_it() -> Opening:
             for workspace in left:  # it may be one of these
                 workspace.close()
-            return work(old)
+            opening = work(old)
+            self._arrived = opening.workspace
+            return opening
 
         self._background.run(open_it, self._on_opened, self._on_not_opened)
 
-    def _on_opened(self, workspace: Workspace) -> None:
-        self._opening = False
+    def _on_opened(self, opening: Opening) -> None:
+        self._opening, self._arrived = False, None
         self.bookmark.remember()
-        before = self.workspace
+        before, workspace = self.workspace, opening.workspace
+        opening.take_note()
         self._hold(workspace)
-        for sentence in workspace.said:
+        for sentence in opening.said:
             self.said.emit(sentence, "warning")
         self.opened.emit()
-        if before is not None and before.project is not workspace.project:
+        if before is not None and before is not workspace:
             self._let_go(before)
-        self.show(workspace.first)
+        self.show(opening.first)
         self._open_next()
 
     def _hold(self, workspace: Workspace | None) -> None:

@@ -68,7 +68,10 @@ class View:
     unfinished: dict[str, Any] = field(default_factory=dict)
 
     def of(self, image: str) -> dict[str, Any]:
-        """Give what is remembered of one image, to be changed in place."""
+        """Give what is remembered of one image, to be changed in place.
+
+        In the event loop: what it writes down must not become more meanwhile.
+        """
         return self.images.setdefault(image, {})
 
     def plane_of(self, image: str) -> int | None:

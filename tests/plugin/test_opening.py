@@ -11,9 +11,9 @@ import pytest
 import tifffile
 
 from napari_unet import _current, _opener, _stage
+from napari_unet._opening import open_workspace
 from napari_unet._pixels import read_pixels
 from napari_unet._view import View
-from napari_unet._workspace import open_workspace
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.masks import read_labels
@@ -519,11 +519,58 @@ def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
     assert loop.session.state.problem == ""
 
 
+def test_how_images_are_read_is_noted_when_they_are_open_and_not_by_a_thread(
+    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    was_opened, go_on = threading.Event(), threading.Event()
+
+    def slow(*what: Any, **named: Any) -> Any:
+        opening = open_workspace(*what, **named)
+        was_opened.set()
+        go_on.wait(30)
+        return opening
+
+    monkeypatch.setattr(_opener, "open_workspace", slow)
+    view = loop.session.opener.workspace.view
+    view.of("b")["diameter"] = 25.0
+    images = [folder / "b.tif", folder / "stack.tif"]
+    loop.session.fix(images, {"task": "nuclei", "channel": "0", "diameter": 40.0})
+    loop.wait(was_opened.is_set)
+    # It may be written down at any time: an entry that comes meanwhile is an error.
+    assert view.images["b"].get("channel") is None
+    go_on.set()
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert (view.images["b"]["channel"], view.images["b"]["diameter"]) == ("0", 25.0)
+    assert view.images["stack"]["diameter"] == 40.0
+
+
+def test_closing_while_images_are_opened_lets_go_of_their_project(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    was_opened, closing = threading.Event(), threading.Event()
+    opened: list[Any] = []
+
+    def slow(*what: Any, **named: Any) -> Any:
+        opened.append(open_workspace(*what, **named))
+        was_opened.set()
+        closing.wait(30)
+        return opened[0]
+
+    monkeypatch.setattr(_opener, "open_workspace", slow)
+    loop = start()
+    loop.session.open([folder])
+    loop.wait(was_opened.is_set)
+    loop.session.closed.connect(closing.set)
+    loop.session.close()
+    with open_project(folder / "unet-loop") as project:  # nobody holds it
+        assert len(project.images) == 3
+
+
 def test_opening_the_same_images_again_goes_on_with_their_project(
     loop: Any, folder: Path
 ) -> None:
     opener = loop.session.opener
-    before, journal = opener.current, opener.workspace.journal
+    before, workspace = opener.current, opener.workspace
     loop.point_at(*loop.nucleus()[1])
     loop.press("A")
     review = loop.review.copy()
@@ -534,7 +581,7 @@ def test_opening_the_same_images_again_goes_on_with_their_project(
     loop.session.open([folder])
     loop.wait(lambda: len(loop.session.state.images) == 4)
     loop.wait(lambda: opener.current is not None and opener.current is not before)
-    assert opener.workspace.journal is journal
+    assert opener.workspace is workspace
     np.testing.assert_array_equal(loop.review, review)
     names = [row.name for row in loop.session.state.images]
     assert names == ["a.tif", "later.tif", "stack.tif", "new.tif"]
@@ -604,7 +651,7 @@ def test_where_nothing_can_be_written_the_project_goes_to_the_user(
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setattr("napari_unet._workspace._writable", lambda folder: False)
+    monkeypatch.setattr("napari_unet._opening._writable", lambda folder: False)
     loop = start()
     loop.open(folder)
     assert loop.session.state.folder.is_relative_to(tmp_path / "home")
