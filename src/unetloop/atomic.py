@@ -1,41 +1,77 @@
-"""Writing files that can't break off half-way."""
+"""Writing files that can't break off half-way, and stay when the power fails."""
 
 from __future__ import annotations
 
 import os
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["replacing", "write_through"]
 
 # Seconds to wait before a file that is in use is tried again.
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, lasting: bool = True) -> Iterator[Path]:
     """Write a file so that at any moment the old or the new one is there, whole.
 
-    Yields a temporary path beside it, which takes its place if all went well.
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    lasting : bool
+        Have it on the disk before going on, which takes milliseconds. Not needed of
+        what can be computed again.
+
+    Yields
+    ------
+    Path
+        A temporary one beside it, which takes its place if all went well.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Its own: other threads, and machines that share the disk, may write the same file.
     fresh = path.with_name(f".{uuid.uuid4().hex}.new")
     try:
         yield fresh
-        # Windows writes through only what was opened to be written.
-        with fresh.open("r+b") as stream:
-            os.fsync(stream.fileno())
+        if lasting:
+            write_through(fresh)
         _put_in_place(fresh, path)
+        if lasting:  # a journal may soon say that it is there
+            write_through(path.parent)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def write_through(path: Path) -> None:
+    """Have a file's bytes, or the names in a folder, on the disk before going on.
+
+    Raises
+    ------
+    OSError
+        If a file's bytes can't be written. Not every system and disk knows this of
+        folders: there it is left to them.
+    """
+    if path.is_dir():
+        with suppress(OSError):
+            _flush(path, os.O_RDONLY)
+    else:  # Windows writes through only what was opened to be written
+        _flush(path, os.O_RDWR)
+
+
+def _flush(path: Path, mode: int) -> None:
+    descriptor = os.open(path, mode)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _put_in_place(fresh: Path, path: Path) -> None:

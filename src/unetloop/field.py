@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -171,7 +170,7 @@ def _clip(box: Any, shape: tuple[int, int]) -> Box:
 def _store(path: Path, array: NDArray[Any]) -> Path:
     content = io.BytesIO()
     np.save(content, array)  # into a file: numpy does not say that the disk is full
-    with replacing(path) as fresh, open(os.fspath(fresh), "wb") as stream:
+    with replacing(path, lasting=False) as fresh, fresh.open("wb") as stream:
         stream.write(content.getbuffer())
     return path
 

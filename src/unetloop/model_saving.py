@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from unetloop.atomic import write_through
 from unetloop.checkpoint import Model, file_hash
 from unetloop.errors import EngineError
 from unetloop.model_card import card_to_json
@@ -54,7 +54,7 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
         text = json.dumps(card_to_json(card, weights), indent=2)
         (fresh / "model.json").write_text(text + "\n", encoding="utf-8")
         for path in (*fresh.iterdir(), fresh):
-            _sync(path)
+            write_through(path)
         _swap(fresh, folder)
     except OSError as error:
         raise _unsaved(folder, error) from error
@@ -115,17 +115,5 @@ def _swap(fresh: Path, folder: Path) -> None:
         if old.exists():
             old.rename(folder)
         raise
-    _sync(folder.parent)
+    write_through(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    folder = path.is_dir()
-    if os.name == "nt" and folder:
-        return  # Windows has no file descriptors of folders
-    # Nor does it write through what was opened to be read.
-    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,43 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("fsync_of_windows")
 def test_files_are_written_through_by_a_handle_that_may_write(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.txt") as fresh:
+        fresh.write_text("whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+def test_the_new_name_is_on_the_disk_before_anybody_relies_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flushed = tmp_path / "a.txt", []
+
+    def note(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            flushed.append([item.name for item in tmp_path.iterdir()])
+
+    monkeypatch.setattr(os, "fsync", note)
+    with replacing(path) as fresh:
+        fresh.write_text("new")
+    assert flushed == ([] if os.name == "nt" else [["a.txt"]])
+
+
+def test_what_can_be_computed_again_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("waited"))
+    with replacing(tmp_path / "a.npy", lasting=False) as fresh:
+        fresh.write_text("whole")
+    assert [item.name for item in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_a_disk_that_flushes_no_folders_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
     with replacing(tmp_path / "a.txt") as fresh:
         fresh.write_text("whole")
     assert (tmp_path / "a.txt").read_text() == "whole"

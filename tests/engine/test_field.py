@@ -28,7 +28,7 @@ def test_a_full_disk_is_said_to_be_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def full(path: Path) -> Iterator[Path]:
+    def full(path: Path, lasting: bool) -> Iterator[Path]:
         yield Path("/dev/full")
 
     monkeypatch.setattr(field, "replacing", full)
