@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EngineError", "explain", "refusals_named"]
+__all__ = ["EngineError", "explain", "is_disk_full", "refusals_named"]
 
+# No space, or no quota, which not every system has.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -68,7 +69,7 @@ def explain(error: BaseException) -> EngineError | None:
         )
     if isinstance(error, OSError) and error.strerror:
         path = {} if error.filename is None else {"path": str(error.filename)}
-        if error.errno in _FULL:
+        if is_disk_full(error):
             return EngineError(
                 f"The disk is full ({error.strerror}).",
                 todo="Free some space on it.",
@@ -82,10 +83,22 @@ def explain(error: BaseException) -> EngineError | None:
     return None
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, says that there is no room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
 @contextmanager
 def refusals_named() -> Iterator[None]:
     """Raise what the system refuses as an `EngineError`; also a decorator."""
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise explain(error) or error from error
+        known = explain(error)
+        if known is None:
+            raise
+        raise known from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import time
 import traceback
@@ -10,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from unetloop.errors import EngineError
+from unetloop.errors import EngineError, is_disk_full
 from unetloop.image_job import DiskFull, Stopped
 from unetloop.run_record import FileState, ImageRecord, Records, now
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from unetloop.image_job import ImageJob
 
 __all__ = ["keep_account"]
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}  # no space, and no quota left
 
 
 def keep_account(
@@ -66,7 +63,7 @@ def keep_account(
             record = replace(record, input=FileState.of(job.image))
             record = work(record)
         except (EngineError, OSError, MemoryError) as error:
-            if _disk_is_full(error):
+            if is_disk_full(error):
                 raise
             reason = str(error) if isinstance(error, EngineError) else _reason(error)
             record = replace(record, status="failed", reason=reason)
@@ -89,7 +86,7 @@ def keep_account(
     except (Stopped, EngineError, OSError) as error:
         if job.again and before is not None:
             _take_back(job, before)
-        if _disk_is_full(error):
+        if is_disk_full(error):
             raise DiskFull(str(error)) from error
         raise
     return record
@@ -129,11 +126,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "There is not enough memory for it."
     return f"Something unforeseen happened ({type(error).__name__}: {error})."
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return True
-        error = error.__cause__
-    return False

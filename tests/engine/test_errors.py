@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
-from unetloop.errors import EngineError, explain, refusals_named
+from unetloop.errors import EngineError, explain, is_disk_full, refusals_named
 from unetloop.jobs import unforeseen
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ def test_files_and_memory_are_explained_and_mistakes_of_ours_are_not() -> None:
     assert explain(ZeroDivisionError()) is None
 
 
+def test_a_full_disk_is_known_by_what_it_was_raised_from() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    named = EngineError("The file could not be written.")
+    named.__cause__ = full
+    assert is_disk_full(full)
+    assert is_disk_full(named)
+    assert not is_disk_full(EngineError("The file could not be written."))
+    assert not is_disk_full(PermissionError(errno.EACCES, "Permission denied"))
+
+
 def test_as_a_decorator_it_lets_all_else_pass() -> None:
     @refusals_named()
     def fail(error: Exception) -> NoReturn:
@@ -42,8 +53,9 @@ def test_as_a_decorator_it_lets_all_else_pass() -> None:
         fail(PermissionError(13, "Permission denied"))
     with pytest.raises(EngineError, match="mine"):
         fail(EngineError("mine"))
-    with pytest.raises(OSError, match="whatever"):
+    with pytest.raises(OSError, match="whatever") as caught:
         fail(OSError("whatever a library says"))
+    assert caught.value.__cause__ is None  # not itself: who looks for it would not end
     with pytest.raises(KeyError):
         fail(KeyError())
 
