@@ -83,6 +83,7 @@ class BatchDesk(QObject):
     def join(self, session: Session) -> None:
         """Work with a viewer's loop: one engine, and its models to choose from."""
         self._session = session
+        self.batch.settle = session.runs.settle
         session.changed.connect(self._on_loop_changed)
         session.closed.connect(self.close)
         session.layers.asked_for.connect(self.results.give_way)
@@ -97,7 +98,7 @@ class BatchDesk(QObject):
             wish = self._session.runs.everything()
             if wish is not None:
                 self._share()
-                self.batch.run(wish, first=self._session.runs.settle)
+                self.batch.run(wish)
 
     def take_model(self) -> None:
         """Wish for the model that predicts in the loop: it was seen at work.

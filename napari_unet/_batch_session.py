@@ -42,6 +42,9 @@ class BatchSession(QObject):
     ----------
     engine : Engine
         Does the work.
+
+    ``settle`` does what must be done before a batch that is to hold corrections: as
+    ``first`` of `Runner.start`.
     """
 
     changed = Signal(object)
@@ -53,6 +56,7 @@ class BatchSession(QObject):
     def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.engine = engine
+        self.settle: First | None = None
         self.rows: list[FileRow] = []
         self._places: dict[str, int] = {}
         self._project_models: tuple[tuple[str, str], ...] = ()
@@ -114,9 +118,7 @@ class BatchSession(QObject):
         self.run(self._wish)
         self.change(overwrite=False)
 
-    def run(
-        self, wish: Wish, retry_failed: bool = False, first: First | None = None
-    ) -> None:
+    def run(self, wish: Wish, retry_failed: bool = False) -> None:
         """Run what somebody else wishes, as `Runner.start` does."""
         if self.runner.run.busy:
             return
@@ -125,6 +127,7 @@ class BatchSession(QObject):
             again = row.status == "failed" or not retry_failed
             if again and row.status in ("done", "failed"):
                 self._set_row(number, "waits", "")
+        first = self.settle if wish.project else None
         self.runner.start(wish, retry_failed, first)
 
     def stop(self) -> None:

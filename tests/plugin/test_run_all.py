@@ -99,13 +99,30 @@ def test_nothing_runs_that_would_lack_corrections(
     assert _ran(docks, loop).startswith("3 predicted")
 
 
+def test_what_failed_is_tried_again_with_the_latest_corrections(
+    docks: Any, loop: Any, folder: Path
+) -> None:
+    image = (folder / "a.tif").read_bytes()
+    (folder / "a.tif").write_bytes(b"no image")
+    assert "1 failed" in _ran(docks, loop)
+    (folder / "a.tif").write_bytes(image)
+    deleted = _press(docks, "delete", _numbers(docks)[0])
+    loop.run_all.box.retry_button.click()
+    docks.wait_for_end()
+    assert loop.run_all.box.sentence.text().startswith("1 predicted")
+    labels = read_labels(folder / "unet-loop/results/labels/a.tif")
+    assert labels.any()
+    assert not labels[deleted].any()
+
+
 def test_it_may_be_stopped_before_corrections_are_stored(
     docks: Any, loop: Any, folder: Path
 ) -> None:
     asked: list[Any] = []
     session = session_of(docks.viewer)
     wish = session.runs.everything()
-    docks.batch.run(wish, first=lambda then, failed: asked.append(then))
+    docks.batch.settle = lambda then, failed: asked.append(then)
+    docks.batch.run(wish)
     assert docks.batch.state.run.phase == "starting"
     docks.batch.stop()
     assert docks.batch.state.run.sentence == "Cancelled before it began."
