@@ -37,6 +37,7 @@ class HeldPlanes:
         self._log = log
         self._planes: dict[PlaneKey, NDArray[Any]] = {}
         self._changed: set[PlaneKey] = set()
+        self._turn = 0
 
     def get(self, key: PlaneKey) -> NDArray[Any]:
         """Give an array as it is now, to be changed in place; it is held from now on.
@@ -98,7 +99,17 @@ class HeldPlanes:
         """Put what an edit has before or after into its array."""
         key = (edit.image, edit.plane, edit.array)
         _put(self.get(key), edit.row, edit.column, values)
+        self.note_change(key)
+
+    def note_change(self, key: PlaneKey) -> None:
+        """Take note that an array was changed in place."""
         self._changed.add(key)
+        self._turn += 1
+
+    @property
+    def turn(self) -> int:
+        """Grows with each change: who read without a lock sees whether one came."""
+        return self._turn
 
     def check(self, edit: Edit) -> None:
         """See whether there is such a rectangle.

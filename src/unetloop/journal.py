@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.boxes import box_slices
+from unetloop.boxes import box_slices, clipped
 from unetloop.edit_log import EditLog
 from unetloop.edits import Patch
 from unetloop.errors import EngineError
 from unetloop.held_planes import HeldPlanes
 from unetloop.loose import Loose
+from unetloop.snapshots import COPY_ATTEMPTS, Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -29,12 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.boxes import Box
-    from unetloop.edits import Edit, PlaneKey
+    from unetloop.edits import Edit
     from unetloop.project import Project, ProjectImage
 
 __all__ = ["Journal"]
-
-_ATTEMPTS = 3
 
 
 class Journal:
@@ -53,11 +52,10 @@ class Journal:
 
     def __init__(self, project: Project) -> None:
         self._loose = Loose()
-        self._turn = 0
         self._lock = threading.RLock()
-        self._flushing = threading.Lock()
         self._log = EditLog(project.journal_path)
         self._planes = HeldPlanes(project, self._log)
+        self._snapshots = Snapshots(self._planes, self._log, self._loose, self._lock)
 
     def state(self, image: ProjectImage, plane: int, array: str) -> NDArray[Any]:
         """Give an array as it is now, all edits applied.
@@ -69,16 +67,16 @@ class Journal:
             ``"review"``; a copy.
         """
         key = (image.id, plane, array)
-        for _ in range(_ATTEMPTS):
+        for _ in range(COPY_ATTEMPTS):
             with self._lock:
-                turn, held = self._turn, self._planes.find(key)
+                turn, held = self._planes.turn, self._planes.find(key)
                 if held is not None:
                     return held.copy()
             # Without the lock: a disk may take its time, and nobody must wait for it.
             values, behind = self._planes.read(key)
             copy = values.copy()
             with self._lock:
-                if turn == self._turn and self._planes.find(key) is None:
+                if turn == self._planes.turn and self._planes.find(key) is None:
                     self._planes.hold(key, values, behind)
                     return copy
         with self._lock:
@@ -126,13 +124,20 @@ class Journal:
         -------
         int
             Number of the step.
+
+        Raises
+        ------
+        EngineError
+            If an edit does not lie within its image, or an array can't be read or the
+            journal not written; then nothing is recorded.
         """
-        for edit in edits:
-            self._planes.check(edit)
         with self._lock:
-            step = self._log.add(action, edits, self._under(edits))
             for edit in edits:
-                self._apply(edit, edit.after)
+                self._planes.check(edit)
+            self._read_planes(edits)
+            step = self._log.add(action, edits, self.under(edits))
+            for edit in edits:
+                self._planes.apply(edit, edit.after)
             return step
 
     def undo(self) -> list[Edit]:
@@ -142,9 +147,9 @@ class Journal:
             if not edits:
                 return []
             self._read_planes(edits)
-            self._log.mark_undone(self._under(edits))
+            self._log.mark_undone(self.under(edits))
             for edit in edits:
-                self._apply(edit, edit.before)
+                self._planes.apply(edit, edit.before)
             return edits
 
     def redo(self) -> list[Edit]:
@@ -154,9 +159,9 @@ class Journal:
             if not edits:
                 return []
             self._read_planes(edits)
-            self._log.mark_done(self._under(edits))
+            self._log.mark_done(self.under(edits))
             for edit in edits:
-                self._apply(edit, edit.after)
+                self._planes.apply(edit, edit.after)
             return edits
 
     def propose(
@@ -192,38 +197,33 @@ class Journal:
         with self._lock:
             segmentation = self._planes.get((image.id, plane, "segmentation"))
             review = self._planes.get((image.id, plane, "review"))
-            window = (
-                slice(corner[0], corner[0] + labels.shape[0]),
-                slice(corner[1], corner[1] + labels.shape[1]),
-            )
-            place, seen = segmentation[window], review[window]
-            if place.shape != labels.shape:
+            box = (*corner, corner[0] + labels.shape[0], corner[1] + labels.shape[1])
+            if clipped(box, (0, 0, *segmentation.shape)) != box:
                 raise EngineError(
                     "The prediction reaches beyond the image.",
                     corner=corner,
                     shape=labels.shape,
                 )
+            window = box_slices(box)
+            place, seen = segmentation[window], review[window]
             np.copyto(place, labels, where=seen != 1)  # twice as fast as by a mask
-            self._planes.set_changed([(image.id, plane, "segmentation")])
-            box = (*corner, corner[0] + labels.shape[0], corner[1] + labels.shape[1])
+            self._planes.note_change((image.id, plane, "segmentation"))
             self._loose.put((image.id, plane), box)
-            self._turn += 1
             return place.copy()
 
     def keep_proposals(self, image: str, plane: int) -> None:
-        """Make a plane's proposals safe before anything is said of them; for threads.
+        """Make a plane's proposals safe before somebody has to wait for it.
 
-        Who reviews them has not to wait for that then. Where something comes between,
-        it is left to them.
+        For threads. Where something comes between, it is left to the review.
         """
         with self._lock:
-            turn = self._turn
+            turn = self._planes.turn
             loose = self._loose.on((image, plane))
             patches = [self._patch(image, plane, box) for box in loose.values()]
         if patches:
             packed = self._log.pack(patches)
             with self._lock:
-                if turn != self._turn:
+                if turn != self._planes.turn:
                     return
                 tick = self._log.take_tick()
             # Without the lock: a disk may take its time, and nobody must wait for it.
@@ -240,10 +240,7 @@ class Journal:
             Those that a crash would lose, though it was said that they are right.
         """
         with self._lock:
-            return self._under(edits)
-
-    def _under(self, edits: Iterable[Edit]) -> list[Patch]:
-        return [self._patch(*where) for where in self._loose.under(edits)]
+            return [self._patch(*where) for where in self._loose.under(edits)]
 
     def _patch(self, image: str, plane: int, box: Box) -> Patch:
         values = self._planes.get((image, plane, "segmentation"))
@@ -251,53 +248,14 @@ class Journal:
 
     def flush(self) -> None:
         """Write the arrays that changed to their TIFF files."""
-        with self._flushing:
-            with self._lock:
-                planes = self._planes.changed()
-            for image, plane in planes:
-                self._flush_plane(image, plane)
+        self._snapshots.flush()
 
-    def _flush_plane(self, image: str, plane: int) -> None:
-        changed, tick, turns = self._snapshot(image, plane)
-        try:
-            for key in sorted(changed):
-                self._planes.store(key, changed[key], tick)
-                del changed[key]
-                if key[2] == "segmentation":
-                    with self._lock:
-                        self._loose.settle((image, plane), turns)
-        finally:
-            with self._lock:
-                self._planes.set_changed(changed)
+    def forget(self, image: str, but: int | None = None) -> None:
+        """Let go of an image's planes in memory, or of all but one.
 
-    def _snapshot(
-        self, image: str, plane: int
-    ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
-        """Copy what changed of a plane; give the tick, and the proposals in it, too.
-
-        A large plane takes a while, and who corrects must not wait for it. So it is
-        copied while it may change, which is tried again where it did, and at last while
-        nothing may.
+        What is not stored yet stays.
         """
-        for _ in range(_ATTEMPTS):
-            with self._lock:
-                turn, arrays = self._turn, self._planes.changed_of(image, plane)
-            copies = {key: values.copy() for key, values in arrays.items()}
-            with self._lock:
-                if turn == self._turn:
-                    return self._taken(image, plane, copies)
-        with self._lock:
-            arrays = self._planes.changed_of(image, plane)
-            copies = {key: values.copy() for key, values in arrays.items()}
-            return self._taken(image, plane, copies)
-
-    def _taken(
-        self, image: str, plane: int, copies: dict[PlaneKey, NDArray[Any]]
-    ) -> tuple[dict[PlaneKey, NDArray[Any]], int, list[int]]:
-        self._planes.set_changed(copies, False)
-        # Later edits get a later tick, and are applied to the snapshot.
-        tick = self._log.last_tick
-        return copies, tick, list(self._loose.on((image, plane)))
+        self._snapshots.forget(image, but)
 
     @property
     def can_undo(self) -> bool:
@@ -308,14 +266,6 @@ class Journal:
     def can_redo(self) -> bool:
         """Whether there is a step to do again."""
         return self._log.can_redo
-
-    def forget(self, image: str, but: int | None = None) -> None:
-        """Let go of an image's planes in memory, or of all but one.
-
-        What is not stored yet stays.
-        """
-        with self._flushing, self._lock:
-            self._planes.forget(image, but)
 
     def ledger(self, without: Collection[str] = ()) -> dict[str, int]:
         """Count the steps by action; undone ones do not count.
@@ -343,10 +293,6 @@ class Journal:
             self._log.close()
 
     def _read_planes(self, edits: list[Edit]) -> None:
-        """Have the planes in memory before the log says otherwise of them."""
+        """Have them in memory before the log says otherwise: one may be unreadable."""
         for edit in edits:
             self._planes.get((edit.image, edit.plane, edit.array))
-
-    def _apply(self, edit: Edit, values: NDArray[Any]) -> None:
-        self._planes.apply(edit, values)
-        self._turn += 1

@@ -306,11 +306,15 @@ def test_a_later_prediction_outlives_an_older_edit(project: Project) -> None:
     assert _now(Journal(project), project) == 0
 
 
-def test_a_prediction_beyond_the_image_is_refused(project: Project) -> None:
+@pytest.mark.parametrize("corner", [(SIZE - 2, 0), (-6, 0), (0, -6), (0, SIZE)])
+def test_a_prediction_beyond_the_image_is_refused(
+    project: Project, corner: tuple[int, int]
+) -> None:
     journal = Journal(project)
     labels = np.ones((5, 5), np.int32)
     with pytest.raises(EngineError, match="beyond the image"):
-        journal.propose(project.images[0], 0, (SIZE - 2, 0), labels)
+        journal.propose(project.images[0], 0, corner, labels)
+    assert journal.state(project.images[0], 0, "segmentation").max() == 0
 
 
 def test_an_edit_outside_the_image_is_refused(project: Project) -> None:
@@ -318,6 +322,21 @@ def test_an_edit_outside_the_image_is_refused(project: Project) -> None:
     patch = np.zeros((5, 5), np.int32)
     with pytest.raises(EngineError, match="within the image"):
         journal.record("paint", [Edit("a", 0, "segmentation", 30, 0, patch, patch)])
+
+
+def test_what_can_not_be_put_into_its_mask_is_not_recorded_either(
+    project: Project,
+) -> None:
+    mask = project.annotation_path("segmentation", project.images[0], 0)
+    mask.parent.mkdir(parents=True)
+    mask.write_bytes(b"no TIFF")
+    journal = Journal(project)
+    patch = np.zeros((5, 5), np.int32)
+    edits = [_review(), Edit("a", 0, "segmentation", 2, 4, patch, patch + 1)]
+    with pytest.raises(EngineError, match=r"0\.tif"):
+        journal.record("accept", edits)
+    assert (journal.can_undo, journal.ledger()) == (False, {})
+    assert _now(journal, project, "review") == 0
 
 
 def test_a_damaged_journal_is_one_sentence(folder: Path) -> None:
