@@ -21,7 +21,7 @@ def _nobody() -> np.ndarray:
 
 def test_a_nucleus_on_the_seam_is_written_whole_by_one_field_only() -> None:
     left = _plane((1, slice(2, 8), slice(15, 24)))  # 5 of 9 columns in the core
-    right = _plane((1, slice(12, 18), slice(17, 26)))  # 3 of 9
+    right = _plane((1, slice(12, 18), slice(19, 27)))  # 1 of 8
     both = left + 2 * (right > 0)
     result = place_proposals(_plane(), _nobody(), both, CORE, 10)
     np.testing.assert_array_equal(result > 0, left > 0)
@@ -75,3 +75,24 @@ def test_classes_are_placed_in_the_core_where_nobody_has_looked() -> None:
     assert (result[:, 20:] == 1).all()
     np.testing.assert_array_equal(result[:, :20] == 1, review[:, :20] > 0)
     assert (before == 1).all()
+
+
+def test_a_nucleus_where_four_fields_meet_is_lost_by_none_of_them() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[16:25, 12:27] = 1  # no core holds half of it
+    plane = np.zeros_like(labels)
+    nobody = np.zeros(labels.shape, np.uint8)
+    for top, left in ((0, 0), (0, 20), (20, 0), (20, 20)):
+        core = (top, left, top + 20, left + 20)
+        plane = place_proposals(plane, nobody, labels, core, int(plane.max()))
+    np.testing.assert_array_equal(plane > 0, labels > 0)
+    assert len(np.unique(plane)) == 2
+
+
+def test_a_nucleus_of_which_each_field_says_that_it_is_the_others_is_not_lost() -> None:
+    left, right = _plane((1, slice(4, 10), slice(15, 26))), _plane()
+    right[4:10, 14:25] = 1
+    plane = place_proposals(_plane(), _nobody(), left, CORE, 0)
+    plane = place_proposals(plane, _nobody(), right, (0, 20, 20, 30), 1)
+    np.testing.assert_array_equal(plane > 0, right > 0)
+    assert plane.max() == 2
