@@ -153,7 +153,7 @@ class Engine(QObject):
     def close(self) -> None:
         """End the process, soon; the event loop goes on meanwhile.
 
-        It is told to quit, and killed if it is still there after two seconds.
+        It is told to quit, and killed if it is still there after some seconds.
         """
         process, self._process = self._process, None
         self._ready = False

@@ -76,8 +76,7 @@ class Gallery(QObject):
 
     def set_locked(self, image: str, locked: bool) -> None:
         """Mark an image as one for scoring, or not."""
-        state = "locked" if locked else self._known(image).get("state", "untouched")
-        self._change(image, state=state)
+        self._change(image, state=_state({**self._known(image), "locked": locked}))
 
     def set_missing(self, image: str) -> None:
         """Mark an image whose file can't be read."""
@@ -95,8 +94,14 @@ class Gallery(QObject):
                 current.census.others = {}
             elif current.census.others is None:
                 self._stocktaker.take(current.entry, current.loaded)
+            self._set_found(current.entry.id)
         self._current = current
         self._timer.start()
+
+    def _set_found(self, image: str) -> None:
+        """Take back that an image is missing: its file was read."""
+        if any(row.id == image and row.state == "missing" for row in self.rows):
+            self._change(image, state=_state(self._known(image)))
 
     def _count_now(self) -> None:
         current, project = self._current, self._project
@@ -172,13 +177,17 @@ class Gallery(QObject):
         self.changed.emit()
 
 
+def _state(known: dict[str, Any]) -> str:
+    """Give an image's state by what is remembered of it."""
+    return "locked" if known.get("locked") else str(known.get("state", "untouched"))
+
+
 def _row(image: ProjectImage, known: dict[str, Any]) -> ImageRow:
-    state = "locked" if known.get("locked") else str(known.get("state", "untouched"))
     nuclei, reviewed = known.get("nuclei", -1), known.get("reviewed", 0)
     return ImageRow(
         id=image.id,
         name=image.path.rsplit("/", 1)[-1],
-        state=state,
+        state=_state(known),
         planes=image.planes,
         nuclei=nuclei if isinstance(nuclei, int) else -1,
         reviewed=reviewed if isinstance(reviewed, int) else 0,

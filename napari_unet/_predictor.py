@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from napari_unet._engine import Engine
     from napari_unet._fields import Field
     from napari_unet._layers import Layers
-    from napari_unet._strokes import Window
     from unetloop.errors import EngineError
     from unetloop.journal import Journal
+    from unetloop.pieces import Window
 
 __all__ = ["Predictor"]
 
@@ -274,8 +274,7 @@ class Predictor(QObject):
             self.changed.emit()
             if kind == "Failed" and not event.get("engine_died") and not asked.live:
                 # Ask again when the view changes, not without end.
-                self._failed = str(event.get("message", ""))
-                self.problem.emit(self._failed)
+                self._fail(str(event.get("message", "")))
 
     def _read(self, asked: _Asked, event: dict[str, Any]) -> None:
         """Read the answer in a thread; the next request would overwrite it."""
@@ -314,16 +313,24 @@ class Predictor(QObject):
                     self.learned.emit(new)
             self.request()
 
-        self._background.run(work, then, self._on_failed)
+        def failed(error: EngineError) -> None:
+            self._reading = False
+            if turn == self._turn:
+                self._fail(str(error))
+            else:  # it is not wanted any more, and what is has waited for it
+                self.request()
 
-    def _on_failed(self, error: EngineError) -> None:
-        self._reading = False
-        self._failed = str(error)
-        self.problem.emit(self._failed)
+        self._background.run(work, then, failed)
 
-    def _on_dropped(self, labelled: Labelled) -> None:
+    def _fail(self, why: str) -> None:
+        self._failed = why
+        self.problem.emit(why)
+
+    def _on_dropped(self, labelled: Labelled, why: str) -> None:
         """Predict a field again when it is in view: its proposals were not shown."""
         self.maps.fields.forget_field(labelled.image, labelled.plane, labelled.field)
+        if why:
+            self._fail(why)
 
     def _forget_image(self, current: Current) -> None:
         for plane in range(current.entry.planes):

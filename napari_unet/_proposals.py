@@ -31,9 +31,9 @@ _KEEP_MS = 1000
 class Proposals(QObject):
     """Puts proposals where nobody has looked, one field after the other.
 
-    Signals: ``shown()`` when some came onto the screen; ``dropped(Labelled)`` when
-    those of a field will not, since another image came or something went wrong;
-    ``problem(text)``.
+    Signals: ``shown()`` when some came onto the screen; ``dropped(Labelled, why)`` when
+    those of a field will not, since another image came (no ``why``) or something went
+    wrong; ``problem(text)`` when some could not be made anew.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Proposals(QObject):
     """
 
     shown = Signal()
-    dropped = Signal(object)
+    dropped = Signal(object, str)
     problem = Signal(str)
 
     def __init__(
@@ -155,7 +155,7 @@ class Proposals(QObject):
         """Find elsewhere what a field becomes; take it if nothing came between."""
         current, journal = self._current, self._journal
         if current is None or journal is None or current.entry.id != new.image:
-            self.dropped.emit(new)
+            self.dropped.emit(new, "")
             self._place_next()
             return
         self._placing = True
@@ -168,16 +168,16 @@ class Proposals(QObject):
                 if late or self._layers.stroke_in_progress:
                     self._waiting.appendleft(new)
                 else:
-                    self._show(journal, current, placed)
+                    self._show(journal, current, new, placed)
             elif journal is self._journal:
-                self.dropped.emit(new)
+                self.dropped.emit(new, "")
             self._place_next()
 
         def failed(error: EngineError) -> None:
             self._placing = False
             if journal is self._journal:
-                self.dropped.emit(new)
-            self.problem.emit(str(error))
+                self.dropped.emit(new, str(error))
+            self._place_next()
 
         self._background.run(
             lambda: self._background.worker.call(place, cut(current.truth, new)),
@@ -185,13 +185,15 @@ class Proposals(QObject):
             failed,
         )
 
-    def _show(self, journal: Journal, current: Current, placed: Placed) -> None:
+    def _show(
+        self, journal: Journal, current: Current, new: Labelled, placed: Placed
+    ) -> None:
         rows, columns = placed.window
         corner = rows.start, columns.start
         try:
             journal.propose(current.entry, placed.plane, corner, placed.segmentation)
         except EngineError as error:
-            self.problem.emit(str(error))
+            self.dropped.emit(new, str(error))
             return
         current.truth.write(
             "segmentation", placed.plane, placed.window, placed.segmentation

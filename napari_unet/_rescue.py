@@ -45,6 +45,8 @@ class Rescue(QObject):
 
     def open(self, workspace: Workspace) -> None:
         """Work on a project, with what it could not take before."""
+        if workspace.journal is not self._journal:
+            self._leave()
         self._folder, self._journal = workspace.project.folder, workspace.journal
         waiting: list[tuple[str, list[Edit]]] = []
         try:
@@ -62,10 +64,25 @@ class Rescue(QObject):
                 "info",
             )
 
-    def close(self) -> None:
-        """Keep what can't be stored in the user's own folder: it may be elsewhere."""
+    def _leave(self) -> None:
+        """Leave a project; its disk may have become full while another was opened."""
+        if not self._editor.store() and self.close():
+            self.said.emit(
+                "The last corrections could not be stored in their project. They are "
+                "kept: open these images again, and they are back.",
+                "warning",
+            )
+
+    def close(self) -> bool:
+        """Keep what can't be stored in the user's own folder: it may be elsewhere.
+
+        Returns
+        -------
+        bool
+            Whether something had to be kept, and is.
+        """
         if self._folder is None or not self._editor.unstored:
-            return
+            return False
         path = _path_for(self._folder)
         fresh = path.with_suffix(".new")
         try:
@@ -79,6 +96,8 @@ class Rescue(QObject):
             self.said.emit(f"The last corrections could not be kept: {error}", "error")
             with suppress(OSError):
                 fresh.unlink(missing_ok=True)
+            return False
+        return True
 
     def _waiting(self) -> list[tuple[str, list[Edit]]]:
         """List what waits, behind the nuclei that its reviews speak of.

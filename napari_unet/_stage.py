@@ -154,6 +154,7 @@ class Stage(QObject):
         def then(opened: Opened) -> None:
             self._letting_go = False
             if current is not self.current:
+                self.load_plane()  # another image's may have waited for this
                 return
             same = plane == self._layers.plane and revision == self.revision()
             if same and not self._layers.stroke_in_progress:
@@ -164,6 +165,9 @@ class Stage(QObject):
 
         def failed(error: EngineError) -> None:
             self._letting_go = False
+            if current is not self.current:
+                self.load_plane()
+                return
             self.busy.emit("")
             self.problem.emit("image", str(error))
 

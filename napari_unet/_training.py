@@ -175,10 +175,11 @@ class Training(QObject):
                 if self._waiting and self.state.phase == "starting":
                     self.show(sentence=self._waiting)
 
-        self._background.run_in_turn(journal.flush, send, self._on_failed)
+        def failed(error: EngineError) -> None:
+            if command and command is self.command:  # it was not stopped meanwhile
+                self._end(str(error))
 
-    def _on_failed(self, error: EngineError) -> None:
-        self._end(str(error))
+        self._background.run_in_turn(journal.flush, send, failed)
 
     def _on_engine_started(self) -> None:
         if self._resume:

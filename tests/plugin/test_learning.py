@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+from unetloop.errors import EngineError
+from unetloop.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,6 +275,32 @@ def test_stop_is_heard_before_the_engine_begins(loop: Any, log: Path) -> None:
     loop.session.learner.start()
     _until_learned(loop, "round-1")
     assert len(_commands(log, "train")) == 1
+
+
+def test_what_was_stopped_before_its_corrections_were_stored_does_not_fail_later(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing, stopped = threading.Event(), threading.Event()
+
+    def fails(self: Journal) -> None:
+        storing.set()
+        stopped.wait(30)
+        raise EngineError("The disk is full.")
+
+    loop.session.learning.set_automatic(False)
+    loop.press("Enter")
+    learner, ended = loop.session.learner, []
+    learner.training.ended.connect(ended.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "flush", fails)
+        learner.start()
+        loop.wait(storing.is_set)
+        learner.training.stop()
+        stopped.set()
+        done: list[None] = []  # behind what is stored: one after the other
+        loop.session._background.run_in_turn(lambda: None, done.append, print)
+        loop.wait(lambda: done)
+    assert [how.sentence for how in ended] == ["Stopped."]
 
 
 def test_a_training_that_fails_says_why(loop: Any) -> None:

@@ -503,6 +503,46 @@ def test_what_is_corrected_while_other_images_are_opened_is_kept(
         assert (project.read_review(project.images[0]) == 1).any()
 
 
+def test_what_can_not_be_stored_while_other_images_are_opened_is_kept_elsewhere(
+    loop: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    others: Path,
+    tmp_path: Path,
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    was_opened, go_on = threading.Event(), threading.Event()
+
+    def slow(*what: Any, **named: Any) -> Any:
+        opening = open_workspace(*what, **named)
+        was_opened.set()
+        go_on.wait(30)
+        return opening
+
+    def full(*_: object) -> None:
+        raise EngineError("The disk is full.")
+
+    monkeypatch.setattr(_opener, "open_workspace", slow)
+    loop.session.open([others])
+    loop.wait(was_opened.is_set)
+    with monkeypatch.context() as broken:
+        broken.setattr(loop.session.opener.workspace.journal, "record", full)
+        _, point = loop.nucleus()
+        loop.point_at(*point)
+        loop.press("A")
+        go_on.set()
+        loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
+        assert not loop.session.editor.unstored  # it is of the project before
+        assert "open these images again" in loop.said[-1]
+        loop.wait(lambda: not loop.session.opener._left)
+    loop.session.open([folder])
+    loop.wait(lambda: loop.session.state.folder == folder / "unet-loop")
+    loop.wait(lambda: loop.session.state.current == "a")
+    assert loop.recorded()[1][point] == 1
+    assert not list((tmp_path / "home").rglob("*.sqlite"))
+
+
 def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
     loop: Any, folder: Path, others: Path
 ) -> None:
@@ -689,6 +729,7 @@ def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) 
     (folder / "elsewhere").rename(folder / "b.tif")
     loop.show("b")
     assert loop.session.state.problem == ""
+    loop.wait(lambda: loop.session.state.images[1].state == "proposed")
 
 
 def test_a_second_viewer_is_told_that_the_project_is_open(
