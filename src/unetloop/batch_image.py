@@ -148,8 +148,8 @@ class _Work:
                 info,
                 self.job.scale.task.maps,
                 areas=np.sum([plane.columns["area_px"] for plane in found], axis=0),
-                certainty=float(np.mean([plane.sure for plane in found])),
-                doubtful=float(np.mean([plane.doubtful for plane in found])),
+                certainty=[plane.sure for plane in found],
+                doubtful=[plane.doubtful for plane in found],
                 focus=focus,
             )
         return summarize_image(

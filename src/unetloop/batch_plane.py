@@ -18,7 +18,7 @@ from unetloop.measurements import measure_plane
 from unetloop.plane_result import PlaneResult
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region
-from unetloop.reviewed import UNSEEN, keep_reviewed_classes
+from unetloop.verdicts import UNSEEN, keep_reviewed_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

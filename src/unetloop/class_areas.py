@@ -86,8 +86,12 @@ class ClassTally:
 
     @property
     def certainty(self) -> float:
-        """Mean probability of the class that was chosen, 0..1."""
-        return float(self._sure.sum() / max(int(self._predicted.sum()), 1))
+        """Mean probability of the class that was chosen, 0..1; NaN: all was looked at.
+
+        What somebody said needs no network, and is no doubt of it.
+        """
+        count = int(self._predicted.sum())
+        return float(self._sure.sum() / count) if count else float("nan")
 
     def columns(
         self, classes: Sequence[TissueClass], pixel_size: tuple[float, float] | None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["number_areas", "read_labels", "write_labels"]
+__all__ = ["number_areas", "read_labels", "to_labels", "write_labels"]
 
 _LARGE_BYTES = 1 << 28
 _TILE = 512
@@ -58,6 +58,24 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
                 "A mask of one plane was expected.", path=str(path), shape=info.shape
             )
         values = image.read_plane(plane or 0)[..., 0]
+    return to_labels(values, path)
+
+
+def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:
+    """Take the pixels of a mask, or of a part of it, as label numbers.
+
+    Parameters
+    ----------
+    values : array
+        (rows, columns), at least one pixel of any real dtype.
+    path : Path
+        The mask, for messages.
+
+    Raises
+    ------
+    EngineError
+        If there are fractions, negative or too large numbers.
+    """
     if values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             whole = bool(np.all(values == np.round(values)))

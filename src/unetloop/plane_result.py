@@ -9,8 +9,8 @@ import numpy as np
 
 from unetloop import quality
 from unetloop.instances import nucleus_certainty
-from unetloop.reviewed import UNSEEN, keep_reviewed
 from unetloop.thumbnails import doubtful_window, draw_outlines
+from unetloop.verdicts import UNSEEN, keep_reviewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ class PlaneResult:
     picture : array of uint8 or None
         That place, (rows, columns, 3).
     doubtful, sure : float
-        Of classes: `ClassTally.doubtful` and ``certainty``.
+        Of classes: `ClassTally.doubtful` and ``certainty``, NaN if not known.
     reviewed : array of bool or None
         (nuclei + 1,): whether somebody said that it is right; None: none is.
     """

@@ -1,8 +1,7 @@
-"""What a person said of an image, read strip by strip, and put over a prediction.
+"""What a person said of images in a project: found, and read strip by strip.
 
-A plane's segmentation and review become one array of *verdicts*: 0 nobody looked, 1
-ignored, 2 right and background, 2 + n right and nucleus (or class) n. Proposals are not
-in it, so that its hash changes with corrections alone.
+What is read are `verdicts`. They are known again by a hash, which changes with
+corrections, and not with proposals.
 """
 
 from __future__ import annotations
@@ -10,40 +9,32 @@ from __future__ import annotations
 import hashlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from unetloop.annotations import IGNORED, REVIEWED
+from unetloop.annotations import REVIEWED
 from unetloop.errors import EngineError
 from unetloop.images import open_image
 from unetloop.journal import Journal
+from unetloop.masks import to_labels
 from unetloop.project import open_project
-from unetloop.proposals import has_room
+from unetloop.verdicts import row_strips, to_verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from unetloop.classes import TissueClass
     from unetloop.project import Project, ProjectImage
 
 __all__ = [
-    "UNSEEN",
     "ReviewedImage",
     "ReviewedPlane",
     "combined_hash",
     "find_reviewed",
-    "keep_reviewed",
-    "keep_reviewed_classes",
 ]
-
-UNSEEN, OUT, RIGHT = 0, 1, 2
-"""Verdicts: nobody looked, ignored, right; nucleus n is ``RIGHT + n``."""
-
-_STRIP_PIXELS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ class ReviewedPlane:
     shape: tuple[int, int]
 
     def read(self, verdicts: NDArray[np.uint32] | None = None) -> str:
-        """Read the verdicts of all pixels.
+        """Read the `verdicts` of all pixels.
 
         Parameters
         ----------
@@ -79,7 +70,7 @@ class ReviewedPlane:
         Raises
         ------
         EngineError
-            If the files can't be read, or are of another size.
+            If the files can't be read, are of another size, or hold no label numbers.
         """
         digest, seen = hashlib.sha256(), False
         for row, strip in self._strips():
@@ -116,8 +107,6 @@ class ReviewedPlane:
                 "same path, or leave it out.",
                 path=str(self.review),
             )
-        height, width = self.shape
-        rows = max(1, _STRIP_PIXELS // max(width, 1))
         with ExitStack() as stack:
             review = stack.enter_context(open_image(self.review))
             labels = None
@@ -125,17 +114,14 @@ class ReviewedPlane:
                 labels = stack.enter_context(open_image(self.segmentation))
             for image in filter(None, (review, labels)):
                 self.check((image.info.height, image.info.width))
-            for row in range(0, height, rows):
-                box = (row, 0, min(row + rows, height), width)
+            for rows in row_strips(self.shape):
+                box = (rows.start, 0, rows.stop, self.shape[1])
                 marks = review.read_plane(0, (0,), box)[..., 0]
-                strip = np.zeros(marks.shape, np.uint32)
-                strip[marks == IGNORED] = OUT
-                right = marks == REVIEWED
-                strip[right] = RIGHT
-                if labels is not None and right.any():
-                    numbers = labels.read_plane(0, (0,), box)[..., 0]
-                    strip[right] += numbers[right].astype(np.uint32)
-                yield row, strip
+                numbers = None
+                if labels is not None and (marks == REVIEWED).any():
+                    values = labels.read_plane(0, (0,), box)[..., 0]
+                    numbers = to_labels(values, self.segmentation)
+                yield rows.start, to_verdicts(marks, numbers)
 
 
 @dataclass(frozen=True)
@@ -259,99 +245,6 @@ def _bring_up_to_date(folder: Path) -> None:
                     for array in ("segmentation", "review"):
                         journal.state(image, plane, array)
                     journal.flush()
-                journal.forget(image.id)
+                    journal.forget(image.id)  # there may be many
         finally:
             journal.close()
-
-
-def keep_reviewed(
-    labels: NDArray[np.int32], verdicts: NDArray[np.uint32]
-) -> NDArray[np.int64]:
-    """Put the nuclei that are right among the predicted ones, as the viewer does.
-
-    The outcome is that of `proposals.place_proposals` for a field that is the whole
-    plane, but for two things: no proposal of before is left, and what is ignored
-    becomes background. It works in strips.
-
-    Parameters
-    ----------
-    labels : array of int32
-        (rows, columns): 0 background, 1..N predicted nuclei; changed in place, to 1..M
-        in the order of their first pixels. May be memory-mapped.
-    verdicts : array of uint32
-        The same size, see the module.
-
-    Returns
-    -------
-    array of int64
-        (M + 1,): the number that each nucleus had as a prediction; 0: it was reviewed.
-    """
-    strips = _strips_of(labels.shape)
-    most = max((int(labels[strip].max(initial=0)) for strip in strips), default=0)
-    areas, room = np.zeros(most + 1, np.int64), np.zeros(most + 1, np.int64)
-    numbers = np.zeros(0, np.uint32)
-    for strip in strips:
-        found, seen = labels[strip], verdicts[strip]
-        areas += np.bincount(found.ravel(), minlength=most + 1)
-        room += np.bincount(found[seen == UNSEEN], minlength=most + 1)
-        numbers = np.union1d(numbers, seen[seen > RIGHT])
-    shown = has_room(areas, room)
-    order = np.zeros(most + len(numbers) + 1, np.int32)
-    sources, count = [0], 0
-    for strip in strips:
-        found, seen = np.asarray(labels[strip]), np.asarray(verdicts[strip])
-        merged = np.where((seen == UNSEEN) & shown[found], found, 0)
-        own = seen > RIGHT
-        merged[own] = most + 1 + np.searchsorted(numbers, seen[own])
-        here, first = np.unique(merged, return_index=True)
-        fresh = (order[here] == 0) & (here > 0)
-        new = here[fresh][np.argsort(first[fresh])]
-        order[new] = np.arange(count + 1, count + 1 + len(new))
-        count += len(new)
-        sources += [int(number) if number <= most else 0 for number in new]
-        labels[strip] = order[merged]
-    return np.array(sources, np.int64)
-
-
-def keep_reviewed_classes(
-    labels: NDArray[np.int32],
-    verdicts: NDArray[np.uint32],
-    painted: Sequence[TissueClass],
-    known: Sequence[TissueClass],
-) -> None:
-    """Put the classes that are right over predicted ones; 0 where it is ignored.
-
-    Parameters
-    ----------
-    labels : array of int32
-        (rows, columns): predicted classes, from 1; changed in place.
-    verdicts : array of uint32
-        The same size, see the module. Where it is right that there is no class, the
-        predicted one stays: every pixel has one.
-    painted, known : sequence of TissueClass
-        Classes of the project and of the model, known again by their names.
-
-    Raises
-    ------
-    EngineError
-        If a class was painted that the model does not know.
-    """
-    names = [tissue.name for tissue in known]
-    own = verdicts > RIGHT
-    for value in np.unique(verdicts[own]).tolist():
-        number = value - RIGHT
-        name = painted[number - 1].name if number <= len(painted) else str(number)
-        if name not in names:
-            raise EngineError(
-                f"{name!r} was painted in this image, a class that the model does not "
-                "know.",
-                todo="Learn from the project again, or leave the project out.",
-                classes=", ".join(names),
-            )
-        labels[verdicts == value] = names.index(name) + 1
-    labels[verdicts == OUT] = 0
-
-
-def _strips_of(shape: tuple[int, ...]) -> list[Any]:
-    rows = max(1, _STRIP_PIXELS // max(shape[1], 1))
-    return [slice(row, row + rows) for row in range(0, shape[0], rows)]

@@ -135,9 +135,8 @@ def summarize_image(
     certainty = certainty[np.isfinite(certainty)]
     if len(certainty):
         row["certainty"] = _round(float(certainty.mean()))
-    known = [value for value in focus if math.isfinite(value)]
-    if known:
-        row["focus"] = _round(float(np.median(known)))
+    if sharp := _known(focus):
+        row["focus"] = _round(float(np.median(sharp)))
     if reference is not None:
         row["unlikeness"] = _round(reference.unlikeness(statistics))
     diameters_px = np.clip(2 * np.sqrt(areas / np.pi), 1, DIAMETER_EDGES[-1])
@@ -156,8 +155,8 @@ def summarize_classes(
     names: Sequence[str],
     *,
     areas: NDArray[np.integer[Any]],
-    certainty: float,
-    doubtful: float,
+    certainty: Sequence[float],
+    doubtful: Sequence[float],
     focus: Sequence[float],
 ) -> dict[str, Any]:
     """Put together the row of an image in which tissue classes were told apart.
@@ -170,10 +169,11 @@ def summarize_classes(
         Of the classes.
     areas : array of int
         (classes,): pixels of each, in all planes.
-    certainty : float
-        Mean probability of the class that was chosen, 0 to 1.
-    doubtful : float
-        Share of the pixels that are doubtful, 0 to 1.
+    certainty : sequence of float
+        One a plane: mean probability of the class that was chosen, 0 to 1; NaN: not
+        known.
+    doubtful : sequence of float
+        One a plane: share of the pixels that are doubtful, 0 to 1.
     focus : sequence of float
         One a plane.
 
@@ -185,8 +185,7 @@ def summarize_classes(
     """
     pixels = info.planes * info.height * info.width
     row: dict[str, Any] = {
-        "certainty": _round(certainty),
-        "doubtful": _round(doubtful),
+        "doubtful": _round(float(np.mean(doubtful))),
         "planes": info.planes,
         "height": info.height,
         "width": info.width,
@@ -202,10 +201,15 @@ def summarize_classes(
         row[f"area_px@{name}"] = int(area)
         if size is not None:
             row[f"area_um2@{name}"] = _round(int(area) * size[0] * size[1])
-    known = [value for value in focus if math.isfinite(value)]
-    if known:
-        row["focus"] = _round(float(np.median(known)))
+    if sure := _known(certainty):
+        row["certainty"] = _round(float(np.mean(sure)))
+    if sharp := _known(focus):
+        row["focus"] = _round(float(np.median(sharp)))
     return row
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
 
 
 def _round(value: float) -> float:

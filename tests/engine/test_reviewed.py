@@ -11,8 +11,7 @@ import pytest
 import tifffile
 from batch_parts import draw_discs, of_kind, read_table, run, write_discs
 
-from unetloop import batch_jobs, large, reviewed
-from unetloop.class_areas import ClassTally
+from unetloop import batch_jobs, large, verdicts
 from unetloop.classes import TissueClass
 from unetloop.cli import main
 from unetloop.edits import Edit
@@ -20,14 +19,7 @@ from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.masks import read_labels
 from unetloop.project import open_project
-from unetloop.proposals import place_proposals
-from unetloop.reviewed import (
-    OUT,
-    RIGHT,
-    find_reviewed,
-    keep_reviewed,
-    keep_reviewed_classes,
-)
+from unetloop.reviewed import find_reviewed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,72 +28,6 @@ if TYPE_CHECKING:
 
 BLOCK = (slice(60, 80), slice(120, 150))
 """Where no disc is: drawn by hand."""
-
-KNOWN = (TissueClass("tumour", "#ff0000"), TissueClass("stroma", "#00ff00"))
-
-
-def _verdicts(segmentation: np.ndarray, review: np.ndarray) -> np.ndarray:
-    verdicts = np.zeros(review.shape, np.uint32)
-    verdicts[review == 2] = OUT
-    right = review == 1
-    verdicts[right] = RIGHT + segmentation[right]
-    return verdicts
-
-
-def _scene(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw predicted nuclei, nuclei of a person, and what was reviewed, at random."""
-    random = np.random.default_rng(seed)
-    labels, mine = np.zeros((2, 60, 70), np.int32)
-    review = np.zeros((60, 70), np.uint8)
-    for number in range(1, 30):
-        row, column = random.integers(0, 55, 2)
-        box = (slice(row, row + 7), slice(column, column + 8))
-        near = (slice(row + 2, row + 9), slice(column, column + 6))
-        labels[box] = number
-        if number % 3 == 0:
-            mine[near] = 1000 - number
-            review[near] = 1
-        if number % 7 == 0:
-            review[box] = random.integers(1, 3)
-    return labels, mine, review
-
-
-def _same_nuclei(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether the same pixels are together, whatever the numbers."""
-    pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
-    return len(pairs[0]) == len(np.unique(pairs[0])) == len(np.unique(pairs[1]))
-
-
-@pytest.mark.parametrize("pixels", [1 << 22, 300])
-@pytest.mark.parametrize("seed", range(5))
-def test_a_plane_becomes_what_the_viewer_would_show(
-    seed: int, pixels: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reviewed, "_STRIP_PIXELS", pixels)
-    labels, mine, review = _scene(seed)
-    # What is ignored is of no nucleus here, though the viewer goes on showing it.
-    kept = np.where(review == 1, mine, 0)
-    shown = place_proposals(kept, review, labels, (0, 0, *labels.shape), 5000)
-    merged = labels.copy()
-    sources = keep_reviewed(merged, _verdicts(mine, review))
-    assert _same_nuclei(merged, shown)
-    assert (merged[review == 2] == 0).all()
-    assert len(sources) == merged.max() + 1
-    first = [int(np.flatnonzero(merged == n)[0]) for n in range(1, len(sources))]
-    assert first == sorted(first)
-    for number, source in enumerate(sources):
-        here = merged == number
-        if source:
-            assert (labels[here] == source).all()
-        elif number:
-            assert (review[here] == 1).all()
-
-
-def test_where_nobody_looked_nothing_changes() -> None:
-    labels = np.array([[1, 1, 0], [0, 2, 2]], np.int32)
-    merged = labels.copy()
-    assert keep_reviewed(merged, np.zeros((2, 3), np.uint32)).tolist() == [0, 1, 2]
-    np.testing.assert_array_equal(merged, labels)
 
 
 class Corrected:
@@ -237,7 +163,7 @@ def test_block_by_block_it_is_the_same(
     run(corrected.images, tmp_path / "whole", model, **known)
     monkeypatch.setattr(large, "_LARGE_PIXELS", 1 << 13)
     monkeypatch.setattr(large, "_BLOCK_PIXELS", 1 << 13)
-    monkeypatch.setattr(reviewed, "_STRIP_PIXELS", 1000)
+    monkeypatch.setattr(verdicts, "_STRIP_PIXELS", 1000)
     run(corrected.images, tmp_path / "blocks", model, **known)
     one, other = (
         read_labels(tmp_path / name / "labels/a.tif") for name in ("whole", "blocks")
@@ -316,6 +242,12 @@ def test_corrections_that_do_not_fit_fail_their_image_alone(
     review.write_bytes(b"damaged")
     (failed,) = of_kind(run(corrected.images, out, model, **known), "ImageFailed")
     assert failed.image.name == "a.tif"
+    corrected.write()
+    (mask,) = (corrected.folder / "segmentation").rglob("*.tif")
+    tifffile.imwrite(mask, np.where(corrected.review == 1, -1.0, 0).astype("f4"))
+    (failed,) = of_kind(run(corrected.images, out, model, **known), "ImageFailed")
+    assert failed.image.name == "a.tif"
+    assert "must not hold negative numbers" in failed.reason
 
 
 def test_a_project_that_is_none_or_of_another_task_is_refused_first(
@@ -330,30 +262,6 @@ def test_a_project_that_is_none_or_of_another_task_is_refused_first(
     with pytest.raises(EngineError, match="of classes, and the model of nuclei"):
         run(corrected.images, tmp_path / "out", model, project=corrected.folder)
     assert not (tmp_path / "out").exists()
-
-
-def test_painted_classes_stay_by_their_names_and_ignored_pixels_are_of_none() -> None:
-    labels = np.ones((1, 5), np.int32)
-    verdicts = np.array([[0, OUT, RIGHT, RIGHT + 1, RIGHT + 2]], np.uint32)
-    keep_reviewed_classes(labels, verdicts, KNOWN[::-1], KNOWN)
-    assert labels.tolist() == [[1, 0, 1, 2, 1]]
-    more = (*KNOWN, TissueClass("necrosis", "#0000ff"))
-    verdicts[0, 0] = RIGHT + 3
-    with pytest.raises(EngineError, match="'necrosis' was painted"):
-        keep_reviewed_classes(labels, verdicts, more, KNOWN)
-
-
-def test_reviewed_pixels_count_for_areas_and_not_for_certainty() -> None:
-    tally = ClassTally(2)
-    labels = np.array([[1, 1, 2, 0]], np.int32)
-    maps = np.array([[[0.8, 0.2], [0.6, 0.4], [0.5, 0.5], [0.9, 0.1]]])
-    tally.add(labels, maps, np.array([[True, False, False, False]]))
-    table = tally.columns(KNOWN, None)
-    assert table["area_px"].tolist() == [2, 1]
-    assert table["share"].tolist() == [0.5, 0.25]
-    assert table["certainty_mean"][0] == 0.8
-    assert np.isnan(table["certainty_mean"][1])
-    assert (tally.certainty, tally.doubtful) == (0.8, 0)
 
 
 def test_the_command_line_names_a_project(

@@ -101,14 +101,31 @@ def test_classes_are_areas_and_shares_of_all_planes() -> None:
         info(),
         ["tumour", "stroma"],
         areas=np.array([100_000, 200_000]),
-        certainty=0.9,
-        doubtful=0.1,
+        certainty=[0.9],
+        doubtful=[0.1],
         focus=[-2.0],
     )
     assert row["area_px@tumour"] == 100_000
     assert row["area_um2@stroma"] == 25_000
     assert row["shares"]["tumour"] == pytest.approx(1 / 3, rel=1e-5)
     assert "nuclei" not in row
+
+
+def test_a_plane_that_was_reviewed_as_a_whole_does_not_make_a_model_doubtful() -> None:
+    def row(certainty: list[float], doubtful: list[float]) -> dict[str, Any]:
+        return summarize_classes(
+            info(),
+            ["tumour"],
+            areas=np.array([600_000]),
+            certainty=certainty,
+            doubtful=doubtful,
+            focus=[-2.0],
+        )
+
+    some, all_of_it = row([0.9, float("nan")], [0.2, 0.0]), row([float("nan")], [0.0])
+    assert (some["certainty"], some["doubtful"]) == (0.9, 0.1)
+    assert "certainty" not in all_of_it
+    assert doubt(all_of_it) == 0
 
 
 def record(name: str, status: Any = "done", **changes: Any) -> ImageRecord:
