@@ -86,7 +86,9 @@ class AugmentationConfig:
         2.0, "standard deviation of elastic displacements, in pixels"
     )
     intensity: float = _option(1.0, "strength of brightness, contrast and gamma")
-    noise: float = _option(0.03, "largest standard deviation of added noise")
+    noise: float = _option(
+        0.03, "largest standard deviation of added noise, fine or coarse of grain"
+    )
     blur: float = _option(1.0, "largest sigma of blur, in pixels")
     texture: float = _option(
         0.0, "largest deviation of added texture, for stains not seen before"

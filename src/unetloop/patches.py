@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _GRID = 3
+# Largest sigma of the blur that makes white noise coarse, in pixels.
+_GRAIN = 1.5
 
 
 def sample_patches(
@@ -229,8 +231,27 @@ def _vary_intensity(
         image = ndimage.gaussian_filter(image, (sigma, sigma, 0))
     if config.noise and rng.random() < 0.5:
         deviation = np.float32(rng.uniform(0, config.noise))
-        image = image + deviation * rng.standard_normal(image.shape, np.float32)
+        noise = deviation * _make_grain(image.shape, rng)
+        if rng.random() < 0.5:  # of photons: the brighter, the more
+            noise *= np.sqrt(np.clip(image, 0, 1))
+        image = image + noise
     return image
+
+
+def _make_grain(
+    shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Make noise with mean 0 and deviation 1, of one to some pixels' grain.
+
+    A camera's noise is white, but a patch is seen at the scale of its nuclei: where
+    they are small the image was enlarged, and its noise with it.
+    """
+    noise = rng.standard_normal(shape, np.float32)
+    sigma = rng.uniform(-_GRAIN, _GRAIN)
+    if sigma > 0:
+        noise = ndimage.gaussian_filter(noise, (sigma, sigma, 0), mode="wrap")
+        noise /= noise.std()
+    return noise
 
 
 def _make_texture(

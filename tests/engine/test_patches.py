@@ -104,3 +104,30 @@ def test_texture_varies_no_more_than_it_may_and_shifts_nothing() -> None:
     varied = [image for image in images if image.std() > 0.01]
     alike = [np.corrcoef(image.reshape(-1, 2).T)[0, 1] for image in varied]
     assert abs(np.mean(alike)) < 0.2
+
+
+@pytest.mark.parametrize("level", [0.25, 1.0])
+def test_noise_varies_no_more_than_it_may_and_shifts_nothing(level: float) -> None:
+    plane = make_plane(
+        np.full((64, 64, 1), level, np.float32),
+        make_targets(np.ones((64, 64), np.int32)),
+    )
+    config = AugmentationConfig(intensity=0, noise=0.2, blur=0)
+    images, _ = sample_patches([plane], 128, 32, config, np.random.default_rng(0))
+    deviations = images.std((1, 2))
+    assert 0.12 < deviations.max() < 0.23  # of few, coarse grains it is not exact
+    assert (deviations == 0).mean() == pytest.approx(0.5, abs=0.15)
+    np.testing.assert_allclose(images.mean((1, 2)), level, atol=0.06)
+
+
+def test_noise_is_of_one_grain_or_coarser() -> None:
+    plane = make_plane(
+        np.full((64, 64, 1), 0.25, np.float32),
+        make_targets(np.ones((64, 64), np.int32)),
+    )
+    config = AugmentationConfig(intensity=0, noise=0.2, blur=0)
+    images, _ = sample_patches([plane], 128, 32, config, np.random.default_rng(0))
+    noisy = [image[..., 0] - 0.25 for image in images if image.std() > 0.01]
+    alike = np.array([np.corrcoef(n[1:].ravel(), n[:-1].ravel())[0, 1] for n in noisy])
+    assert (np.abs(alike) < 0.1).mean() == pytest.approx(0.65, abs=0.2)
+    assert alike.max() > 0.8
