@@ -17,7 +17,7 @@ from unetloop.methods import (
     list_references,
 )
 from unetloop.report_figures import class_shares, draw_charts, show_doubtful
-from unetloop.summary import most_unlike
+from unetloop.triage import most_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,8 @@ import numpy as np
 
 from unetloop.charts import draw_histogram
 from unetloop.counts import counted
-from unetloop.summary import CERTAINTY_EDGES, DIAMETER_EDGES, doubt, most_doubtful
+from unetloop.summary import CERTAINTY_EDGES, DIAMETER_EDGES
+from unetloop.triage import doubt, most_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

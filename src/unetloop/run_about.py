@@ -10,7 +10,7 @@ from unetloop import __version__
 from unetloop.classes import classes_to_json
 from unetloop.config import to_dict
 from unetloop.quality import Reference
-from unetloop.summary import UNLIKE
+from unetloop.triage import UNLIKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ def describe_run(
     runtime : mapping
         On what it ran.
     counts : mapping of str to int
-        How many images were predicted, failed and skipped.
+        How many images were predicted, exported, failed and skipped.
     project : Path, optional
         Whose corrections counted.
     """

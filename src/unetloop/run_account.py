@@ -17,7 +17,7 @@ from unetloop.events import (
 from unetloop.run_about import describe_run
 from unetloop.run_record import now, read_run, write_run
 from unetloop.run_tables import write_tables
-from unetloop.summary import doubt, most_doubtful, most_unlike
+from unetloop.triage import doubt, most_doubtful, most_unlike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""``summary.csv``: one row an image, and which images to look at first."""
+"""``summary.csv``: one row an image."""
 
 from __future__ import annotations
 
@@ -25,10 +25,6 @@ __all__ = [
     "CERTAINTY_EDGES",
     "COLUMNS",
     "DIAMETER_EDGES",
-    "UNLIKE",
-    "doubt",
-    "most_doubtful",
-    "most_unlike",
     "summarize_classes",
     "summarize_image",
     "summary_rows",
@@ -70,9 +66,6 @@ DIAMETER_EDGES = [round(2 ** (step / 4), 2) for step in range(45)]
 
 CERTAINTY_EDGES = [round(step / 40, 3) for step in range(41)]
 """Bins of ``certainty_bins``."""
-
-UNLIKE = 1.0
-"""Unlikeness above which an image is called unlike the training images."""
 
 
 def summarize_image(
@@ -276,32 +269,3 @@ def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
         table.writerows(listed)
-
-
-def doubt(row: Mapping[str, Any]) -> float:
-    """Say how doubtful an image's result is, 0 to 1: the order of the montage.
-
-    Half the share of doubtful pixels and half of what the nuclei lack in
-    certainty; an image without nuclei counts by its doubtful pixels alone.
-    """
-    doubtful = float(row.get("doubtful") or 0.0)
-    certainty = row.get("certainty")
-    return doubtful if certainty is None else (doubtful + 1 - float(certainty)) / 2
-
-
-def most_doubtful(
-    rows: Iterable[Mapping[str, Any]], count: int
-) -> list[Mapping[str, Any]]:
-    """List the images that a network is least sure of, the worst first."""
-    done = [row for row in rows if row["status"] == "done"]
-    return sorted(done, key=lambda row: (-doubt(row), row["image"]))[:count]
-
-
-def most_unlike(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """List the images unlike those a model has learned from, the worst first."""
-    found = [
-        row
-        for row in rows
-        if row["status"] == "done" and (row.get("unlikeness") or 0.0) > UNLIKE
-    ]
-    return sorted(found, key=lambda row: (-float(row["unlikeness"]), row["image"]))

@@ -16,14 +16,12 @@ from unetloop.summary import (
     CERTAINTY_EDGES,
     COLUMNS,
     DIAMETER_EDGES,
-    doubt,
-    most_doubtful,
-    most_unlike,
     summarize_classes,
     summarize_image,
     summary_rows,
     write_summary,
 )
+from unetloop.triage import doubt
 
 NOTHING_SEEN = np.zeros(len(STATISTICS))
 
@@ -163,25 +161,3 @@ def test_the_table_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert [row[0] for row in read] == [names[0], names[1], "\\udcff.tif"]
     assert [row[-1] for row in read] == ["", "7", ""]
     assert {len(row) for row in read} == {len(header)}
-
-
-def test_the_most_doubtful_come_first_and_only_those_that_are_done() -> None:
-    rows = [
-        {"image": "sure", "status": "done", "doubtful": 0.0, "certainty": 1.0},
-        {"image": "unsure", "status": "done", "doubtful": 0.4, "certainty": 0.8},
-        {"image": "empty", "status": "done", "doubtful": 0.35},
-        {"image": "also unsure", "status": "done", "doubtful": 0.4, "certainty": 0.8},
-        {"image": "broken", "status": "failed"},
-    ]
-    assert doubt(rows[1]) == pytest.approx(0.3)
-    order = [row["image"] for row in most_doubtful(rows, 9)]
-    assert order == ["empty", "also unsure", "unsure", "sure"]
-    assert len(most_doubtful(rows, 2)) == 2
-
-
-def test_only_what_is_above_one_is_unlike() -> None:
-    rows = [
-        {"image": name, "status": "done", "unlikeness": value}
-        for name, value in [("a", 1.0), ("b", 1.01), ("c", 7.0), ("d", None)]
-    ]
-    assert [row["image"] for row in most_unlike(rows)] == ["c", "b"]
