@@ -19,8 +19,10 @@ from skimage.measure import label
 from skimage.segmentation import relabel_sequential
 
 from unetloop import corrections
+from unetloop.numbering import free_number
 from unetloop.pieces import SQUARE, bounds, box_window, grown, line_pixels, within
 from unetloop.preprocessing import median_diameter
+from unetloop.strokes import touched
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -178,9 +180,9 @@ def mend(
         return corrections.join(segmentation, review, action.where)
     painted = segmentation.copy()
     painted[tuple(action.erased.T)] = 0
-    number = action.number or corrections.free_number(segmentation)
+    number = action.number or free_number(segmentation)
     painted[tuple(action.where.T)] = number
-    return corrections.touched(segmentation, painted, review)
+    return touched(segmentation, painted, review)
 
 
 def look(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from unetloop import corrections
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
+from unetloop.numbering import free_number
 from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Editor(QObject):
         if self._current is None:
             return 1
         plane = self._current.truth.segmentation[self._layers.plane]
-        return corrections.free_number(plane)
+        return free_number(plane)
 
     def undo(self) -> None:
         """Take the last correction back, whenever it was made."""

@@ -13,7 +13,7 @@ from napari_unet._overlay import Overlay
 from napari_unet._palette import NucleusColours, fill_colours, mark_colours
 from napari_unet._probabilities import Probabilities
 from napari_unet._users_layers import UsersLayers
-from unetloop.changes import fit_numbers
+from unetloop.numbering import fit_numbers
 
 if TYPE_CHECKING:
     from napari import Viewer

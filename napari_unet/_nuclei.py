@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from napari_unet._marks import draw_marks, summary
 from napari_unet._task import COMMON_KEYS, Progress
 from unetloop import corrections
-from unetloop.changes import fit_numbers
+from unetloop.numbering import fit_numbers
 from unetloop.proposals import place_proposals
+from unetloop.strokes import touched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +94,7 @@ class Nuclei:
         part = shown[window]
         if fit_numbers(part) is not part:  # of another type, or numbers below 0
             shown = fit_numbers(shown)
-        return corrections.touched(recorded[window], shown, review, corner)
+        return touched(recorded[window], shown, review, corner)
 
     def label(
         self, maps: NDArray[np.float32], instances: InstanceConfig, diameter: float

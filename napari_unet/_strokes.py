@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.class_corrections import NOTHING
-from unetloop.corrections import free_number
+from unetloop.numbering import free_number
 from unetloop.pieces import grown
 
 if TYPE_CHECKING:

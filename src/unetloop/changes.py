@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +14,7 @@ from unetloop.pieces import Piece, Window, enclosing, grown, shifted, within
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RING", "Change", "Draft", "fit_numbers"]
+__all__ = ["RING", "Change", "Draft"]
 
 RING = np.hypot(*np.ogrid[-3:4, -3:4]) <= 3
 """A disc, 3 pixels in radius: what lies so near a reviewed nucleus is reviewed."""
@@ -92,29 +92,3 @@ class Draft:
     def change(self, action: str, number: int = 0) -> Change:
         """Give what was made of it."""
         return Change(action, *self.corner, self.segmentation, self.review, number)
-
-
-def fit_numbers(labels: NDArray[Any]) -> NDArray[np.int32]:
-    """Give nuclei numbers that a segmentation can hold.
-
-    Parameters
-    ----------
-    labels : array of int or bool
-        Any shape; 0 is background.
-
-    Returns
-    -------
-    array of int32
-        The same, or itself if it is of this type. In place of numbers below 0 or
-        beyond 32 bits are others, each of which no nucleus had.
-    """
-    lowest, highest = labels.min(initial=0), labels.max(initial=0)
-    most = np.iinfo(np.int32).max
-    if lowest >= 0 and highest <= most:
-        return labels.astype(np.int32, copy=False)
-    numbers, place = np.unique(labels, return_inverse=True)
-    fits = (numbers >= 0) & (numbers <= most)
-    fresh = np.where(fits, numbers, 0).astype(np.int32)
-    free = np.setdiff1d(np.arange(1, len(numbers) + 1), fresh)
-    fresh[~fits] = free[: np.count_nonzero(~fits)]
-    return fresh[place].reshape(labels.shape)

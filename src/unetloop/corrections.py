@@ -16,25 +16,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from unetloop.annotations import IGNORED, REVIEWED, UNREVIEWED
 from unetloop.changes import RING, Change, Draft
-from unetloop.cuts import bridge, cut_off, divide, lengthen
-from unetloop.errors import EngineError
+from unetloop.cuts import bridge, divide, lengthen
+from unetloop.numbering import free_number
 from unetloop.pieces import (
-    SQUARE,
     Piece,
-    bounds,
     box_window,
     enclosing,
-    grown,
     line_pixels,
     overlap,
     pieces_at,
-    pieces_in,
     pieces_round,
-    shifted,
     within,
 )
 
@@ -46,11 +40,9 @@ __all__ = [
     "accept",
     "accept_box",
     "delete",
-    "free_number",
     "ignore",
     "join",
     "split",
-    "touched",
 ]
 
 
@@ -236,90 +228,6 @@ def accept_box(
     same = segmentation[window]
     same.flags.writeable = False
     return Change("box", window[0].start, window[1].start, same, after)
-
-
-def touched(
-    before: NDArray[np.int32],
-    segmentation: NDArray[np.int32],
-    review: NDArray[np.uint8],
-    corner: tuple[int, int] = (0, 0),
-    *,
-    free: int | None = None,
-) -> Change | None:
-    """Review what a stroke of the viewer's own brush, fill or eraser has touched.
-
-    Every nucleus that gained or lost pixels is right now, with its ring; what
-    was erased is background for sure. Where a nucleus was cut, its largest
-    piece keeps the number (and crumbs do).
-
-    Parameters
-    ----------
-    before : array of int32
-        (rows, columns) of a window that holds the stroke, as it was.
-    segmentation, review
-        The whole plane as it is after the stroke.
-    corner : tuple of int
-        First row and column of the window in the plane.
-    free : int, optional
-        As for `split`, after the stroke; needed only where a nucleus was cut.
-
-    Returns
-    -------
-    Change or None
-        Its rectangle holds the whole stroke. None if the stroke changed nothing.
-
-    Raises
-    ------
-    EngineError
-        If the window reaches beyond the plane.
-    """
-    height, width = before.shape
-    stroke = shifted((slice(0, height), slice(0, width)), *corner)
-    if grown(stroke, 0, segmentation.shape) != stroke:
-        raise EngineError(
-            "The window must lie within the plane.",
-            corner=corner,
-            window=before.shape,
-            plane=segmentation.shape,
-        )
-    changed = before != segmentation[stroke]
-    if not changed.any():
-        return None
-    small = bounds(changed)
-    changed, before = changed[small], before[small]
-    stroke = shifted(small, *corner)
-    after = segmentation[stroke]
-    numbers, counts = np.unique(after[changed], return_counts=True)
-
-    around = grown(stroke, 1, segmentation.shape)
-    near = np.zeros(segmentation[around].shape, bool)
-    near[within(stroke, around)] = changed
-    near = ndimage.binary_dilation(near, SQUARE)
-    near &= np.isin(segmentation[around], np.union1d(numbers, before[changed]))
-    pieces = pieces_in(segmentation, around, near)
-
-    draft = Draft(segmentation, review, stroke, *(piece.window for piece in pieces))
-    new = cut_off(pieces, before, segmentation, stroke)
-    if new:
-        first = free_number(segmentation) if free is None else free
-        for number, piece in enumerate(new, first):
-            draft.segmentation[within(piece.window, draft.window)][piece.mask] = number
-    draft.review[within(stroke, draft.window)][changed] = REVIEWED
-    draft.approve(draft.mask(*pieces))
-    return draft.change("paint", int(numbers[counts.argmax()]))
-
-
-def free_number(segmentation: NDArray[np.int32]) -> int:
-    """Give a number that no nucleus of a plane has, nor any of the next numbers.
-
-    It is one more than the largest; where that is the largest of all int32, it
-    is the first in the widest gap.
-    """
-    largest = int(segmentation.max(initial=0))
-    if largest < np.iinfo(np.int32).max - segmentation.size:
-        return largest + 1
-    values = np.unique(np.append(segmentation, 0))
-    return int(values[np.diff(values.astype(np.int64)).argmax()]) + 1
 
 
 def _under(segmentation: NDArray[np.int32], point: ArrayLike) -> Piece | None:

@@ -1,8 +1,13 @@
+"""Numbers that are free, and numbers that fit."""
+
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from unetloop.changes import fit_numbers
+from unetloop.numbering import fit_numbers, free_number
+
+LARGEST = int(np.iinfo(np.int32).max)
 
 
 def test_numbers_that_fit_stay_as_they_are() -> None:
@@ -21,3 +26,13 @@ def test_numbers_that_do_not_fit_become_others_that_were_free() -> None:
     assert (found[~same] > 0).all()
     assert len(np.unique(found)) == len(np.unique(labels))
     assert found[0, 1] == found[0, 2]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [([0], 1), ([7, 0, 2], 8), ([2**24], 2**24 + 1), ([5, LARGEST], 6), ([], 1)],
+)
+def test_a_free_number_is_above_all_or_in_the_widest_gap(
+    numbers: list[int], expected: int
+) -> None:
+    assert free_number(np.array([numbers], np.int32)) == expected
