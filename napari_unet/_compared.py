@@ -11,6 +11,8 @@ from napari_unet._difference_marks import (
     DIFFERENCE_COLORS,
     DIFFERENCE_COLORS_ON_BRIGHT,
 )
+from napari_unet._screen import planes_of
+from unetloop.pieces import enclosing
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._redraw import Redraw
-    from napari_unet._strokes import Window
+    from unetloop.pieces import Window
 
 __all__ = ["Compared"]
 
@@ -87,13 +89,13 @@ class Compared:
         """
         if self.layer is None:
             return
-        planes = _planes(self.layer)
+        planes = planes_of(self.layer.data)
         drawn, self._drawn = self._drawn, (plane, window)
         if drawn is not None:
             planes[drawn[0]][drawn[1]] = 0
         planes[plane][window] = marks
         if drawn is not None and drawn[0] == plane:  # of both windows, once
-            window = _joined(window, drawn[1])
+            window = enclosing(window, drawn[1])
         self._redraw.draw(self.layer, plane, window)
 
     def clear(self) -> None:
@@ -102,7 +104,7 @@ class Compared:
             return
         plane, window = self._drawn
         self._drawn = None
-        _planes(self.layer)[plane][window] = 0
+        planes_of(self.layer.data)[plane][window] = 0
         self._redraw.draw(self.layer, plane, window)
 
     def lose(self, layer: Any) -> bool:
@@ -117,18 +119,3 @@ class Compared:
         if self.layer is not None and self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
         self.layer = self._drawn = None
-
-
-def _planes(layer: Labels) -> NDArray[np.uint8]:
-    """See what a layer shows as (planes, rows, columns), without a copy."""
-    data: NDArray[np.uint8] = layer.data
-    return data.reshape(-1, *data.shape[-2:])
-
-
-def _joined(one: Window, other: Window) -> Window:
-    """Give the rectangle that holds two."""
-    rows, columns = (
-        slice(min(first.start, second.start), max(first.stop, second.stop))
-        for first, second in zip(one, other, strict=True)
-    )
-    return rows, columns

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet._census import Cell, Census, cells_of
-from napari_unet._marks import HALO, grown
+from napari_unet._marks import HALO
 from napari_unet._nuclei import NUCLEI
 from napari_unet._pixels import read_pixels
 from napari_unet._tissue import task_of
 from unetloop.errors import EngineError
+from unetloop.pieces import grown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._pixels import Pixels
-    from napari_unet._strokes import Window
     from napari_unet._task import Task
     from napari_unet._workspace import Workspace
     from unetloop.journal import Journal
+    from unetloop.pieces import Window
     from unetloop.project import ProjectImage
 
 __all__ = ["Current", "Opened", "Truth", "forget_image", "load_plane", "read_current"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet._history import History
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.numbering import free_number
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from napari_unet._background import Background
     from napari_unet._current import Current
     from napari_unet._layers import Layers
-    from napari_unet._strokes import Window
     from unetloop.corrections import Change
     from unetloop.journal import Journal
+    from unetloop.pieces import Window
 
 __all__ = ["Editor"]
 
@@ -47,13 +49,14 @@ class Editor(QObject):
 
     ``reason`` is why corrections could not be stored last; empty: they could. Its
     ``revision`` counts what was done to the planes; ``last`` lists the planes and
-    rectangles of what was done last; ``can_undo`` and ``can_redo`` say whether there is
-    something to.
+    rectangles of what was done last; ``history`` knows what can be taken back.
 
     Parameters
     ----------
     layers : Layers
         The screen.
+    background : Background
+        Reads what is to be taken back, where it is not in memory.
     """
 
     corrected = Signal(str)
@@ -62,7 +65,9 @@ class Editor(QObject):
     moved = Signal(str, int)
     problem = Signal(str)
 
-    def __init__(self, layers: Layers, parent: QObject | None = None) -> None:
+    def __init__(
+        self, layers: Layers, background: Background, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._layers = layers
         self._journal: Journal | None = None
@@ -72,7 +77,9 @@ class Editor(QObject):
         self.reason = ""
         self.revision = 0
         self.last: list[tuple[int, Window]] = []
-        self.can_undo = self.can_redo = False
+        self.history = History(background, self)
+        self.history.stepped.connect(self._on_stepped)
+        self.history.problem.connect(self.problem)
         self._retry = QTimer(self)
         self._retry.setInterval(_RETRY_MS)
         self._retry.timeout.connect(self.store)
@@ -120,7 +127,7 @@ class Editor(QObject):
             self._unstored.extend(_Unstored(*step) for step in waiting)
             self._retry.start()
             self.store()
-        self._look()
+        self.history.open(journal)
 
     def show(self, current: Current) -> None:
         """Work on another image."""
@@ -172,11 +179,13 @@ class Editor(QObject):
 
     def undo(self) -> None:
         """Take the last correction back, whenever it was made."""
-        self._step(back=True)
+        if self.store():
+            self.history.step(back=True)
 
     def redo(self) -> None:
         """Make the correction again that was taken back last."""
-        self._step(back=False)
+        if self.store():
+            self.history.step(back=False)
 
     def store(self) -> bool:
         """Store what could not be stored; say whether nothing is left."""
@@ -199,36 +208,17 @@ class Editor(QObject):
         self.problem.emit("")
         if late:
             self.revision += 1  # what was read meanwhile may lack it
-            self._look()
+            self.history.look()
             self.stored.emit()
         return True
 
-    def _look(self) -> None:
-        """See what can be undone: not anew for each step of a training."""
-        journal = self._journal
-        try:
-            self.can_undo = journal is not None and journal.can_undo
-            self.can_redo = journal is not None and journal.can_redo
-        except EngineError as error:
-            self.problem.emit(str(error))
-
-    def _step(self, back: bool) -> None:
-        if self._journal is None or not self.store():
-            return
-        try:
-            edits = self._journal.undo() if back else self._journal.redo()
-        except EngineError as error:
-            self.problem.emit(str(error))
-            return
-        if not edits:
-            return
+    def _on_stepped(self, edits: Sequence[Edit], back: bool) -> None:
         self.revision += 1
         self.last = []
         current = self._current
         for edit in edits:
             if current is not None and edit.image == current.entry.id:
                 self._paste(current, edit, edit.before if back else edit.after)
-        self._look()
         self.undone.emit()
         first = edits[0]
         elsewhere = current is None or first.image != current.entry.id
@@ -274,7 +264,7 @@ class Editor(QObject):
         )
         self._layers.update(plane, window, nuclei=nuclei)
         if edits:
-            self._look()
+            self.history.look()
             self.corrected.emit(change.action)
 
     def _on_painted(self, plane: int, window: Window, stroke: Any = None) -> None:

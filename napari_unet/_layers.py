@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from napari_unet._current import Opened
     from napari_unet._pixels import Channel, Pixels
-    from napari_unet._strokes import Window
     from unetloop.classes import TissueClass
+    from unetloop.pieces import Window
 
 __all__ = ["Layers"]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from napari_unet._fields import StoredMaps
     from napari_unet._layers import Layers
     from napari_unet._proposals import Proposals
-    from napari_unet._strokes import Window
     from unetloop.boxes import Box
+    from unetloop.pieces import Window
 
 __all__ = ["Maps"]
 

@@ -25,7 +25,6 @@ __all__ = [
     "borders",
     "draw_line",
     "draw_marks",
-    "grown",
     "hatch",
     "summary",
 ]
@@ -173,14 +172,3 @@ def draw_line(
     marks[pixels[:, 0], pixels[:, 1]] = LINE
     first, last = pixels.min(axis=0), pixels.max(axis=0) + 1
     return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
-
-
-def grown(
-    window: tuple[slice, slice], by: int, shape: tuple[int, ...]
-) -> tuple[slice, slice]:
-    """Make a rectangle larger on all sides, within a plane."""
-    rows, columns = (
-        slice(max(part.start - by, 0), min(part.stop + by, size))
-        for part, size in zip(window, shape, strict=True)
-    )
-    return rows, columns

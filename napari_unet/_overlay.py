@@ -8,30 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet._brushwork import Brushwork
 from napari_unet._current import Truth
 from napari_unet._hand import Hand
-from napari_unet._marks import HALO, draw_line, grown
+from napari_unet._marks import HALO, draw_line
 from napari_unet._nuclei import NUCLEI
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
-from napari_unet._strokes import (
-    apply_stroke,
-    changed_windows,
-    number_apart,
-    read_stroke,
-)
-from napari_unet._sweep import Sweep
+from napari_unet._screen import planes_of
 from napari_unet._thumbnails import Thumbnails, sample
+from unetloop.pieces import grown, within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from napari import Viewer
     from napari.layers import Labels
     from numpy.typing import NDArray
 
-    from napari_unet._strokes import Window
     from napari_unet._task import Task
+    from unetloop.pieces import Window
 
 __all__ = ["Overlay"]
 
@@ -60,12 +56,12 @@ class Overlay(Hand):
         self.outlines: Labels | None = None
         self._redraw = Redraw(self)
         self._thumbnails = Thumbnails(self)
-        self._sweep = Sweep()
+        self._brushwork = Brushwork(self)
         self._truth: Truth | None = None
         self._ours = False
         self._filled = False
         self._line: tuple[int, Window] | None = None
-        self.released.connect(self._take_sweep)
+        self.released.connect(self._on_released)
 
     @property
     def task(self) -> Task:
@@ -98,13 +94,13 @@ class Overlay(Hand):
         truth = self._truth
         self._thumbnails.note()
         if self.nuclei is not None and nuclei:
-            place = _planes(self.nuclei.data)[plane]
+            place = planes_of(self.nuclei.data)[plane]
             place[window] = truth.segmentation[plane][window]
             self._redraw.draw(self.nuclei, plane, window)
         if marks is None or self.outlines is None:
             self._draw_marks(plane, window)
         else:
-            _planes(self.outlines.data)[plane][window] = marks
+            planes_of(self.outlines.data)[plane][window] = marks
             self._redraw.draw(self.outlines, plane, window)
 
     def set_filled(self, filled: bool) -> None:
@@ -121,7 +117,7 @@ class Overlay(Hand):
             self._line = None
         if not points:
             return
-        marks = _planes(self.outlines.data)[plane]
+        marks = planes_of(self.outlines.data)[plane]
         window = draw_line(marks, points, max(1, round(1.5 / self.zoom)))
         if window is not None:
             self._line = (plane, window)
@@ -131,7 +127,7 @@ class Overlay(Hand):
         """Give a plane of the nuclei's layer, strokes that just came included."""
         if self.nuclei is None:
             return None
-        data: NDArray[np.int32] = _planes(self.nuclei.data)[plane]
+        data: NDArray[np.int32] = planes_of(self.nuclei.data)[plane]
         return data
 
     def put_back(self) -> None:
@@ -171,17 +167,31 @@ class Overlay(Hand):
             **how,
         )
         layer.brush_size = self._brush
-        layer.events.paint.connect(self._on_paint)
-        layer.events.data.connect(self._on_data)
-        layer.events.mode.connect(self._set_opacity)
-        layer.events.mode.connect(self._on_brush)
-        layer.events.selected_label.connect(self._on_brush)
-        layer.events.visible.connect(self._on_visible)
-        self._sweep.watch(layer)
+        for event, answer in self._answers():
+            getattr(layer.events, event).connect(answer)
+        self._brushwork.watch(layer)
         self.nuclei = layer
         self._set_opacity()
         self._thumbnails.watch(layer, self._see_nuclei)
         return layer
+
+    def _answers(self) -> list[tuple[str, Callable[[Any], None]]]:
+        """List the events of the nuclei's layer, and what answers them."""
+        return [
+            ("paint", self._on_paint),
+            ("data", self._on_data),
+            ("mode", self._set_opacity),
+            ("mode", self._on_brush),
+            ("selected_label", self._on_brush),
+            ("visible", self._on_visible),
+        ]
+
+    def _leave(self, layer: Labels) -> None:
+        """Have nothing to do any more with a layer: who keeps it may paint on it."""
+        for event, answer in self._answers():
+            getattr(layer.events, event).disconnect(answer)
+        self._brushwork.leave(layer)
+        self._thumbnails.forget(layer)
 
     def _add_outlines(
         self, marks: NDArray[np.uint8], bright: bool, how: dict[str, Any]
@@ -200,7 +210,7 @@ class Overlay(Hand):
     def _remove_overlay(self) -> None:
         for layer in (self.nuclei, self.outlines):
             if layer is not None and layer in self.viewer.layers:
-                self._thumbnails.forget(layer)
+                self._leave(layer)
                 self.viewer.layers.remove(layer)
         self.nuclei = self.outlines = None
 
@@ -208,7 +218,7 @@ class Overlay(Hand):
         """Take note that a layer was removed; say whether it was one of these."""
         for name in ("nuclei", "outlines"):
             if layer is not None and layer is getattr(self, name):
-                self._thumbnails.forget(layer)
+                self._leave(layer)
                 setattr(self, name, None)
                 return True
         return False
@@ -246,11 +256,7 @@ class Overlay(Hand):
             self._truth.review[plane][seen],
             (seen[0].start, seen[1].start),
         )
-        inner = tuple(
-            slice(one.start - other.start, one.stop - other.start)
-            for one, other in zip(window, seen, strict=True)
-        )
-        _planes(self.outlines.data)[plane][window] = marks[inner]
+        planes_of(self.outlines.data)[plane][window] = marks[within(window, seen)]
 
     def _see_nuclei(self) -> NDArray[np.int32] | None:
         plane = self._shown_plane()
@@ -292,42 +298,16 @@ class Overlay(Hand):
         self.nuclei._redo_history.clear()
         self._tell(event.value)
 
-    def _take_sweep(self) -> None:
+    def _on_released(self) -> None:
         """See what a tool passed over that changed nothing, and so said nothing."""
-        if self.nuclei is not None and not self.stroke_in_progress:
+        if not self.stroke_in_progress:
             self._tell([])
 
     def _tell(self, item: list[Any]) -> None:
         """Tell what a stroke changed, and what it passed over."""
-        if self.nuclei is None:
-            return
-        passed = self._sweep.take()
-        steps = [*item, *passed] if self.task.classes else item
-        data = self.nuclei.data
-        lead = data.shape[:-2]
-        for plane, window in changed_windows(steps, lead).items():
-            # Some of napari's tools say so before they write.
-            apply_stroke(item, plane, lead, window, _planes(data)[plane][window])
-            stroke = None
-            if not self.task.classes:
-                self._number_apart(plane, window)
-            else:
-                stroke = read_stroke(steps, plane, lead, window)
+        for plane, window, stroke in self._brushwork.read(item, self._recorded()):
             self.painted.emit(plane, window, stroke)
-
-    def _number_apart(self, plane: int, window: Window) -> None:
-        """Let a stroke that touches nothing of its number be a nucleus of its own."""
-        number, nuclei = self.brush, self.nuclei
-        if nuclei is not None and number:
-            recorded = self._recorded().segmentation[plane]
-            painted = _planes(nuclei.data)[plane]
-            nuclei.selected_label = number_apart(recorded, painted, window, number)
 
     def _on_data(self, event: Any = None) -> None:
         if not self._ours:
             self.replaced.emit()
-
-
-def _planes(data: NDArray[Any]) -> NDArray[Any]:
-    """See a stack as (planes, rows, columns), without a copy."""
-    return data.reshape(-1, *data.shape[-2:])

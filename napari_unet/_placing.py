@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet._marks import HALO, grown
+from napari_unet._marks import HALO
+from unetloop.boxes import box_slices
+from unetloop.pieces import grown, within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_unet._current import Truth
     from napari_unet._fields import Field
-    from napari_unet._strokes import Window
     from napari_unet._task import Task
     from unetloop.config import InstanceConfig
+    from unetloop.pieces import Window
 
 __all__ = ["Labelled", "Placed", "Question", "cut", "label_field", "place"]
 
@@ -102,8 +104,7 @@ def label_field(
 def cut(truth: Truth, new: Labelled) -> Question:
     """Cut out of the truth what `place` must know; it is only read."""
     plane, review = truth.segmentation[new.plane], truth.review[new.plane]
-    top, left, bottom, right = new.field.box
-    wide = grown((slice(top, bottom), slice(left, right)), HALO, plane.shape)
+    wide = grown(box_slices(new.field.box), HALO, plane.shape)
     seen = grown(wide, HALO, plane.shape)
     return Question(
         new.plane,
@@ -121,23 +122,14 @@ def cut(truth: Truth, new: Labelled) -> Question:
 def place(question: Question) -> Placed:
     """Put a field's proposals where nobody has looked."""
     asked, seen, field = question, question.seen, question.field
-    top, left, bottom, right = field.box
     around, review = asked.segmentation.copy(), asked.review
-    inner = _within((slice(top, bottom), slice(left, right)), seen)
+    inner = within(box_slices(field.box), seen)
     around[inner] = asked.task.place(
         around[inner], review[inner], asked.labels, field.core_in_box, asked.before
     )
     marks = asked.task.draw_marks(around, review, (seen[0].start, seen[1].start))
-    shown = _within(asked.wide, seen)
+    shown = within(asked.wide, seen)
     after = max(asked.before, int(around.max(initial=0)))
     return Placed(
         asked.plane, asked.wide, around[shown], marks[shown], asked.before, after
     )
-
-
-def _within(inner: Window, outer: Window) -> Window:
-    rows, columns = (
-        slice(one.start - other.start, one.stop - other.start)
-        for one, other in zip(inner, outer, strict=True)
-    )
-    return rows, columns

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet._palette import probability_colours
+from napari_unet._screen import planes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +117,7 @@ class Probabilities:
         for number, layer in enumerate(self.layers[: maps.shape[-1]]):
             if layer is None:
                 continue
-            place = layer.data.reshape(-1, *layer.data.shape[-2:])[plane]
+            place = planes_of(layer.data)[plane]
             place[top:bottom, left:right] = np.rint(
                 maps[..., number].astype(np.float32) * _FULL
             )

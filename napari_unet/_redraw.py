@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_unet._screen import Screen
-    from napari_unet._strokes import Window
+    from unetloop.pieces import Window
 
 __all__ = ["Redraw"]
 

@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject, Signal
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
     from napari_unet._pixels import Pixels
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "planes_of"]
 
 
 class Screen(QObject):
@@ -124,3 +125,8 @@ class Screen(QObject):
         """Pixels of the screen per pixel of the image."""
         scale = self.nuclei.scale[-1] if self.nuclei is not None else 1.0
         return max(float(self.viewer.scene.camera.zoom) * float(scale), 1e-6)
+
+
+def planes_of(data: NDArray[Any]) -> NDArray[Any]:
+    """See a stack as (planes, rows, columns), without a copy."""
+    return data.reshape(-1, *data.shape[-2:])

@@ -80,7 +80,7 @@ class Session(QObject):
         self.tools = Tools(self.layers, self)
         self.stage = Stage(self.layers, self._background, self)
         self.opener = Opener(self.layers, self.stage, self._background, self)
-        self.editor = Editor(self.layers, self)
+        self.editor = Editor(self.layers, self._background, self)
         self.rescue = Rescue(self.editor, self)
         self.predictor = Predictor(
             self.layers, self.editor, self.engine, self._background, self
@@ -339,6 +339,6 @@ class Session(QObject):
             reading=reading,
             field_seconds=self.predictor.seconds,
             saved=self.editor.saved,
-            can_undo=self.editor.can_undo,
-            can_redo=self.editor.can_redo,
+            can_undo=self.editor.history.can_undo,
+            can_redo=self.editor.history.can_redo,
         )

@@ -14,15 +14,14 @@ from unetloop.pieces import grown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from unetloop.pieces import Window
+
 __all__ = [
-    "Window",
     "apply_stroke",
     "changed_windows",
     "number_apart",
     "read_stroke",
 ]
-
-Window = tuple[slice, slice]
 
 
 def changed_windows(item: list[Any], lead: tuple[int, ...]) -> dict[int, Window]:

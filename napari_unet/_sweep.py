@@ -59,6 +59,11 @@ class Sweep:
         layer._paint_region_with_mask = painting
         layer._abort_stroke = aborting
 
+    def leave(self, layer: Labels) -> None:
+        """Give a layer its own methods back."""
+        for name in ("_paint_region_with_mask", "_abort_stroke"):
+            vars(layer).pop(name, None)
+
     def take(self) -> list[Any]:
         """Give what was passed over since this was last asked."""
         passed, self._passed = self._passed, []

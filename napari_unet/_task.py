@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_unet._strokes import Window
     from unetloop.classes import TissueClass
     from unetloop.config import InstanceConfig
     from unetloop.corrections import Change
+    from unetloop.pieces import Window
 
 __all__ = ["COMMON_KEYS", "Correction", "Progress", "Task"]
 

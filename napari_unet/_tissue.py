@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_unet._strokes import Window
     from napari_unet._task import Correction, Task
     from unetloop.classes import TissueClass
     from unetloop.config import InstanceConfig
     from unetloop.corrections import Change
+    from unetloop.pieces import Window
 
 __all__ = ["Tissue", "task_of"]
 

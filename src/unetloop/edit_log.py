@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EditLog"]
 
+_LAST_DONE = "SELECT max(step) FROM edits WHERE undone = 0"
+_FIRST_UNDONE = "SELECT min(step) FROM edits WHERE undone = 1"
 _SINCE = (
     "SELECT * FROM {0} WHERE image = ? AND plane = ? {1} AND tick > coalesce((SELECT "
     "tick FROM snapshots WHERE image = ? AND plane = ? AND array = ?), 0)"
@@ -126,11 +128,19 @@ class EditLog:
 
     def last_done(self) -> list[Edit]:
         """Give the last step that is not undone, newest edit first."""
-        return self._step("SELECT max(step) FROM edits WHERE undone = 0", "DESC")
+        return self._step(_LAST_DONE, "DESC")
 
     def first_undone(self) -> list[Edit]:
         """Give the step that was undone last, oldest edit first."""
-        return self._step("SELECT min(step) FROM edits WHERE undone = 1", "ASC")
+        return self._step(_FIRST_UNDONE, "ASC")
+
+    def arrays_of_next(self, back: bool) -> list[PlaneKey]:
+        """List the arrays that `last_done` writes to, or `first_undone`."""
+        which = _LAST_DONE if back else _FIRST_UNDONE
+        rows = self._file.query(
+            f"SELECT DISTINCT image, plane, array FROM edits WHERE step = ({which})"
+        )
+        return [(str(image), int(plane), str(array)) for image, plane, array in rows]
 
     def steps(self) -> list[tuple[str, list[Edit]]]:
         """List all steps that are not undone, oldest first: action and edits."""
@@ -146,11 +156,11 @@ class EditLog:
 
     def mark_undone(self, under: Sequence[Patch] = ()) -> None:
         """Mark the last step that is not undone as undone; ``under`` as for `add`."""
-        self._mark("SELECT max(step) FROM edits WHERE undone = 0", UNDONE, under)
+        self._mark(_LAST_DONE, UNDONE, under)
 
     def mark_done(self, under: Sequence[Patch] = ()) -> None:
         """Mark the step that was undone last as done; ``under`` as for `add`."""
-        self._mark("SELECT min(step) FROM edits WHERE undone = 1", DONE, under)
+        self._mark(_FIRST_UNDONE, DONE, under)
 
     def since_stored(self, key: PlaneKey) -> list[tuple[int, int, NDArray[Any]]]:
         """List what was written into an array since its file was.

@@ -8,6 +8,7 @@ from unetloop.edits import DTYPES
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from unetloop.edits import Edit, PlaneKey
     from unetloop.project import Project
 
-__all__ = ["HeldPlanes"]
+__all__ = ["COPY_ATTEMPTS", "HeldPlanes"]
+
+COPY_ATTEMPTS = 3
+"""So often is tried without the lock what another change makes worthless."""
 
 
 class HeldPlanes:
     """Reads arrays from their TIFF files, and knows which have more than those.
 
-    Of all but `read` and `store` only one may run at a time.
+    Of all but `copy`, `read` and `store` only one may run at a time.
 
     Parameters
     ----------
@@ -51,6 +55,35 @@ class HeldPlanes:
             # Kept only when all is in it: a failure must not leave half of the edits.
             self.hold(key, *self.read(key))
         return self._planes[key]
+
+    def copy(self, key: PlaneKey, lock: threading.RLock) -> NDArray[Any]:
+        """Give a copy of an array as it is now; it is held from now on; for threads.
+
+        Parameters
+        ----------
+        key : PlaneKey
+            Which array.
+        lock : threading.RLock
+            Of whoever changes arrays, who has not to wait for the disk.
+
+        Raises
+        ------
+        EngineError
+            If it can't be read, or there is none of this name.
+        """
+        for _ in range(COPY_ATTEMPTS):
+            with lock:
+                turn, held = self.turn, self.find(key)
+                if held is not None:
+                    return held.copy()
+            values, behind = self.read(key)
+            copy = values.copy()
+            with lock:
+                if turn == self.turn and self.find(key) is None:
+                    self.hold(key, values, behind)
+                    return copy
+        with lock:
+            return self.get(key).copy()
 
     def hold(self, key: PlaneKey, values: NDArray[Any], behind: bool) -> None:
         """Hold an array from now on, as `read` gave it."""

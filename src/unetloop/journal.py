@@ -22,7 +22,7 @@ from unetloop.edits import Patch
 from unetloop.errors import EngineError
 from unetloop.held_planes import HeldPlanes
 from unetloop.loose import Loose
-from unetloop.snapshots import COPY_ATTEMPTS, Snapshots
+from unetloop.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -66,21 +66,7 @@ class Journal:
             (rows, columns), int32 for ``"segmentation"``, uint8 for
             ``"review"``; a copy.
         """
-        key = (image.id, plane, array)
-        for _ in range(COPY_ATTEMPTS):
-            with self._lock:
-                turn, held = self._planes.turn, self._planes.find(key)
-                if held is not None:
-                    return held.copy()
-            # Without the lock: a disk may take its time, and nobody must wait for it.
-            values, behind = self._planes.read(key)
-            copy = values.copy()
-            with self._lock:
-                if turn == self._planes.turn and self._planes.find(key) is None:
-                    self._planes.hold(key, values, behind)
-                    return copy
-        with self._lock:
-            return self._planes.get(key).copy()
+        return self._planes.copy((image.id, plane, array), self._lock)
 
     def look(
         self, image: ProjectImage, plane: int, array: str
@@ -142,27 +128,34 @@ class Journal:
 
     def undo(self) -> list[Edit]:
         """Take the last step back; give the changed rectangles, newest first."""
-        with self._lock:
-            edits = self._log.last_done()
-            if not edits:
-                return []
-            self._read_planes(edits)
-            self._log.mark_undone(self.under(edits))
-            for edit in edits:
-                self._planes.apply(edit, edit.before)
-            return edits
+        return self._step(back=True)
 
     def redo(self) -> list[Edit]:
         """Do the step again that was undone last; give the changed rectangles."""
+        return self._step(back=False)
+
+    def _step(self, back: bool) -> list[Edit]:
         with self._lock:
-            edits = self._log.first_undone()
+            edits = self._log.last_done() if back else self._log.first_undone()
             if not edits:
                 return []
             self._read_planes(edits)
-            self._log.mark_done(self.under(edits))
+            mark = self._log.mark_undone if back else self._log.mark_done
+            mark(self.under(edits))
             for edit in edits:
-                self._planes.apply(edit, edit.after)
+                self._planes.apply(edit, edit.before if back else edit.after)
             return edits
+
+    def is_read(self, back: bool) -> bool:
+        """Whether `undo`, or `redo`, has no file to read."""
+        keys = self._log.arrays_of_next(back)
+        with self._lock:
+            return all(self._planes.find(key) is not None for key in keys)
+
+    def read_ahead(self, back: bool) -> None:
+        """Have in memory what `undo`, or `redo`, needs; for threads."""
+        for key in self._log.arrays_of_next(back):
+            self._planes.copy(key, self._lock)
 
     def propose(
         self,

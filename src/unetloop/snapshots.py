@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from unetloop.held_planes import COPY_ATTEMPTS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -13,10 +15,7 @@ if TYPE_CHECKING:
     from unetloop.held_planes import HeldPlanes
     from unetloop.loose import Loose
 
-__all__ = ["COPY_ATTEMPTS", "Snapshots"]
-
-COPY_ATTEMPTS = 3
-"""So often is tried without the lock what another change makes worthless."""
+__all__ = ["Snapshots"]
 
 _Arrays = dict["PlaneKey", "NDArray[Any]"]
 

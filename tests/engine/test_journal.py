@@ -72,6 +72,33 @@ def test_undo_and_redo_go_on_after_a_restart(project: Project) -> None:
     assert project.read_segmentation(project.images[0]).max() == 0
 
 
+def test_what_is_undone_is_read_ahead_where_it_is_not_in_memory(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    assert journal.is_read(back=True)  # there is nothing to undo
+    _paint(journal, project, 7)
+    _paint(journal, project, 1, array="review")
+    assert journal.is_read(back=True)
+    journal.flush()
+    journal.forget("a")
+    assert not journal.is_read(back=True)
+    journal.read_ahead(back=True)
+    with monkeypatch.context() as away:
+
+        def fails(*_: object) -> Any:
+            raise EngineError("The drive is away.")
+
+        away.setattr(Project, "read_review", fails)
+        away.setattr(Project, "read_segmentation", fails)
+        assert [edit.array for edit in journal.undo()] == ["review"]
+        assert not journal.is_read(back=True)  # that is another array
+        assert journal.is_read(back=False)
+    assert journal.undo()
+    assert _now(journal, project) == 0
+    journal.close()
+
+
 def test_an_undo_after_the_snapshot_survives_a_crash(project: Project) -> None:
     journal = Journal(project)
     _paint(journal, project, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ import pytest
 import tifffile
 from scipy import ndimage
 
+from napari_unet._placing import place
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
+from unetloop.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,6 +304,74 @@ def test_undo_goes_back_to_another_image(loop: Any) -> None:
     loop.wait(lambda: (loop.nuclei == number).any())
 
 
+@pytest.fixture
+def undone_elsewhere(loop: Any) -> tuple[int, tuple[int, int]]:
+    """A nucleus of the image before, of which nothing is in memory any more."""
+    number, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    loop.show("b")
+    loop.wait_for_proposals()
+    journal = loop.session.opener.workspace.journal
+    loop.wait(lambda: not journal._planes.numbers("a"))
+    return number, point
+
+
+def test_undo_reads_what_is_not_in_memory_beside_the_event_loop(
+    loop: Any,
+    undone_elsewhere: tuple[int, tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number, point = undone_elsewhere
+    threads: list[threading.Thread] = []
+    read = Project.read_segmentation
+
+    def noted(*what: Any) -> Any:
+        threads.append(threading.current_thread())
+        return read(*what)
+
+    monkeypatch.setattr(Project, "read_segmentation", noted)
+    for key in ("Control-Z", "Control-Shift-Z", "Control-Z"):  # one after the other
+        loop.press(key)
+    loop.wait(lambda: loop.session.state.current == "a")
+    loop.wait(lambda: loop.nuclei[point] == number)
+    assert threads
+    assert threading.main_thread() not in threads
+    assert loop.session.state.can_redo
+    _same(loop)
+
+
+def test_undo_that_waits_for_the_disk_does_not_take_back_what_came_later(
+    loop: Any,
+    undone_elsewhere: tuple[int, tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, corrected = threading.Event(), threading.Event()
+    read = Journal.read_ahead
+
+    def slow(self: Journal, back: bool) -> None:
+        reading.set()
+        corrected.wait(30)
+        read(self, back)
+
+    monkeypatch.setattr(Journal, "read_ahead", slow)
+    loop.press("Control-Z")
+    loop.wait(reading.is_set)
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    corrected.set()
+    done: list[None] = []
+    loop.wait(lambda: loop.session.opener.workspace.journal.is_read(back=False))
+    loop.session._background.run(lambda: None, done.append, print)
+    loop.wait(lambda: done)
+    assert loop.session.state.current == "b"
+    assert loop.review[point] == 1
+    assert not loop.session.state.can_redo
+    loop.press("Control-Z")
+    assert loop.review[point] == 0
+
+
 def test_what_can_not_be_stored_stays_on_the_screen_until_it_can(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,6 +480,53 @@ def test_enter_does_not_take_for_empty_what_could_not_be_segmented(
     assert loop.review.all()
 
 
+def test_enter_does_not_take_for_empty_what_could_not_be_shown(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = loop.session._background.worker
+    call = worker.call
+
+    def dies(function: Any, *arguments: Any) -> Any:
+        if function is place:
+            raise EngineError("The process stopped.")
+        return call(function, *arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(worker, "call", dies)
+        loop.show("b")
+        loop.wait(lambda: loop.session.predictor.failed)
+        assert loop.session.state.problem == "The process stopped."
+        loop.press("Enter")
+        assert "could be segmented: The process stopped." in loop.said[-1]
+        assert not loop.review.any()
+        loop.wait(lambda: not loop.session.predictor.coming)
+    loop.press("Enter")
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    assert loop.review.all()
+
+
+def test_an_answer_for_the_image_before_that_can_not_be_read_is_no_problem_of_this_one(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, left = threading.Event(), threading.Event()
+    load = np.load
+
+    def fails_once(file: Any) -> Any:
+        monkeypatch.setattr(np, "load", load)
+        reading.set()
+        left.wait(30)
+        raise EngineError("The file is gone.")
+
+    monkeypatch.setattr(np, "load", fails_once)
+    loop.session.predictor.predict_again()
+    loop.wait(reading.is_set)
+    loop.show("b")
+    left.set()
+    loop.wait_for_proposals()  # though nothing moved
+    assert loop.session.state.problem == ""
+
+
 def test_planes_show_what_could_not_be_stored_of_them(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,6 +578,22 @@ def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
     loop.viewer.layers.clear()
     loop.press("Control-Z")
     assert not (loop.nuclei == 500).any()
+    _same(loop)
+
+
+def test_a_layer_that_was_taken_away_and_put_back_is_the_users_own(loop: Any) -> None:
+    old = loop.layers.nuclei
+    _, point = loop.nucleus()
+    loop.viewer.layers.remove(old)
+    loop.point_at(*point)
+    loop.press("A")  # it is made anew
+    before = loop.nuclei.copy()
+    loop.viewer.layers.append(old)
+    old.paint_polygon([[2, 2], [2, 20], [20, 20], [20, 2]], 99)
+    assert (old.data == 99).any()
+    np.testing.assert_array_equal(loop.nuclei, before)
+    old.data = np.zeros((5, 5), np.int32)
+    assert loop.session.state.problem == ""
     _same(loop)
 
 
