@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet._adoption import judge
 from napari_unet._models import Models
 from napari_unet._nuclei import NUCLEI
 from napari_unet._state import Learning
@@ -19,16 +20,15 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_unet._adoption import Ended
     from napari_unet._background import Background
     from napari_unet._engine import Engine
     from napari_unet._task import Task
-    from napari_unet._training import Ended
     from unetloop.journal import Journal
 
 __all__ = ["Learner"]
 
 _IDLE_MS = 2500
-_WORSE = 0.005
 _ALL_LOCKED = (
     "What you corrected so far is kept for scoring only: correct another image, too."
 )
@@ -268,32 +268,14 @@ class Learner(QObject):
             self.start()
 
     def _on_ended(self, how: Ended) -> None:
-        model, sentence = self._judge(how)
+        start = self.first if how.harm else self._began_with
+        model, sentence = judge(how, start, self._model, self.first)
         self.training.show(sentence=sentence)
         if model:
             self.model_chosen.emit(model)
         else:
             self.kept.emit()
         self._idle.start()
-
-    def _judge(self, how: Ended) -> tuple[str, str]:
-        """Say which model predicts from now on, if it is another one, and why."""
-        if how.sentence:
-            return "", how.sentence
-        score, before = how.score, how.before
-        if score is not None and before is not None and score < before - _WORSE:
-            return "", (
-                f"{how.name} scored {score:.2f}, {self._began_with} {before:.2f} on "
-                f"images it did not learn from: {self._model} stays."
-            )
-        if how.harm:
-            return self.first, (
-                f"On the images that you corrected since, {self.first} did better than "
-                f"what was learned before: {self.first} predicts until {how.name} does "
-                "better on the next ones."
-            )
-        found = "" if score is None else f" It scored {score:.2f} on images held out."
-        return how.name, f"Learned: {how.name} predicts now.{found}"
 
 
 def _name_of(location: object) -> str:

@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._state import Curve, Learning
+from napari_unet._adoption import Ended
+from napari_unet._curve import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_unet._background import Background
     from napari_unet._engine import Engine
+    from napari_unet._state import Learning
     from unetloop.errors import EngineError
     from unetloop.journal import Journal
 
-__all__ = ["Ended", "Training"]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a training ended.
-
-    Parameters
-    ----------
-    name : str
-        Of the model that it made.
-    sentence : str
-        Why there is none; empty: there is one.
-    score, before : float, optional
-        Of that model, and of the one that it started from, on images held out.
-    harm : bool
-        Whether what was learned earlier did harm on images that were corrected since.
-    """
-
-    name: str
-    sentence: str = ""
-    score: float | None = None
-    before: float | None = None
-    harm: bool = False
+__all__ = ["Training"]
 
 
 class Training(QObject):
@@ -241,6 +220,7 @@ class Training(QObject):
 
     def _on_training_done(self, event: dict[str, Any]) -> None:
         self._done = event
+        self.show(curve=self.state.curve.ended(event))
 
     def _on_job_done(self, event: dict[str, Any]) -> None:
         self._end("" if self._done else "Stopped before anything was learned.")
@@ -267,6 +247,9 @@ class Training(QObject):
             done.get("score"),
             done.get("start_score"),
             self._harm,
+            done.get("fit"),
+            done.get("start_fit"),
+            done.get("nuclei"),
         )
         self._job, self.command, self._done = "", {}, None
         self._resume = False

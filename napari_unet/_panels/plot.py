@@ -14,7 +14,7 @@ from napari_unet._panels.look import Word, colour, faint, small
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
-    from napari_unet._state import Curve
+    from napari_unet._curve import Curve
 
 __all__ = ["CurvePlot"]
 
@@ -62,7 +62,7 @@ class CurvePlot(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Say what will be here, while nothing is."""
-        if self.loss.made:
+        if self._curve is not None and self._curve.steps:
             return
         painter = QPainter(self)
         painter.setFont(self.loss.title.written_font())
@@ -134,11 +134,6 @@ class SmallPlot(QWidget):
         self._column.addWidget(self.title)
         self._column.addStretch(1)
 
-    @property
-    def made(self) -> bool:
-        """Whether the plot itself is there."""
-        return bool(self._parts)
-
     def name(self, name: str, tip: str) -> None:
         """Say what is drawn; shown with the next curve."""
         self._name = name
@@ -170,6 +165,7 @@ class SmallPlot(QWidget):
             self.make()
         if not self._parts:
             return
+        self._parts["canvas"].setVisible(bool(steps))
         x = [step for step, _ in known]
         y = [value for _, value in known]
         self._parts["curve"].setData(x, y)

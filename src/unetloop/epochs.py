@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.events import EpochDone, Event, StartScored
-from unetloop.validation import predict_windows, score_windows
+from unetloop.validation import count_nuclei, predict_windows, score_windows
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -76,6 +76,22 @@ class Examiner:
             return StartScored(val_loss=loss, score=score, measure=measure)
         fit, fit_loss = self._score_learned()
         return StartScored(fit_loss=fit_loss, fit=fit, measure=measure)
+
+    def score_end(self) -> tuple[float | None, int | None]:
+        """Score the network that is kept on what it learned from.
+
+        Returns
+        -------
+        fit : float or None
+            As in `EpochDone`; None where images are held out, which say more.
+        nuclei : int or None
+            How many are scored, here or on the images held out; None: classes are.
+        """
+        windows = self._windows or self._learned
+        fit = self._score(self._learned)[0] if self._learned else None
+        if not windows or windows[0].task.classes:
+            return fit, None
+        return fit, sum(map(count_nuclei, windows))
 
     def _score_learned(self) -> tuple[float | None, float | None]:
         # The first time it is compiled: that says nothing of the next.

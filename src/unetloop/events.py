@@ -164,7 +164,9 @@ class TrainingDone(Event):
     ``stopped`` says why: ``"finished"``, ``"early"`` (no more progress),
     ``"minutes"`` (the time was up) or ``"cancelled"``. ``score`` is its ``measure``
     (see `EpochDone`) on the images held out, ``start_score`` that of the model that it
-    started from on the same images; None where none is held out.
+    started from on the same images; None where none is held out. Then ``fit`` and
+    ``start_fit`` are those on a part of what was learned from. Either is measured on
+    ``nuclei`` nuclei; None: on classes.
     """
 
     path: Path
@@ -175,6 +177,9 @@ class TrainingDone(Event):
     score: float | None = None
     start_score: float | None = None
     measure: str = "mean_ap"
+    fit: float | None = None
+    start_fit: float | None = None
+    nuclei: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

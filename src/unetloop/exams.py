@@ -18,7 +18,12 @@ import numpy as np
 from unetloop.atomic import replacing
 from unetloop.config import TrainingConfig
 from unetloop.events import Event, Examined
-from unetloop.validation import cut_windows, predict_windows, window_scores
+from unetloop.validation import (
+    count_nuclei,
+    cut_windows,
+    predict_windows,
+    window_scores,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -75,7 +80,7 @@ def examine(
         yield from cut_windows(
             [image], root.card.model, root.diameter, config, windows.append
         )
-        if not windows or _nuclei(windows[0]) < _FEWEST_NUCLEI:
+        if not windows or count_nuclei(windows[0]) < _FEWEST_NUCLEI:
             continue
         after, before = (
             window_scores(
@@ -99,10 +104,6 @@ def examine(
     name = model.path.name
     yield Examined(model=name, gain=mean, images=len(gains), harm=harm)
     return harm
-
-
-def _nuclei(window: Window) -> int:
-    return len(set(window.labels[window.reviewed].tolist()) - {0})
 
 
 def _learned(model: Model) -> set[str]:

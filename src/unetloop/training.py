@@ -11,7 +11,7 @@ from unetloop.catalog import CLASS_LOSSES
 from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.epochs import Examiner
 from unetloop.errors import EngineError
-from unetloop.events import Event, Notice, TrainingDone
+from unetloop.events import Event, Notice, StartScored, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
 from unetloop.model_saving import check_folder
@@ -165,7 +165,7 @@ class Training:
         self._validation = validation
         self._made: Learner | None = None
         self._schedule = Schedule(config, began, warm=self._onwards is not None)
-        self._start_score: float | None = None
+        self._before = StartScored()
 
     def network(self) -> Network:
         """Give the network as it is now, to predict with between two steps."""
@@ -254,9 +254,8 @@ class Training:
             *(windows, train_images, learned),
         )
         if self._onwards is not None:
-            scored = examiner.score_start()
-            self._start_score = scored.score
-            yield scored
+            self._before = examiner.score_start()
+            yield self._before
         model = to_dict(self.model)
         settings = {**to_dict(config), "maps": self.task.maps, "model": model}
         identity = fingerprint([*train_images, *held_out], settings, self.start)
@@ -269,7 +268,7 @@ class Training:
             examiner.end_epoch,
             self.cancelled,
         )
-        yield from self._finish(windows, train_images, stopped)
+        yield from self._finish(examiner, windows, train_images, stopped)
 
     def _how_to_go_on(
         self, planes: Sequence[TrainingPlane], windows: Sequence[Window]
@@ -304,7 +303,11 @@ class Training:
             yield Notice(text=f"Going on with a run that stopped after step {step}.")
 
     def _finish(
-        self, windows: Sequence[Window], images: Sequence[TrainingImage], stopped: str
+        self,
+        examiner: Examiner,
+        windows: Sequence[Window],
+        images: Sequence[TrainingImage],
+        stopped: str,
     ) -> Iterator[Event]:
         learner, keeper = self._learner, self._keeper
         epoch = learner.step // self.config.steps_per_epoch
@@ -320,6 +323,7 @@ class Training:
                 warm=self._onwards is not None,
                 early=stopped == "early",
             )
+        fit, nuclei = examiner.score_end()
         reference = {}
         if not self.task.classes:  # what is compared are nuclei
             reference = yield from look_back(
@@ -348,6 +352,9 @@ class Training:
             seconds=self.seconds,
             stopped=stopped,
             score=score,
-            start_score=self._start_score,
+            start_score=self._before.score,
             measure=keeper.measure,
+            fit=fit,
+            start_fit=self._before.fit,
+            nuclei=nuclei,
         )

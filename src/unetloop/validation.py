@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from unetloop.tasks import Scored, Task
     from unetloop.training_image import TrainingImage
 
-__all__ = ["Window", "cut_windows", "predict_windows", "score_windows", "window_scores"]
+__all__ = [
+    "Window",
+    "count_nuclei",
+    "cut_windows",
+    "predict_windows",
+    "score_windows",
+    "window_scores",
+]
 
 _SIZE = 256
 _BATCH = 4
@@ -140,6 +147,11 @@ def predict_windows(
             for window, found in zip(group, predicted, strict=False)
         ]
     return maps
+
+
+def count_nuclei(window: Window) -> int:
+    """Count the nuclei that a window is scored by."""
+    return len(set(window.labels[window.reviewed].tolist()) - {0})
 
 
 def score_windows(

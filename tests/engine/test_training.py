@@ -178,11 +178,18 @@ def test_it_says_how_well_is_learned_what_it_learns_from(
     done = again[-1]
     assert isinstance(done, TrainingDone)
     assert done.start_score is None  # it is no score on images held out
+    # The model that is kept is scored as the one before was.
+    assert done.start_fit == scored.fit
+    assert done.fit is not None
+    assert done.nuclei
     held = list(
         train(images, tmp_path / "c", _config(), start=start, validation=images[:1])
     )
     assert all(event.fit is None for event in _ended(held))
     assert _kinds(held, StartScored)[0].score is not None  # type: ignore[attr-defined]
+    assert isinstance(held[-1], TrainingDone)
+    assert (held[-1].fit, held[-1].start_fit) == (None, None)
+    assert held[-1].nuclei
 
 
 def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(

@@ -19,8 +19,9 @@ events), ``half`` (a ``Notice`` with ``text``, cut within its first character
 beyond ASCII; not answered, but stderr says so), ``rest`` (what ``half`` left
 out), ``burst`` (``count`` notices in one chunk), ``complain`` (``lines`` to
 stderr), ``start_score`` (what the model that trainings start from has: ``score``),
-``gain`` (of what was learned, on images corrected since), ``sees`` (from which
-``brightness`` on, 0 to 1, the model called ``model`` sees nuclei)
+``fits`` (of what a training made, where no image is held out: ``fit``, ``start_fit``,
+``nuclei``), ``gain`` (of what was learned, on images corrected since), ``sees`` (from
+which ``brightness`` on, 0 to 1, the model called ``model`` sees nuclei)
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class FakeEngine:
         self.options = options
         self.project: Any = None
         self.start_score: float | None = None
+        self.fits: dict[str, Any] = {}
         self.gain: float | None = None
         self.brightness: dict[str, float] = {}
         self.training: dict[str, Any] | None = None
@@ -468,8 +470,9 @@ class FakeEngine:
             steps=step,
             seconds=step * self.options.epoch / STEPS,
             stopped=stopped,
-            score=score_after(step),
+            score=None if self.fits else score_after(step),
             start_score=self.start_score,
+            **self.fits,
         )
         self.training = None
         self.emit("JobDone", job, result={}, cancelled=stopped == "cancelled")
@@ -496,6 +499,9 @@ class FakeEngine:
         self.rest = whole[cut:]
         self.write(whole[:cut])
         self.fake_complain(["half a line is out", ""])
+
+    def fake_fits(self, **values: float) -> None:
+        self.fits = values
 
     def fake_start_score(self, score: float) -> None:
         self.start_score = score

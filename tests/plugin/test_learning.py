@@ -219,6 +219,17 @@ def test_a_model_that_scores_worse_is_not_adopted_and_going_back_is_a_choice(
     assert loop.session.state.model == "nuclei"
 
 
+def test_what_fits_the_corrections_clearly_worse_is_not_adopted(loop: Any) -> None:
+    loop.engine.send("fake", do="fits", fit=0.4, start_fit=0.7, nuclei=20)
+    loop.press("Enter")
+    loop.wait(lambda: "nuclei stays" in loop.session.state.learning.sentence)
+    assert loop.session.state.model == "nuclei"
+    loop.engine.send("fake", do="fits", fit=0.68, start_fit=0.7, nuclei=20)
+    loop.session.learner.start()
+    _until_learned(loop, "round-2")
+    assert "no more than chance" in loop.session.state.learning.sentence
+
+
 def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop: Any, log: Path
 ) -> None:

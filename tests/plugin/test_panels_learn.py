@@ -9,8 +9,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_unet._curve import Curve
 from napari_unet._panels.learn import LearnPanel
-from napari_unet._state import Comparison, Curve, Learning, LoopState
+from napari_unet._state import Comparison, Learning, LoopState
 from napari_unet._words import in_words
 
 if TYPE_CHECKING:
@@ -164,6 +165,26 @@ def test_a_curve_is_of_the_same_pixels_where_that_is_known() -> None:
     held = held.grown({"step": 30, "score": None, "val_loss": None, "fit": None})
     assert held.held_out
     assert held.losses == (0.4, None)
+
+
+def test_the_last_point_is_the_model_that_is_kept() -> None:
+    curve = Curve().grown({"fit": 0.73, "fit_loss": 0.4})
+    curve = curve.grown({"step": 30, "fit": None, "fit_loss": None})
+    done = {"steps": 40, "fit": 0.71, "score": None}
+    assert curve.ended(done).scores == (0.73, None, 0.71)
+    assert curve.ended(done).losses == (0.4, None, None)
+    assert curve.ended({**done, "steps": 30}).scores == (0.73, 0.71)
+    assert curve.ended({**done, "fit": None}) is curve
+    held = Curve().grown({"score": 0.5}).ended({"steps": 9, "score": 0.6, "fit": None})
+    assert held.scores == (0.5, 0.6)
+
+
+def test_of_another_project_nothing_is_drawn_until_it_learns(panel: LearnPanel) -> None:
+    panel.show(learning(curve=CURVE))
+    canvas = panel.plot.loss._parts["canvas"]
+    assert canvas.isVisible()
+    panel.show(learning(curve=Curve()))
+    assert not canvas.isVisible()
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ import pytest
 from qtpy.QtCore import QEvent, QRect, Qt
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
+from napari_unet._curve import Curve
 from napari_unet._panels.advanced import AdvancedPanel
 from napari_unet._panels.correct import CorrectPanel
 from napari_unet._panels.images import ImagesPanel
 from napari_unet._panels.learn import LearnPanel
 from napari_unet._panels.look import Lines
 from napari_unet._panels.status import StatusLine
-from napari_unet._state import Curve, ImageRow, Learning, LoopState, Reading
+from napari_unet._state import ImageRow, Learning, LoopState, Reading
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
