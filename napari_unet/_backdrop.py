@@ -69,6 +69,9 @@ class Backdrop:
             self.image.blending = "additive" if pixels.channels else "translucent"
             _set_contrast(self.image, pixels.contrast, pixels.limits)
         self._sort([channel.name for channel in pixels.channels])
+        for layer in self.channels:
+            if layer is not None:  # at once: napari warns of layers in other units
+                place(layer, how)
 
     def _sort(self, names: list[str]) -> None:
         """Give each channel the layer that it had, or one that no other has."""

@@ -23,28 +23,23 @@ __all__ = ["StatusLine"]
 class StatusLine(QWidget):
     """Bottom of the dock; its height is always the same.
 
-    A problem covers all lines but the first.
+    A problem covers all lines.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.lines = [Lines() for _ in range(3)]
         self.problem = _Problem()
-        column = QVBoxLayout(self)
+        calm = QWidget()
+        column = QVBoxLayout(calm)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.lines[0])
-        below = QWidget()
-        calm = QVBoxLayout(below)
-        calm.setContentsMargins(0, 0, 0, 0)
-        calm.setSpacing(2)
-        calm.addWidget(self.lines[1])
-        calm.addWidget(self.lines[2])
-        calm.addStretch(1)
-        self._pages = QStackedLayout()
-        self._pages.addWidget(below)
+        for line in self.lines:
+            column.addWidget(line)
+        column.addStretch(1)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(calm)
         self._pages.addWidget(self.problem)
-        column.addLayout(self._pages)
 
     def show(self, state: LoopState) -> None:
         """Show the facts, and what is wrong or else what is being done."""

@@ -100,7 +100,6 @@ def test_a_problem_has_its_own_ground_and_moves_nothing(line: StatusLine) -> Non
     assert line.problem.isVisible()
     assert line.problem.words.text().startswith("The disk is full")
     assert line.problem.words.toolTip().startswith("The disk is full")
-    assert line.lines[0].isVisible()
     assert line.sizeHint().height() == height
     line.show(FULL)
     assert not line.problem.isVisible()
