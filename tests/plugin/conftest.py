@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from napari_unet import _batch_desk, _session
 from napari_unet._desk import BATCH, PLUGIN, batch_of
 from napari_unet._engine import Engine
 from napari_unet._session import Session
+from unetloop.errors import EngineError
 from unetloop.samples import LARGE, draw_nuclei
 
 if TYPE_CHECKING:
@@ -185,6 +187,51 @@ def loop(start: Callable[..., Loop], folder: Path) -> Loop:
     loop = start()
     loop.open(folder)
     return loop
+
+
+@pytest.fixture
+def full() -> Callable[..., Any]:
+    """What writes to a disk, once that is full."""
+
+    def fail(*_: object) -> Any:
+        raise EngineError("The disk is full.", todo="Free some space on it.")
+
+    return fail
+
+
+class HeldUp:
+    """A call that has done its work in a thread, and is not let go on."""
+
+    def __init__(self) -> None:
+        self._done, self._let_go = threading.Event(), threading.Event()
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def held(*arguments: Any, **named: Any) -> Any:
+            result = function(*arguments, **named)
+            if not self._done.is_set():
+                self._done.set()
+                assert self._let_go.wait(30)
+            return result
+
+        return held
+
+    def is_done(self) -> bool:
+        return self._done.is_set()
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+@pytest.fixture
+def hold_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], HeldUp]:
+    """Hold up the next call of a function of a module or class."""
+
+    def hold(owner: Any, name: str) -> HeldUp:
+        held = HeldUp()
+        monkeypatch.setattr(owner, name, held.wrap(getattr(owner, name)))
+        return held
+
+    return hold
 
 
 class Docks:

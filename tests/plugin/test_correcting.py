@@ -344,27 +344,19 @@ def test_undo_reads_what_is_not_in_memory_beside_the_event_loop(
 def test_undo_that_waits_for_the_disk_does_not_take_back_what_came_later(
     loop: Any,
     undone_elsewhere: tuple[int, tuple[int, int]],
-    monkeypatch: pytest.MonkeyPatch,
+    hold_up: Callable[[Any, str], Any],
 ) -> None:
-    reading, corrected = threading.Event(), threading.Event()
-    read = Journal.read_ahead
-
-    def slow(self: Journal, back: bool) -> None:
-        reading.set()
-        corrected.wait(30)
-        read(self, back)
-
-    monkeypatch.setattr(Journal, "read_ahead", slow)
+    held = hold_up(Journal, "read_ahead")
     loop.press("Control-Z")
-    loop.wait(reading.is_set)
+    loop.wait(held.is_done)
     _, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("D")
-    corrected.set()
     done: list[None] = []
-    loop.wait(lambda: loop.session.opener.workspace.journal.is_read(back=False))
-    loop.session._background.run(lambda: None, done.append, print)
-    loop.wait(lambda: done)
+    held.let_go()
+    for _ in range(2):  # there are two threads: one of them was held up
+        loop.session._background.run(lambda: None, done.append, print)
+    loop.wait(lambda: len(done) == 2)
     assert loop.session.state.current == "b"
     assert loop.review[point] == 1
     assert not loop.session.state.can_redo

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.edit_log import EditLog
-from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.project import Project, open_project
 
@@ -26,6 +25,22 @@ def _after_a_crash(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     found = tuple(journal.state(image, 0, name) for name in ("segmentation", "review"))
     journal._log.close()
     return found[0], found[1]
+
+
+EVERYTHING = [
+    (Journal, "keep_proposals"),
+    (Journal, "record"),
+    (Project, "write_segmentation"),
+]
+"""What writes to a project's disk."""
+
+
+def _opened(start: Callable[..., Any], folder: Path) -> Any:
+    """Open the folder anew; what it holds is shown, whether or not it is segmented."""
+    loop = start()
+    loop.session.open([folder])
+    loop.wait(lambda: loop.session.state.current == "a")
+    return loop
 
 
 def test_accepted_nuclei_are_there_after_a_crash(loop: Any, folder: Path) -> None:
@@ -51,19 +66,13 @@ def test_proposals_are_kept_a_moment_after_they_are_shown(
 def test_accepted_nuclei_are_kept_where_neither_journal_nor_masks_have_room(
     start: Callable[..., Any],
     folder: Path,
-    tmp_path: Path,
+    home: Path,
+    full: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-
-    def full(*_: object) -> None:
-        raise EngineError("The disk is full.")
-
     with monkeypatch.context() as broken:
-        broken.setattr(Journal, "keep_proposals", full)
-        broken.setattr(Journal, "record", full)
-        broken.setattr(Project, "write_segmentation", full)
+        for owner, name in EVERYTHING:
+            broken.setattr(owner, name, full)
         loop = start()
         loop.open(folder)
         number, point = loop.nucleus()
@@ -71,9 +80,7 @@ def test_accepted_nuclei_are_kept_where_neither_journal_nor_masks_have_room(
         loop.press("A")
         there = loop.nuclei == number
         loop.session.close()
-    again = start()
-    again.session.open([folder])
-    again.wait(lambda: again.session.state.current == "a")
+    again = _opened(start, folder)
     segmentation, review = again.recorded()
     assert (segmentation[there] == number).all()
     assert (review[there] == 1).all()
@@ -82,19 +89,13 @@ def test_accepted_nuclei_are_kept_where_neither_journal_nor_masks_have_room(
 def test_what_was_deleted_before_all_was_accepted_does_not_come_back(
     start: Callable[..., Any],
     folder: Path,
-    tmp_path: Path,
+    home: Path,
+    full: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-
-    def full(*_: object) -> None:
-        raise EngineError("The disk is full.")
-
     with monkeypatch.context() as broken:
-        broken.setattr(Journal, "keep_proposals", full)
-        broken.setattr(Journal, "record", full)
-        broken.setattr(Project, "write_segmentation", full)
+        for owner, name in EVERYTHING:
+            broken.setattr(owner, name, full)
         loop = start()
         loop.open(folder)
         deleted, point = loop.nucleus()
@@ -104,9 +105,7 @@ def test_what_was_deleted_before_all_was_accepted_does_not_come_back(
         loop.session.editor.correct("box", (0, 0, 160, 200))
         there = loop.nuclei.copy()
         loop.session.close()
-    again = start()
-    again.session.open([folder])
-    again.wait(lambda: again.session.state.current == "a")
+    again = _opened(start, folder)
     segmentation, review = again.recorded()
     assert (review == 1).all()
     assert np.array_equal(segmentation, there)
@@ -115,15 +114,10 @@ def test_what_was_deleted_before_all_was_accepted_does_not_come_back(
 def test_corrections_kept_elsewhere_stay_there_when_that_disk_is_full_as_well(
     start: Callable[..., Any],
     folder: Path,
-    tmp_path: Path,
+    home: Path,
+    full: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-
-    def full(*_: object) -> None:
-        raise EngineError("The disk is full.")
-
     with monkeypatch.context() as broken:
         broken.setattr(Journal, "record", full)
         loop = start()
@@ -132,14 +126,10 @@ def test_corrections_kept_elsewhere_stay_there_when_that_disk_is_full_as_well(
         loop.point_at(*point)
         loop.press("A")
         loop.session.close()
-        next_time = start()
-        next_time.session.open([folder])
-        next_time.wait(lambda: next_time.session.state.current == "a")
+        next_time = _opened(start, folder)
         assert next_time.session.editor.unstored
         broken.setattr(EditLog, "add", full)
         next_time.session.close()
         assert [text for text in next_time.said if "could not be kept" in text]
-    again = start()
-    again.session.open([folder])
-    again.wait(lambda: again.session.state.current == "a")
+    again = _opened(start, folder)
     assert again.recorded()[1][point] == 1

@@ -11,10 +11,8 @@ import pytest
 import tifffile
 
 from napari_unet import _current, _opener, _stage
-from napari_unet._opening import open_workspace
 from napari_unet._pixels import read_pixels
 from napari_unet._view import View
-from unetloop.errors import EngineError
 from unetloop.journal import Journal
 from unetloop.masks import read_labels
 from unetloop.project import open_project
@@ -346,7 +344,7 @@ def test_enter_goes_on_with_the_planes_that_were_not_reviewed_before(
 
 
 def test_what_is_undone_while_its_plane_is_read_alone_is_not_shown(
-    loop: Any, monkeypatch: pytest.MonkeyPatch
+    loop: Any, monkeypatch: pytest.MonkeyPatch, hold_up: Callable[[Any, str], Any]
 ) -> None:
     monkeypatch.setattr(_current, "_MOST_BYTES", 1)
     loop.show("stack")
@@ -357,26 +355,44 @@ def test_what_is_undone_while_its_plane_is_read_alone_is_not_shown(
         if plane == 1:
             loop.wait_for_proposals()
             loop.session.editor.correct("box", (0, 0, 160, 200))
-    read, reading, undone = _stage.read_current, threading.Event(), threading.Event()
-
-    def slow(*what: Any) -> Any:
-        opened = read(*what)
-        reading.set()
-        assert undone.wait(20)
-        return opened
-
-    monkeypatch.setattr(_stage, "read_current", slow)
+    held = hold_up(_stage, "read_current")
     loop.viewer.dims.set_current_step(0, 1)
-    loop.wait(reading.is_set)
+    loop.wait(held.is_done)
     loop.session.editor.undo()
-    undone.set()
+    held.let_go()
     loop.wait(lambda: loop.session.opener.current.loaded == {1})
     assert not loop.recorded()[1].any()
     assert not loop.review.any()
 
 
+def test_a_plane_is_read_though_one_of_the_image_before_is_still_being_read(
+    loop: Any,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hold_up: Callable[[Any, str], Any],
+) -> None:
+    with tifffile.TiffFile(folder / "stack.tif") as file:
+        stack = file.asarray()
+    metadata = {"axes": "TYX"}
+    tifffile.imwrite(folder / "zoo.tif", stack, imagej=True, metadata=metadata)
+    loop.session.open([folder])
+    loop.wait(lambda: len(loop.session.state.images) == 4)
+    loop.wait(lambda: loop.session.opener.current is not None)
+    monkeypatch.setattr(_current, "_MOST_BYTES", 1)
+    loop.show("stack")
+    held = hold_up(_stage, "read_current")
+    loop.viewer.dims.set_current_step(0, 1)
+    loop.wait(held.is_done)
+    loop.show("zoo")
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: loop.session.state.plane == 2)
+    held.let_go()
+    loop.wait(lambda: loop.session.opener.current.loaded == {2})
+    assert loop.session.state.current == "zoo"
+
+
 def test_what_is_not_stored_is_not_let_go_of(
-    loop: Any, monkeypatch: pytest.MonkeyPatch
+    loop: Any, monkeypatch: pytest.MonkeyPatch, full: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(_current, "_MOST_BYTES", 1)
     loop.show("stack")
@@ -384,10 +400,6 @@ def test_what_is_not_stored_is_not_let_go_of(
     loop.wait_for_proposals()
     journal = loop.session.opener.workspace.journal
     with monkeypatch.context() as broken:
-
-        def full(*_: object) -> None:
-            raise EngineError("The disk is full.")
-
         broken.setattr(journal, "record", full)
         _, point = loop.nucleus()
         loop.point_at(*point)
@@ -403,18 +415,13 @@ def test_what_is_not_stored_is_not_let_go_of(
 def test_what_is_not_stored_when_napari_is_closed_is_kept_elsewhere(
     start: Callable[..., Any],
     folder: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    full: Callable[..., Any],
+    home: Path,
 ) -> None:
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
     loop = start()
     loop.open(folder)
     record = Journal.record
-
-    def full(*_: object) -> int:
-        raise EngineError("The disk is full.")
-
     monkeypatch.setattr(Journal, "record", full)
     number, point = loop.nucleus()
     for key in ("A", "D"):
@@ -439,18 +446,14 @@ def test_what_is_not_stored_when_napari_is_closed_is_kept_elsewhere(
     last.press("Control-Z")
     assert last.review[point] == 0
     assert not last.session.state.can_undo
-    assert not list((tmp_path / "home").rglob("*.sqlite"))
+    assert not list(home.rglob("*.sqlite"))
 
 
 def test_what_is_not_stored_is_not_left_for_other_images(
-    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path
+    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path, full: Callable[..., Any]
 ) -> None:
     workspace = loop.session.opener.workspace
     with monkeypatch.context() as broken:
-
-        def full(*_: object) -> None:
-            raise EngineError("The disk is full.")
-
         broken.setattr(workspace.journal, "record", full)
         _, point = loop.nucleus()
         loop.point_at(*point)
@@ -479,24 +482,16 @@ def others(folder: Path) -> Path:
 
 
 def test_what_is_corrected_while_other_images_are_opened_is_kept(
-    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path, others: Path
+    loop: Any, folder: Path, others: Path, hold_up: Callable[[Any, str], Any]
 ) -> None:
-    was_opened, go_on = threading.Event(), threading.Event()
-
-    def slow(*what: Any, **named: Any) -> Any:
-        opened = open_workspace(*what, **named)
-        was_opened.set()
-        go_on.wait(30)
-        return opened
-
-    monkeypatch.setattr(_opener, "open_workspace", slow)
+    held = hold_up(_opener, "open_workspace")
     loop.session.open([others])
-    loop.wait(was_opened.is_set)
+    loop.wait(held.is_done)
     _, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("A")
     assert loop.review.any()
-    go_on.set()
+    held.let_go()
     loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
     loop.wait(lambda: not loop.session.opener._left)
     with open_project(folder / "unet-loop") as project:
@@ -508,30 +503,19 @@ def test_what_can_not_be_stored_while_other_images_are_opened_is_kept_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     others: Path,
-    tmp_path: Path,
+    full: Callable[..., Any],
+    hold_up: Callable[[Any, str], Any],
+    home: Path,
 ) -> None:
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    was_opened, go_on = threading.Event(), threading.Event()
-
-    def slow(*what: Any, **named: Any) -> Any:
-        opening = open_workspace(*what, **named)
-        was_opened.set()
-        go_on.wait(30)
-        return opening
-
-    def full(*_: object) -> None:
-        raise EngineError("The disk is full.")
-
-    monkeypatch.setattr(_opener, "open_workspace", slow)
+    held = hold_up(_opener, "open_workspace")
     loop.session.open([others])
-    loop.wait(was_opened.is_set)
+    loop.wait(held.is_done)
     with monkeypatch.context() as broken:
         broken.setattr(loop.session.opener.workspace.journal, "record", full)
         _, point = loop.nucleus()
         loop.point_at(*point)
         loop.press("A")
-        go_on.set()
+        held.let_go()
         loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
         assert not loop.session.editor.unstored  # it is of the project before
         assert "open these images again" in loop.said[-1]
@@ -540,7 +524,7 @@ def test_what_can_not_be_stored_while_other_images_are_opened_is_kept_elsewhere(
     loop.wait(lambda: loop.session.state.folder == folder / "unet-loop")
     loop.wait(lambda: loop.session.state.current == "a")
     assert loop.recorded()[1][point] == 1
-    assert not list((tmp_path / "home").rglob("*.sqlite"))
+    assert not list(home.rglob("*.sqlite"))
 
 
 def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
@@ -560,47 +544,30 @@ def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
 
 
 def test_how_images_are_read_is_noted_when_they_are_open_and_not_by_a_thread(
-    loop: Any, monkeypatch: pytest.MonkeyPatch, folder: Path
+    loop: Any, folder: Path, hold_up: Callable[[Any, str], Any]
 ) -> None:
-    was_opened, go_on = threading.Event(), threading.Event()
-
-    def slow(*what: Any, **named: Any) -> Any:
-        opening = open_workspace(*what, **named)
-        was_opened.set()
-        go_on.wait(30)
-        return opening
-
-    monkeypatch.setattr(_opener, "open_workspace", slow)
+    held = hold_up(_opener, "open_workspace")
     view = loop.session.opener.workspace.view
     view.of("b")["diameter"] = 25.0
     images = [folder / "b.tif", folder / "stack.tif"]
     loop.session.fix(images, {"task": "nuclei", "channel": "0", "diameter": 40.0})
-    loop.wait(was_opened.is_set)
+    loop.wait(held.is_done)
     # It may be written down at any time: an entry that comes meanwhile is an error.
     assert view.images["b"].get("channel") is None
-    go_on.set()
+    held.let_go()
     loop.wait(lambda: loop.session.state.current == "b")
     assert (view.images["b"]["channel"], view.images["b"]["diameter"]) == ("0", 25.0)
     assert view.images["stack"]["diameter"] == 40.0
 
 
 def test_closing_while_images_are_opened_lets_go_of_their_project(
-    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, folder: Path
+    start: Callable[..., Any], folder: Path, hold_up: Callable[[Any, str], Any]
 ) -> None:
-    was_opened, closing = threading.Event(), threading.Event()
-    opened: list[Any] = []
-
-    def slow(*what: Any, **named: Any) -> Any:
-        opened.append(open_workspace(*what, **named))
-        was_opened.set()
-        closing.wait(30)
-        return opened[0]
-
-    monkeypatch.setattr(_opener, "open_workspace", slow)
+    held = hold_up(_opener, "open_workspace")
     loop = start()
     loop.session.open([folder])
-    loop.wait(was_opened.is_set)
-    loop.session.closed.connect(closing.set)
+    loop.wait(held.is_done)
+    loop.session.closed.connect(held.let_go)
     loop.session.close()
     with open_project(folder / "unet-loop") as project:  # nobody holds it
         assert len(project.images) == 3
@@ -630,24 +597,16 @@ def test_opening_the_same_images_again_goes_on_with_their_project(
 
 
 def test_what_is_corrected_while_an_image_is_read_anew_stays_on_the_screen(
-    loop: Any, monkeypatch: pytest.MonkeyPatch
+    loop: Any, hold_up: Callable[[Any, str], Any]
 ) -> None:
-    read, was_read, go_on = _stage.read_current, threading.Event(), threading.Event()
-
-    def slow(*what: Any) -> Any:
-        opened = read(*what)
-        was_read.set()
-        go_on.wait(30)
-        return opened
-
-    monkeypatch.setattr(_stage, "read_current", slow)
+    held = hold_up(_stage, "read_current")
     first = loop.session.opener.current
     loop.session.choices.change_reading({"pixel_size": 0.5})
-    loop.wait(was_read.is_set)
+    loop.wait(held.is_done)
     _, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("A")
-    go_on.set()
+    held.let_go()
     loop.wait(lambda: loop.session.opener.current is not first)
     np.testing.assert_array_equal(loop.review, loop.recorded()[1])
     assert loop.review.any()
@@ -684,17 +643,12 @@ def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
 
 
 def test_where_nothing_can_be_written_the_project_goes_to_the_user(
-    start: Callable[..., Any],
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.setattr("napari_unet._opening._writable", lambda folder: False)
     loop = start()
     loop.open(folder)
-    assert loop.session.state.folder.is_relative_to(tmp_path / "home")
+    assert loop.session.state.folder.is_relative_to(home)
     assert "can't be written to" in loop.said[0]
     assert not (folder / "unet-loop").exists()
 
@@ -742,13 +696,8 @@ def test_a_second_viewer_is_told_that_the_project_is_open(
 
 
 def test_a_layer_from_no_file_is_stored_and_worked_on(
-    start: Callable[..., Any],
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[..., Any], folder: Path, home: Path
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
     loop = start()
     loop.session.use_layer()
     assert "Select an image" in loop.said[0]
@@ -1089,7 +1038,7 @@ def test_copies_that_are_damaged_are_made_anew(
 
 
 def test_where_one_is_is_stored_beside_the_event_loop(
-    loop: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    loop: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, full: Callable[..., Any]
 ) -> None:
     file = folder / "unet-loop/view.json"
     threads = []
@@ -1104,9 +1053,6 @@ def test_where_one_is_is_stored_beside_the_event_loop(
     zoom = loop.layers.camera["zoom"]
     loop.wait(lambda: _camera(file).get("zoom") == zoom)
     assert threading.main_thread() not in threads
-
-    def full(*_: object) -> None:
-        raise EngineError("The disk is full.")
 
     monkeypatch.setattr(View, "write", staticmethod(full))
     loop.viewer.scene.camera.zoom *= 1.7
