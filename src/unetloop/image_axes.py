@@ -23,9 +23,12 @@ MICROMETRES = {
     "μm": 1.0,
     "\\u00b5m": 1.0,
     "micron": 1.0,
+    "microns": 1.0,
     "micrometer": 1.0,
     "nm": 1e-3,
     "nanometer": 1e-3,
+    "å": 1e-4,
+    "angstrom": 1e-4,
     "inch": 25400.0,
 }
 """Micrometres in a unit of length, by its names in lower case."""

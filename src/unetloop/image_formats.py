@@ -80,7 +80,14 @@ def open_zarr(path: Path) -> Opened:
     """Open an OME-Zarr (NGFF 0.4 or 0.5)."""
     import zarr
 
-    group = zarr.open(str(path), mode="r")
+    try:
+        group = zarr.open(str(path), mode="r")
+    except FileNotFoundError as error:
+        raise EngineError(
+            "This folder is no OME-Zarr image, or lacks the file that describes it.",
+            todo="Copy it again, whole; hidden files (.zattrs, .zgroup) belong to it.",
+            path=str(path),
+        ) from error
     if isinstance(group, zarr.Array):
         axes = "TZCYX"[-group.ndim :] if group.ndim != 3 else "ZYX"
         return axes, group, [], None, None
@@ -95,6 +102,12 @@ def open_zarr(path: Path) -> Opened:
         )
     levels = scales[0]["datasets"]
     first = levels[0]
+    if first["path"] not in group:
+        raise EngineError(
+            "The pixels of this OME-Zarr image are missing.",
+            todo="Copy the folder again, whole.",
+            path=f"{path}/{first['path']}",
+        )
     array = group[first["path"]]
     described = scales[0].get("axes") or list("tczyx"[-array.ndim :])
     names = [axis["name"] if isinstance(axis, dict) else axis for axis in described]

@@ -15,6 +15,7 @@ import numpy as np
 
 from unetloop.channel_colours import read_channel_colours
 from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME, nuclear_colour
+from unetloop.counts import counted
 from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
@@ -28,6 +29,14 @@ _READER_PLUGINS = {
     ".lif": "bioio-lif",
     ".dv": "bioio-dv",
     ".sldy": "bioio-sldy",
+}
+_SUFFIXES = {
+    "tiff": (".tif", ".tiff", ".lsm", ".stk", ".btf"),
+    "picture": (".png", ".jpg", ".jpeg", ".bmp"),
+}
+_BEGINNINGS = {
+    "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "picture": (b"\x89PNG", b"\xff\xd8\xff"),
 }
 
 
@@ -53,7 +62,6 @@ def open_image(path: str | Path) -> Image:
         raise EngineError(  # to read from it might wait for ever
             "This is no file, but a pipe or a device.", path=str(path)
         )
-    suffix = path.suffix.lower()
     try:
         if is_sequence(path):
             axes, data, names, pixel_size, close = open_sequence(path)
@@ -61,11 +69,11 @@ def open_image(path: str | Path) -> Image:
             from unetloop.image_formats import open_zarr
 
             axes, data, names, pixel_size, close = open_zarr(path)
-        elif suffix in (".tif", ".tiff", ".lsm", ".stk", ".btf"):
+        elif (kind := _kind(path)) == "tiff":
             from unetloop.tiff_images import open_tiff
 
             axes, data, names, pixel_size, close = open_tiff(path)
-        elif suffix in (".png", ".jpg", ".jpeg", ".bmp"):
+        elif kind == "picture":
             from unetloop.image_formats import open_picture
 
             axes, data, names, pixel_size, close = open_picture(path)
@@ -73,7 +81,7 @@ def open_image(path: str | Path) -> Image:
             from unetloop.image_formats import open_with_plugin
 
             axes, data, names, pixel_size, close = open_with_plugin(
-                path, _READER_PLUGINS.get(suffix)
+                path, _READER_PLUGINS.get(path.suffix.lower())
             )
     except EngineError:
         raise
@@ -107,6 +115,32 @@ def open_image(path: str | Path) -> Image:
         named = ["red", "green", "blue"] if info.rgb else numbered
         info = replace(info, channel_names=tuple(named[: info.channels]))
     return Image(info, data, close)
+
+
+def _kind(path: Path) -> str:
+    """Say what reads a file: by its first bytes, since a suffix may be wrong.
+
+    Raises
+    ------
+    EngineError
+        If it has none.
+    """
+    with path.open("rb") as file:
+        begin = file.read(4)
+    if not begin:
+        raise EngineError(
+            "The file is empty (0 bytes).",
+            todo="Copy or export it again.",
+            path=str(path),
+        )
+    by_suffix = next(
+        (kind for kind, known in _SUFFIXES.items() if path.suffix.lower() in known), ""
+    )
+    by_content = next(
+        (kind for kind, known in _BEGINNINGS.items() if begin.startswith(known)), ""
+    )
+    # What has another suffix may begin like a TIFF, and only its own reader knows it.
+    return by_suffix and (by_content or by_suffix)
 
 
 def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -144,6 +178,7 @@ def resolve_channels(
         f"{index} ({name})" if name != str(index) else name
         for index, name in enumerate(info.channel_names)
     )
+    listed = f"{counted(info.channels, 'channel')}: {listed}"
     if wanted is None:
         if info.rgb and count == 1:
             return (nuclear_colour(image),)

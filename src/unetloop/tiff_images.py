@@ -98,6 +98,12 @@ def open_tiff(path: Path) -> Opened:
             mine = [item for item in listed if _lies_in(item[1], tiff)]
             listed = mine or listed
         number, series = max(listed, key=lambda item: item[1].size)
+        if series.keyframe.photometric == tifffile.PHOTOMETRIC.SEPARATED:
+            raise EngineError(
+                "The colours are those of a printer (CMYK).",
+                todo="Save it in RGB, or better: export the image anew.",
+                path=str(path),
+            )
         axes = usual_axes(series.axes, series.shape, path)
         names, pixel_size = _tiff_metadata(tiff, series, number)
     except BaseException:

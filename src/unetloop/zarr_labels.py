@@ -82,6 +82,8 @@ def write_zarr_labels(
                     "name": "v2" if version == 2 else "default",
                     "separator": "/",
                 },
+                # NGFF 0.5 wants the axes' names here, too.
+                dimension_names=list(axes.lower()) if version == 3 else None,
             )
             for index in np.ndindex(level.shape[:-2]):
                 for row in range(0, level.shape[-2], _CHUNK):

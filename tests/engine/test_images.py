@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -155,6 +156,27 @@ def test_a_coarse_pixel_with_its_unit_is_believed(tmp_path: Path) -> None:
     )
     with open_image(tmp_path / "a.tif") as image:
         assert image.info.pixel_size == pytest.approx((40, 40))
+
+
+@pytest.mark.parametrize(
+    ("unit", "micrometres"), [("microns", 40), ("nm", 0.04), ("Å", 0.004)]
+)
+def test_units_of_length_by_the_names_that_programs_write(
+    tmp_path: Path, unit: str, micrometres: float
+) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        numbers(5, 7),
+        metadata={
+            "axes": "YX",
+            "PhysicalSizeX": 40,
+            "PhysicalSizeXUnit": unit,
+            "PhysicalSizeY": 40,
+            "PhysicalSizeYUnit": unit,
+        },
+    )
+    with open_image(tmp_path / "a.ome.tif") as image:
+        assert image.info.pixel_size == pytest.approx((micrometres, micrometres))
 
 
 def test_an_unnamed_axis_is_a_stack_of_planes(tmp_path: Path) -> None:
@@ -382,6 +404,21 @@ def test_a_plate_says_to_open_what_is_inside(tmp_path: Path) -> None:
 # Channels by number or name
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_ome_zarr_that_was_copied_in_part(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "a.zarr"
+    write_zarr(path, numbers(2, 4, 4), version)
+    level = zarr.open_group(path, mode="r").attrs.asdict()
+    level = level.get("ome", level)["multiscales"][0]["datasets"][0]["path"]
+    shutil.rmtree(path / level)
+    with pytest.raises(EngineError, match=r"pixels.*missing.*[Cc]opy"):
+        open_image(path)
+    for name in (".zattrs", ".zgroup", "zarr.json"):
+        (path / name).unlink(missing_ok=True)
+    with pytest.raises(EngineError, match=r"no OME-Zarr image.*[Cc]opy"):
+        open_image(path)
+
+
 def test_channels_by_number_and_name(tmp_path: Path) -> None:
     write_zarr(tmp_path / "a.zarr", numbers(2, 4, 4), "0.5")
     with open_image(tmp_path / "a.zarr") as image:
@@ -390,7 +427,7 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
         assert resolve_channels(image, "gfp") == (1,)
         assert resolve_channels(image, "GFP, DAPI", 2) == (1, 0)
         for wrong in ("2", "-1", "red", "", "²", "all colours"):
-            with pytest.raises(EngineError, match=r"0 \(DAPI\), 1 \(GFP\)"):
+            with pytest.raises(EngineError, match=r"2 channels: 0 \(DAPI\), 1"):
                 resolve_channels(image, wrong)
         with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
             resolve_channels(image, None, 3)
@@ -461,6 +498,36 @@ def test_damaged_files(tmp_path: Path, suffix: str, spoil: object) -> None:
         image.read_plane()
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [(".tif", "PNG"), (".tif", "JPEG"), (".png", "TIFF"), (".jpg", "PNG")],
+)
+def test_what_a_file_holds_counts_not_its_suffix(
+    tmp_path: Path, suffix: str, kind: str
+) -> None:
+    pixels = np.full((6, 8), 70, np.uint8)
+    path = tmp_path / f"a{suffix}"
+    PillowImage.fromarray(pixels).save(path, format=kind)
+    with open_image(path) as image:
+        assert image.info.axes == "YX"
+        np.testing.assert_array_equal(image.read_plane()[..., 0], pixels)
+
+
+def test_a_stack_keeps_its_planes_whatever_its_suffix(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", numbers(5, 6, 8), photometric="minisblack")
+    (tmp_path / "a.tif").rename(tmp_path / "a.png")
+    with open_image(tmp_path / "a.png") as image:
+        assert image.info.planes == 5
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".czi"])
+def test_an_empty_file_is_called_so(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.touch()
+    with pytest.raises(EngineError, match=r"empty \(0 bytes\).*again"):
+        open_image(path)
 
 
 def test_missing_files_and_foreign_folders(tmp_path: Path) -> None:
@@ -588,6 +655,14 @@ def test_a_pixel_size_that_can_not_be_is_not_known(tmp_path: Path, size: str) ->
     with open_image(path) as image:
         assert image.info.pixel_size is None
         np.testing.assert_array_equal(image.read_plane()[..., 0], numbers(8, 9))
+
+
+def test_inks_of_a_printer_are_not_taken_for_colours(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", numbers(4, 5, 4, dtype="uint8"), photometric="separated"
+    )
+    with pytest.raises(EngineError, match="CMYK"):
+        open_image(tmp_path / "a.tif")
 
 
 def test_more_axes_than_can_be_named_are_refused(tmp_path: Path) -> None:

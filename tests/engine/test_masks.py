@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from unetloop.errors import EngineError
 from unetloop.images import open_image
@@ -146,3 +147,15 @@ def test_masks_that_can_not_take_their_place_leave_the_old_ones(
     with open_image(path) as image:
         assert image.read_plane().max() == 1
     assert [item.name for item in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_arrays_of_ngff_05_name_their_axes(tmp_path: Path) -> None:
+    """The format wants ``dimension_names`` to be those of its ``axes``."""
+    zarr.open_group(tmp_path / "image.zarr", mode="w", zarr_format=3)
+    path = tmp_path / "a.zarr"
+    labels = np.ones((2, 1500, 9), np.int32)
+    write_zarr_labels(path, labels, tmp_path / "image.zarr", axes="ZYX")
+    group = zarr.open_group(path, mode="r")
+    names = {array.metadata.dimension_names for _, array in group.arrays()}
+    assert len(list(group.arrays())) == 3
+    assert names == {("z", "y", "x")}
