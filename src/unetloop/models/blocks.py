@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from keras import layers
 
@@ -104,7 +104,9 @@ def normalized_twice(inputs: Any, filters: int, name: str) -> Any:
     return outputs
 
 
-def convolve_twice(inputs: Any, filters: int, name: str) -> Any:
+def convolve_twice(
+    inputs: Any, filters: int, name: str, padding: Literal["same", "valid"] = "same"
+) -> Any:
     """Convolve 3 × 3 and rectify, twice (Ronneberger 2015), without normalisation.
 
     Measured on real nuclei, a network without normalisation learns faster from
@@ -119,6 +121,8 @@ def convolve_twice(inputs: Any, filters: int, name: str) -> Any:
         Channels of both convolutions.
     name : str
         Prefix of the layers' names.
+    padding : str
+        ``valid``: 4 rows and columns are lost at the border.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def convolve_twice(inputs: Any, filters: int, name: str) -> Any:
         outputs = layers.Conv2D(
             filters,
             3,
-            padding="same",
+            padding=padding,
             activation="relu",
             kernel_initializer="he_normal",
             name=f"{name}_conv{index}",

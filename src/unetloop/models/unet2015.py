@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras import Input, Model, layers
 
-from unetloop.models.blocks import check_filters, check_share, project
+from unetloop.models.blocks import check_filters, check_share, convolve_twice, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def build_unet2015(channels: int, outputs: int, config: UNet2015Config) -> Model
     for level, filters in enumerate(config.filters):
         if level:
             features = layers.MaxPooling2D(2, name=f"down{level}_pool")(features)
-        features = _convolve_twice(features, filters, f"down{level}")
+        features = convolve_twice(features, filters, f"down{level}", "valid")
         if level >= last - 1:
             name = f"down{level}_drop"
             features = layers.Dropout(config.dropout, name=name)(features)
@@ -87,17 +87,5 @@ def build_unet2015(channels: int, outputs: int, config: UNet2015Config) -> Model
         )(features)
         skip = layers.Cropping2D(crop, name=f"up{level}_crop")(skips[level])
         features = layers.Concatenate(name=f"up{level}_join")([skip, features])
-        features = _convolve_twice(features, filters, f"up{level}")
+        features = convolve_twice(features, filters, f"up{level}", "valid")
     return Model(image, project(features, outputs), name="unet2015")
-
-
-def _convolve_twice(inputs: Any, filters: int, name: str) -> Any:
-    for index in (1, 2):
-        inputs = layers.Conv2D(
-            filters,
-            3,
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"{name}_conv{index}",
-        )(inputs)
-    return inputs
