@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet._marks import COLORS, COLORS_ON_BRIGHT, LINE, borders, hatch
+from napari_unet._marks import COLORS, COLORS_ON_BRIGHT, LINE, hatch, outline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ def draw_class_marks(
     segmentation: NDArray[np.int32],
     review: NDArray[np.uint8],
     corner: tuple[int, int] = (0, 0),
+    width: int = 1,
 ) -> NDArray[np.uint8]:
     """Draw the marks of a plane of classes, or of a rectangle of it.
 
@@ -40,6 +41,8 @@ def draw_class_marks(
         (rows, columns), as in a project of classes.
     corner : tuple of int
         Where the rectangle begins, so that hatching goes on across it.
+    width : int
+        Of edges, and of the lines round what was painted, in pixels: 1, 2 or 4.
 
     Returns
     -------
@@ -49,11 +52,11 @@ def draw_class_marks(
     marks = np.zeros(segmentation.shape, np.uint8)
     labelled = segmentation > 0
     own = _own(segmentation)
-    np.copyto(marks, own, where=labelled & borders(segmentation, 1))
+    np.copyto(marks, own, where=labelled & outline(segmentation, width))
     right = review == 1
     if right.any():
         np.copyto(marks, own + np.uint8(1), where=right & labelled)
-        np.copyto(marks, LINE, where=~right & borders(right, 1))
+        np.copyto(marks, LINE, where=~right & outline(right, width))
     hatch(marks, review == 2, corner)
     return marks
 

@@ -51,6 +51,8 @@ class Truth:
         Where it was written since somebody looked.
     task : Task
         What the segmentation's numbers mean.
+    widths : dict
+        By plane: how many pixels wide its outlines are drawn; see `width`.
     """
 
     segmentation: NDArray[np.int32]
@@ -59,6 +61,7 @@ class Truth:
     seen: set[int] = field(default_factory=set)
     changed: set[Cell] = field(default_factory=set)
     task: Task = NUCLEI
+    widths: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, planes: int, shape: tuple[int, int]) -> Truth:
@@ -74,6 +77,10 @@ class Truth:
         target = self.review if array == "review" else self.segmentation
         target[plane][window] = values
         self.changed |= cells_of(plane, window)
+
+    def width(self, plane: int) -> int:
+        """Say how many pixels wide a plane's outlines are drawn."""
+        return self.widths.get(plane, 1)
 
     def set_loaded(self, plane: int) -> None:
         """Take note that a plane was read."""
@@ -244,7 +251,7 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
     whole = slice(0, rows), slice(0, columns)
     truth.segmentation[plane] = journal.state(entry, plane, "segmentation")
     truth.review[plane] = journal.state(entry, plane, "review")
-    marks = np.empty((rows, columns), np.uint8)
+    marks, width = np.empty((rows, columns), np.uint8), truth.width(plane)
     for top in range(0, rows, _STRIP):
         # Strip by strip: each of numpy's calls keeps the event loop waiting.
         strip = slice(top, min(top + _STRIP, rows)), whole[1]
@@ -253,6 +260,7 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
             truth.segmentation[plane][seen],
             truth.review[plane][seen],
             (seen[0].start, seen[1].start),
+            width,
         )
         marks[strip] = drawn[top - seen[0].start :][: strip[0].stop - top]
     return marks

@@ -124,6 +124,7 @@ class Layers(Overlay):
             colours = self.nuclei.colormap
             if isinstance(colours, NucleusColours):
                 colours.expect_no_more()
+        self.fit_lines()
 
     def recolour(self) -> None:
         """Take name and colours of what is segmented."""

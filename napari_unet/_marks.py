@@ -22,14 +22,22 @@ __all__ = [
     "HALO",
     "IGNORED",
     "LINE",
+    "WIDEST",
     "borders",
     "draw_line",
     "draw_marks",
     "hatch",
+    "line_width",
+    "outline",
     "summary",
 ]
 
-HALO = 2
+WIDEST = 4
+"""Pixels of the image that an outline is wide at most."""
+_MOST_DRAWN = 1 << 25
+# What is nearly as wide as a pixel of the screen is on it.
+_WHOLE = 0.95
+HALO = 2 * WIDEST
 """How far, in pixels, a change of labels changes the marks round it."""
 
 PROPOSED, REVIEWED, INSIDE, BACKGROUND, IGNORED, LINE = 1, 2, 3, 4, 5, 6
@@ -74,6 +82,7 @@ def draw_marks(
     segmentation: NDArray[np.int32],
     review: NDArray[np.uint8],
     corner: tuple[int, int] = (0, 0),
+    width: int = 1,
 ) -> NDArray[np.uint8]:
     """Draw the marks of a plane, or of a rectangle of it.
 
@@ -83,6 +92,8 @@ def draw_marks(
         (rows, columns), as in a project.
     corner : tuple of int
         Where the rectangle begins, so that hatching goes on across it.
+    width : int
+        Of outlines, in pixels: 1, 2 or 4; of reviewed nuclei twice that.
 
     Returns
     -------
@@ -92,14 +103,14 @@ def draw_marks(
     nucleus = segmentation > 0
     right = review == 1
     marks = np.zeros(segmentation.shape, np.uint8)
-    near = borders(segmentation, 1)
+    near = outline(segmentation, width)
     # copyto lets other threads work meanwhile; indexing by a mask does not.
     np.copyto(marks, PROPOSED, where=nucleus & near)
     if right.any():
         np.copyto(marks, BACKGROUND, where=right)
         inside = nucleus & right
         np.copyto(marks, INSIDE, where=inside)
-        edge = inside & (near | borders(segmentation, 2))
+        edge = inside & (near | borders(segmentation, 2 * width))
         np.copyto(marks, REVIEWED, where=edge)
     hatch(marks, review == 2, corner)
     return marks
@@ -124,6 +135,43 @@ def summary(
     marks[(segmentation > 0) & (review == 1)] = REVIEWED
     marks[review == 2] = IGNORED
     return marks
+
+
+def line_width(zoom: float, pixels: int) -> int:
+    """Say how wide outlines must be to be seen whole; zoomed out, pixels are left out.
+
+    Parameters
+    ----------
+    zoom : float
+        Pixels of the screen per pixel of the image.
+    pixels : int
+        Of the plane. Of large ones all would be drawn anew for longer than a zoom
+        takes, and nuclei are too small for lines where one sees all of them.
+
+    Returns
+    -------
+    int
+        1, 2 or 4 pixels of the image.
+
+    Examples
+    --------
+    >>> [line_width(zoom, 1 << 20) for zoom in (3.0, 1.0, 0.7, 0.3, 0.01)]
+    [1, 1, 2, 4, 4]
+    """
+    width = 1
+    while pixels <= _MOST_DRAWN and width < WIDEST and width * zoom < _WHOLE:
+        width *= 2
+    return width
+
+
+def outline(labels: NDArray[Any], width: int) -> NDArray[np.bool_]:
+    """Say of each pixel whether it is so near to another number."""
+    found = borders(labels, 1)
+    step = 2
+    while step <= width:
+        found |= borders(labels, step)
+        step *= 2
+    return found
 
 
 def borders(labels: NDArray[Any], step: int) -> NDArray[np.bool_]:

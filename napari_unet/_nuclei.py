@@ -71,9 +71,10 @@ class Nuclei:
         segmentation: NDArray[np.int32],
         review: NDArray[np.uint8],
         corner: tuple[int, int] = (0, 0),
+        width: int = 1,
     ) -> NDArray[np.uint8]:
         """Draw outlines, and what was reviewed."""
-        return draw_marks(segmentation, review, corner)
+        return draw_marks(segmentation, review, corner, width)
 
     def summary(
         self, segmentation: NDArray[np.int32], review: NDArray[np.uint8]

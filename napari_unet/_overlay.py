@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._brushwork import Brushwork
 from napari_unet._current import Truth
 from napari_unet._hand import Hand
-from napari_unet._marks import HALO, draw_line
+from napari_unet._marks import HALO, draw_line, line_width
 from napari_unet._nuclei import NUCLEI
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Overlay"]
 
 _OUTLINES = "outlines"
+_ZOOMED_MS = 150
 _FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
 
 
@@ -61,6 +62,11 @@ class Overlay(Hand):
         self._ours = False
         self._filled = False
         self._line: tuple[int, Window] | None = None
+        self._zoomed = QTimer(self)
+        self._zoomed.setSingleShot(True)
+        self._zoomed.setInterval(_ZOOMED_MS)
+        self._zoomed.timeout.connect(self.fit_lines)
+        self.view_changed.connect(self._zoomed.start)
         self.released.connect(self._on_released)
 
     @property
@@ -102,6 +108,17 @@ class Overlay(Hand):
         else:
             planes_of(self.outlines.data)[plane][window] = marks
             self._redraw.draw(self.outlines, plane, window)
+
+    def fit_lines(self) -> None:
+        """Draw outlines as wide as it takes to see them at this zoom."""
+        truth, plane = self._truth, self.plane
+        if truth is None or plane not in truth.loaded:
+            return
+        rows, columns = truth.review.shape[1:]
+        width = line_width(self.zoom, rows * columns)
+        if width != truth.width(plane):
+            truth.widths[plane] = width
+            self._draw_marks(plane, (slice(0, rows), slice(0, columns)))
 
     def set_filled(self, filled: bool) -> None:
         """Show filled nuclei, or outlines alone."""
@@ -230,9 +247,8 @@ class Overlay(Hand):
         truth = self._recorded()
         marks = np.zeros(truth.review.shape, np.uint8)
         for plane in truth.loaded:
-            marks[plane] = truth.task.draw_marks(
-                truth.segmentation[plane], truth.review[plane]
-            )
+            recorded = truth.segmentation[plane], truth.review[plane]
+            marks[plane] = truth.task.draw_marks(*recorded, width=truth.width(plane))
         return self._shaped(marks)
 
     def _shaped(self, planes: NDArray[Any]) -> NDArray[Any]:
@@ -255,6 +271,7 @@ class Overlay(Hand):
             self._truth.segmentation[plane][seen],
             self._truth.review[plane][seen],
             (seen[0].start, seen[1].start),
+            self._truth.width(plane),
         )
         planes_of(self.outlines.data)[plane][window] = marks[within(window, seen)]
 

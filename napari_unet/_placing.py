@@ -57,6 +57,8 @@ class Question:
         Highest number of a nucleus of the plane.
     task : Task
         What the numbers mean.
+    width : int
+        How wide outlines are drawn.
     """
 
     plane: int
@@ -68,6 +70,7 @@ class Question:
     review: NDArray[np.uint8]
     before: int
     task: Task
+    width: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Placed:
         Of the rectangle.
     before, after : int
         Highest number of a nucleus of the plane before and afterwards.
+    width : int
+        How wide the outlines in ``marks`` are.
     """
 
     plane: int
@@ -92,6 +97,7 @@ class Placed:
     marks: NDArray[np.uint8]
     before: int
     after: int
+    width: int
 
 
 def label_field(
@@ -116,6 +122,7 @@ def cut(truth: Truth, new: Labelled) -> Question:
         review[seen].copy(),
         int(plane.max(initial=0)),
         truth.task,
+        truth.width(new.plane),
     )
 
 
@@ -127,9 +134,16 @@ def place(question: Question) -> Placed:
     around[inner] = asked.task.place(
         around[inner], review[inner], asked.labels, field.core_in_box, asked.before
     )
-    marks = asked.task.draw_marks(around, review, (seen[0].start, seen[1].start))
+    corner = seen[0].start, seen[1].start
+    marks = asked.task.draw_marks(around, review, corner, asked.width)
     shown = within(asked.wide, seen)
     after = max(asked.before, int(around.max(initial=0)))
     return Placed(
-        asked.plane, asked.wide, around[shown], marks[shown], asked.before, after
+        asked.plane,
+        asked.wide,
+        around[shown],
+        marks[shown],
+        asked.before,
+        after,
+        asked.width,
     )

@@ -198,7 +198,9 @@ class Proposals(QObject):
         current.truth.write(
             "segmentation", placed.plane, placed.window, placed.segmentation
         )
-        self._layers.update(placed.plane, placed.window, placed.marks)
+        as_shown = placed.width == current.truth.width(placed.plane)
+        marks = placed.marks if as_shown else None  # one has zoomed meanwhile
+        self._layers.update(placed.plane, placed.window, marks)
         if not current.truth.task.classes:
             self._layers.keep_number_free(placed.before, placed.after)
         self._keeping.start()

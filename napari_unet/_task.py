@@ -118,6 +118,7 @@ class Task(Protocol):
         segmentation: NDArray[np.int32],
         review: NDArray[np.uint8],
         corner: tuple[int, int] = (0, 0),
+        width: int = 1,
     ) -> NDArray[np.uint8]:
         """Draw the marks of a plane, or of a rectangle of it."""
 

@@ -86,9 +86,10 @@ class Tissue:
         segmentation: NDArray[np.int32],
         review: NDArray[np.uint8],
         corner: tuple[int, int] = (0, 0),
+        width: int = 1,
     ) -> NDArray[np.uint8]:
         """Draw edges in the classes' colours, and what was painted."""
-        return draw_class_marks(segmentation, review, corner)
+        return draw_class_marks(segmentation, review, corner, width)
 
     def summary(
         self, segmentation: NDArray[np.int32], review: NDArray[np.uint8]

@@ -87,3 +87,29 @@ def test_a_large_change_is_drawn_strip_by_strip_until_all_is_right(
             draw_marks(current.truth.segmentation[0], current.truth.review[0]),
         )
     )
+
+
+def test_outlines_are_drawn_wider_when_one_zooms_out(loop: Any) -> None:
+    loop.session.learning.set_automatic(False)
+    current = loop.session.opener.current
+    truth, camera = current.truth, loop.viewer.scene.camera
+
+    def drawn(width: int) -> bool:
+        marks = draw_marks(truth.segmentation[0], truth.review[0], width=width)
+        return np.array_equal(loop.layers.outlines.data, marks)
+
+    camera.zoom = 3.0
+    loop.wait(lambda: drawn(1))
+    camera.zoom = 0.3
+    loop.wait(lambda: drawn(4))
+    loop.session.predictor.predict_again()
+    loop.wait_for_proposals()
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    assert truth.review.any()
+    loop.wait(lambda: drawn(4))
+    loop.press("Control-Z")
+    loop.wait(lambda: drawn(4))
+    camera.zoom = 3.0
+    loop.wait(lambda: drawn(1))

@@ -12,7 +12,7 @@ import tifffile
 from napari_unet import _pixels
 from napari_unet._board import Board
 from napari_unet._fields import Field, Fields, StoredMaps
-from napari_unet._marks import COLORS, draw_line, draw_marks
+from napari_unet._marks import COLORS, draw_line, draw_marks, line_width
 from napari_unet._models import SHIPPED, Models
 from napari_unet._pixels import make_thumbnail, read_pixels
 from napari_unet._pyramid import make_pyramid
@@ -129,6 +129,21 @@ def test_marks_tell_proposed_reviewed_and_ignored_apart() -> None:
     assert {5} < set(np.unique(marks[7:18, 42:53]))
     part = draw_marks(labels[8:30, 10:50], review[8:30, 10:50], (8, 10))
     np.testing.assert_array_equal(part[2:-2, 2:-2], marks[10:28, 12:48])
+
+
+def test_lines_are_as_wide_as_it_takes_to_see_them() -> None:
+    assert [line_width(zoom, 1 << 20) for zoom in (2.0, 0.7, 0.3)] == [1, 2, 4]
+    assert line_width(0.3, 1 << 26) == 1  # that would take seconds
+    labels = np.zeros((60, 60), np.int32)
+    labels[10:50, 10:50] = 1
+    review = np.zeros(labels.shape, np.uint8)
+    for width in (1, 2, 4):
+        marks = draw_marks(labels, review, width=width)
+        assert (marks[:, 30] == 1).sum() == 2 * width
+        marks = draw_marks(labels, np.ones_like(review), width=width)
+        assert (marks[:, 30] == 2).sum() == 4 * width
+    # None is lost where every fourth pixel is shown.
+    assert [(marks[start::4, 30] == 2).sum() for start in range(4)] == [4] * 4
 
 
 def test_a_line_outside_the_image_draws_nothing() -> None:
