@@ -41,12 +41,11 @@ class Backdrop:
         return layer is not None and (layer is self.image or layer in self.channels)
 
     def fits(self, pixels: Pixels) -> bool:
-        """Whether the layer of the last image can show this one."""
-        return self.image is None or (
-            self.image.ndim == len(pixels.axes)
-            and self.image.rgb == pixels.rgb
-            and self.image.multiscale == pixels.multiscale
-        )
+        """Whether the layers of the last image can show this one."""
+        kind = len(pixels.axes), pixels.multiscale
+        layers = filter(None, (self.image, *self.channels))
+        same = all((layer.ndim, layer.multiscale) == kind for layer in layers)
+        return same and (self.image is None or self.image.rgb == pixels.rgb)
 
     def show(self, name: str, pixels: Pixels, how: dict[str, Any]) -> None:
         """Show the channel with the nuclei; a layer that is there is taken over."""

@@ -91,8 +91,7 @@ class Layers(Overlay):
         self._redraw.forget()
         with self._doing():
             self._compared.remove()
-            if not self.backdrop.fits(pixels):
-                self._remove()
+            self._remove_unfit(pixels)
             how = pixels.placement
             self.backdrop.show(name, pixels, how)
             for layer in (self.nuclei, self.outlines):
@@ -270,11 +269,13 @@ class Layers(Overlay):
             or layer in self.probabilities.layers
         )
 
-    def _remove(self) -> None:
-        self._remove_overlay()
-        self._compared.remove()
-        self.probabilities.remove()
-        self.backdrop.remove()
+    def _remove_unfit(self, pixels: Pixels) -> None:
+        """Remove layers that can't show an image, and no others: that takes long."""
+        own = filter(None, (self.nuclei, self.outlines))
+        if any(layer.ndim != len(pixels.axes) for layer in own):
+            self._remove_overlay()
+        if not self.backdrop.fits(pixels):
+            self.backdrop.remove()
 
     def _on_removed(self, event: Any) -> None:
         if self._ours:

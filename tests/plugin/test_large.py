@@ -54,6 +54,46 @@ def test_other_channels_of_a_large_plane_have_coarser_copies(
     assert (half == full[::2, ::2]).all()
 
 
+def test_a_large_plane_after_a_small_one_is_shown_with_the_same_nuclei_layer(
+    start: Callable[..., Any], channels: Path
+) -> None:
+    small = draw_nuclei(LARGE, 3, (100, 120)).image
+    tifffile.imwrite(channels / "small.tif", small)
+    loop = start()
+    loop.open(channels)
+    nuclei, outlines = loop.layers.nuclei, loop.layers.outlines
+    assert loop.layers.image.multiscale
+    for image, count in (("small", 3), ("a.ome", 4)):
+        loop.show(image)
+        loop.wait(lambda count=count: len(loop.viewer.layers) == count)
+        loop.wait_for_proposals()
+        assert loop.layers.nuclei is nuclei  # to make one takes napari long
+        assert loop.layers.outlines is outlines
+        assert [layer.name for layer in loop.viewer.layers][-2:] == [
+            "nuclei",
+            "outlines",
+        ]
+        assert loop.layers.image.multiscale == (image != "small")
+        assert loop.layers.visible == (0, 0, *nuclei.data.shape)
+    number, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")
+    assert number not in loop.nuclei
+
+
+def test_a_stack_is_shown_though_the_image_before_was_taken_away(
+    start: Callable[..., Any], channels: Path
+) -> None:
+    loop = start()
+    loop.open(channels)
+    loop.wait(lambda: len(loop.viewer.layers) == 4)
+    loop.viewer.layers.remove(loop.layers.image)
+    loop.show("stack.ome")
+    loop.wait(lambda: len(loop.viewer.layers) == 4)
+    loop.wait_for_proposals()
+    assert {layer.ndim for layer in loop.viewer.layers} == {3}
+
+
 def test_nuclei_are_coloured_as_they_are_whatever_was_shown_before(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
