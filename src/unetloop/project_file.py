@@ -16,7 +16,7 @@ from unetloop.errors import EngineError, refusals_named
 from unetloop.images import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from unetloop.classes import TissueClass
 
@@ -37,9 +37,6 @@ VERSION = 2
 """The newest that is read: 1 is a project of nuclei, 2 one of tissue classes."""
 
 _NUCLEI_VERSION = 1
-
-MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""From version n: a function that turns project.json into version n + 1."""
 
 _HASHED_BYTES = 1 << 20
 
@@ -96,9 +93,6 @@ def read_project(
                 todo="Update with: pip install -U napari-unet-loop",
                 version=version,
             )
-        while version < _NUCLEI_VERSION:
-            content = MIGRATIONS[version](content)
-            version += 1
         images = tuple(ProjectImage(**image) for image in content["images"])
         return images, classes_from_json(content.get("classes", ()))
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["constant", "cosine", "plateau", "stalled", "steps"]
+__all__ = ["constant", "cosine", "plateau", "steps"]
 
 _LAST = 0.01
 
@@ -89,28 +89,3 @@ def plateau(
         elif waited >= patience:
             share, waited = share * factor, 0
     return max(share, lowest)
-
-
-def stalled(losses: Sequence[float], patience: int, least: float = 0.0) -> bool:
-    """Whether the loss has not fallen for some epochs: time to stop early.
-
-    Source: Prechelt, "Early stopping, but when?", 1998.
-
-    Parameters
-    ----------
-    losses : sequence of float
-        After each epoch.
-    patience : int
-        Epochs to wait for a new lowest loss; 0: for ever.
-    least : float
-        By how much a loss must be lower to count.
-    """
-    if not patience:
-        return False
-    best, waited = math.inf, 0
-    for loss in losses:
-        waited = 0 if loss < best - least else waited + 1
-        best = min(best, loss) if waited else loss
-        if waited >= patience:
-            return True
-    return False

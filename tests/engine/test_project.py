@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 import tifffile
 import zarr
 
-from unetloop import project_file
 from unetloop.errors import EngineError
 from unetloop.project import open_project
 
@@ -178,18 +176,6 @@ def test_a_bad_project_file_is_one_sentence(
     for shared in (False, False, True):  # the lock is let go of
         with pytest.raises(EngineError, match=sentence):
             open_project(tmp_path, shared=shared)
-
-
-def test_an_older_version_is_migrated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = {"format": "unetloop-project", "version": 0}
-    (tmp_path / "project.json").write_text(json.dumps(old))
-    monkeypatch.setattr(
-        project_file, "MIGRATIONS", {0: lambda content: {**content, "images": []}}
-    )
-    with open_project(tmp_path) as project:
-        assert project.images == ()
 
 
 def test_a_full_disk_leaves_the_old_annotation(

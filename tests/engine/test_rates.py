@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unetloop import catalog
-from unetloop.rates import plateau, stalled, steps
+from unetloop.rates import plateau, steps
 
 
 @pytest.mark.parametrize("name", list(catalog.SCHEDULES))
@@ -32,16 +32,6 @@ def test_a_plateau_lowers_the_rate_until_it_is_lowest() -> None:
     assert plateau(0, [*falling, *[0.8] * 6], patience=3) == pytest.approx(0.01)
     assert plateau(0, [*falling, *[0.8] * 3, 0.5], patience=3) == pytest.approx(0.1)
     assert plateau(0, [1.0] * 100, patience=3) == pytest.approx(1e-4)
-
-
-@pytest.mark.parametrize(
-    ("losses", "expected"),
-    [([], False), ([3, 2, 1], False), ([1, 2], False), ([1, 2, 2], True),
-     ([1, 2, 0.5, 0.6], False), ([1, 1, 1], True)],
-)  # fmt: skip
-def test_a_run_without_progress_is_stopped(losses: list[float], expected: bool) -> None:
-    assert stalled(losses, 2) is expected
-    assert not stalled(losses, 0)
 
 
 @pytest.mark.parametrize("name", list(catalog.OPTIMIZERS))
