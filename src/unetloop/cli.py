@@ -82,7 +82,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     from unetloop.masks import number_areas, read_labels
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
-    pairs = pair_by_stem(options.pred, options.truth)
+    pairs = pair_by_stem(
+        options.pred, options.truth, called=("prediction", "true mask")
+    )
     scores = []
     for pair in pairs:
         truth, predicted = read_labels(pair.mask), read_labels(pair.image)
@@ -193,7 +195,7 @@ def _info(options: argparse.Namespace) -> int:
         _print(json.dumps(facts, indent=2))
     else:
         for name, value in facts.items():
-            _print(f"{name.replace('_', ' '):22} {value}")
+            _print(f"{name.replace('_', ' '):22} {'none' if value is None else value}")
     return 0
 
 

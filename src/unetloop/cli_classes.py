@@ -133,7 +133,9 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     from unetloop.files import pair_by_stem
     from unetloop.masks import read_labels
 
-    pairs = pair_by_stem(options.pred, options.truth)
+    pairs = pair_by_stem(
+        options.pred, options.truth, called=("prediction", "true mask")
+    )
     shift = 1 - options.first_class
     if options.classes:
         named = name_classes(options.classes.split(","))

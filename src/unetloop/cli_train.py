@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from unetloop.cli_classes import (
     class_task,
 )
 from unetloop.config import ModelConfig, TrainingConfig, from_dict
+from unetloop.counts import counted
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -46,6 +49,12 @@ _SETTINGS = (
     "val_fraction",
     "seed",
 )
+_STOPPED = {
+    "finished": "as many as asked for",
+    "early": "no more progress",
+    "minutes": "time is up",
+    "cancelled": "stopped",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +172,8 @@ def train(options: argparse.Namespace) -> int:
             began=began,
         )
 
-    done = run_job(job)
+    with _alone(options.out):
+        done = run_job(job)
     if not isinstance(done, TrainingDone):
         return 1
     measure = MEASURES.get(done.measure, done.measure)
@@ -171,10 +181,49 @@ def train(options: argparse.Namespace) -> int:
         "" if done.score is None else f", {measure} {done.score:.3f} on held-out images"
     )
     sys.stderr.write(
-        f"{done.steps} steps in {done.seconds / 60:.1f} min ({done.stopped}){score}: "
-        f"{done.path}\n"
+        f"{counted(done.steps, 'step')} in {done.seconds / 60:.1f} min "
+        f"({_STOPPED[done.stopped]}){score}: {done.path}\n"
     )
+    if done.stopped == "minutes" and not done.steps:
+        sys.stderr.write("Nothing was learned: give it more --minutes.\n")
     return 130 if done.stopped == "cancelled" else 0
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Let no other training write into this folder: each would undo the other's.
+
+    Raises
+    ------
+    EngineError
+        If one does, or the lock can't be written beside it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = out.absolute()
+    path = path.with_name(f".{path.name}.lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise EngineError(
+            "Another training writes into this folder.",
+            todo="Wait for it, or choose another folder.",
+            out=str(out),
+        ) from error
+    except OSError as error:
+        raise EngineError(
+            f"The model could not be saved here ({error.strerror}).",
+            todo="Choose another folder.",
+            out=str(out),
+        ) from error
+    try:
+        yield
+    finally:
+        if os.name == "posix":  # elsewhere an open file can't be removed
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
 def _settings(options: argparse.Namespace) -> TrainingConfig:
@@ -253,6 +302,13 @@ def _paired(
     result = []
     for pair in pair_by_stem(images, masks, review):
         with open_image(pair.image) as image:
+            if image.info.planes != 1:
+                raise EngineError(
+                    "An image of one plane was expected.",
+                    todo="Save each plane, and its mask, as a file of its own.",
+                    path=str(pair.image),
+                    shape=image.info.shape,
+                )
             channels = resolve_channels(image, channel, count)
         result.append(
             TrainingImage(pair.image, pair.mask, pair.review, channels=channels)

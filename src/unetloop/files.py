@@ -24,6 +24,7 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
+_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,15 @@ def _list(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path]:
             yield from _list(entry, recursive, seen)
 
 
-def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[Pair]:
+def pair_by_stem(
+    images: Path,
+    masks: Path,
+    review: Path | None = None,
+    called: tuple[str, str] = ("image", "mask"),
+) -> list[Pair]:
     """Match the images, masks and reviews of folders by the stem of their names.
+
+    Two single files belong together, whatever they are called.
 
     Parameters
     ----------
@@ -230,25 +238,34 @@ def pair_by_stem(images: Path, masks: Path, review: Path | None = None) -> list[
     review : Path, optional
         Folder of reviews; an image without one counts as not looked at, so
         each needs one.
+    called : tuple of str
+        What the first two are, in messages.
 
     Raises
     ------
     EngineError
-        If any image or mask has no partner, or two have the same stem; all of
-        them are listed.
+        If any image or mask has no partner, or two have the same stem; the first
+        of them are listed.
     """
-    by_image = _by_stem(images, "images")
-    by_mask = _by_stem(masks, "masks")
-    wrong = _differences(by_image, by_mask, "image", "mask")
+    if images.is_file() and masks.is_file() and review is None:
+        return [
+            Pair(images, masks, stem=FoundImage(images, Path(images.name)).stem.name)
+        ]
+    one, other = called
+    by_image = _by_stem(images, f"{one}s")
+    by_mask = _by_stem(masks, f"{other}s")
+    wrong = _differences(by_image, by_mask, one, other)
     by_review: dict[str, Path] = {}
     if review is not None:
         by_review = _by_stem(review, "reviews")
-        wrong += _differences(by_mask, by_review, "mask", "review")
+        wrong += _differences(by_mask, by_review, other, "review")
     if wrong:
+        more = len(wrong) - _LISTED
         raise EngineError(
-            f"Images and masks are paired by name, and some have no partner: "
-            f"{'; '.join(wrong)}.",
-            todo="Rename or remove them.",
+            f"{one.capitalize()}s and {other}s are paired by name, and some have no "
+            f"partner: {'; '.join(wrong[:_LISTED])}"
+            f"{f'; and {more:,} more' if more > 0 else ''}.",
+            todo="Give both the same names (suffixes may differ), or remove them.",
         )
     return [
         Pair(by_image[stem], by_mask[stem], by_review.get(stem), stem)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         str, Any, list[str], tuple[float, float] | None, Callable[[], None] | None
     ]
 
-__all__ = ["open_picture", "open_with_plugin", "open_zarr"]
+__all__ = ["open_picture", "open_with_plugin", "open_zarr", "read_indices"]
 
 _MOST_PIXELS = 1 << 32
 _PNG_RGB, _PNG_GRAY_ALPHA, _PNG_RGBA = 2, 4, 6
@@ -74,6 +74,33 @@ def _read_deep_colours(path: Path) -> NDArray[Any]:
 
     pixels: NDArray[Any] = png_decode(path.read_bytes())
     return pixels[..., 0] if pixels.shape[-1] == 2 else pixels
+
+
+def read_indices(path: Path) -> NDArray[np.uint8] | None:
+    """Read the numbers that a PNG or BMP holds in place of colours.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `open_picture` opens, or any other.
+
+    Returns
+    -------
+    array of uint8 or None
+        (rows, columns). None: it has no palette, or one of greys, which says nothing
+        that the grey levels don't.
+    """
+    from PIL import Image as PillowImage
+
+    try:
+        with PillowImage.open(path, formats=("PNG", "BMP")) as picture:
+            if picture.mode != "P":
+                return None
+            palette = np.array(picture.getpalette("RGB")).reshape(-1, 3)
+            grey = bool((palette == palette[:, :1]).all())
+            return None if grey else np.asarray(picture)
+    except OSError:  # of another format, or no file
+        return None
 
 
 def open_zarr(path: Path) -> Opened:

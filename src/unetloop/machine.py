@@ -27,7 +27,7 @@ def describe_machine() -> dict[str, Any]:
     dict
         Names and values for people and programs: versions, backend, device,
         the reason why no GPU is used (null where one is), seconds per field
-        of the default network, and installations that get in the way.
+        of the default network, and installations that get in the way (null: none).
     """
     import keras
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from unetloop.atomic import replacing
 from unetloop.errors import EngineError
+from unetloop.image_formats import read_indices
 from unetloop.images import open_image
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
     Parameters
     ----------
     path : Path
-        Any image of one channel.
+        Any image of one channel, or of colours that are all grey. Of a picture with a
+        palette of colours, the numbers are its indices, as in PASCAL VOC.
     plane : int, optional
         Which plane; None: the only one.
 
@@ -42,23 +44,30 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
     Raises
     ------
     EngineError
-        If it holds fractions, colours, negative or too large numbers, or more
-        planes than one and none was named.
+        If it holds fractions, colours without a palette, negative or too large
+        numbers, or more planes than one and none was named.
     """
     with open_image(path) as image:
         info = image.info
-        if info.channels != 1:
+        if plane is None and info.planes != 1:
             raise EngineError(
-                "A mask must have one channel of label numbers, not colours.",
+                "A mask of one plane was expected.",
+                todo="Save each plane, and that of the image, as a file of its own.",
                 path=str(path),
                 shape=info.shape,
             )
-        if plane is None and info.planes != 1:
-            raise EngineError(
-                "A mask of one plane was expected.", path=str(path), shape=info.shape
-            )
-        values = image.read_plane(plane or 0)[..., 0]
-    return to_labels(values, path)
+        values = image.read_plane(plane or 0, range(info.channels))
+    if info.rgb and (indices := read_indices(path)) is not None:
+        values = indices[..., None]
+    grey = info.rgb and bool((values == values[..., :1]).all())
+    if values.shape[2] != 1 and not grey:
+        raise EngineError(
+            "A mask must have one channel of label numbers, not colours.",
+            todo="Save it as grey levels of 8 or 16 bits, one number a nucleus.",
+            path=str(path),
+            shape=info.shape,
+        )
+    return to_labels(values[..., 0], path)
 
 
 def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:
@@ -80,7 +89,11 @@ def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:
         with np.errstate(invalid="ignore"):
             whole = bool(np.all(values == np.round(values)))
         if not whole:
-            raise EngineError("A mask must hold whole numbers.", path=str(path))
+            raise EngineError(
+                "A mask must hold whole numbers.",
+                todo="Save the label numbers themselves, not a picture of them.",
+                path=str(path),
+            )
     if values.dtype.kind in "if" and values.min() < 0:
         raise EngineError("A mask must not hold negative numbers.", path=str(path))
     if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.annotations import REVIEWED
+from unetloop.annotations import IGNORED, REVIEWED
 from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
 from unetloop.images import open_image
@@ -124,7 +124,8 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
     Raises
     ------
     EngineError
-        If a file can't be read, or image, mask and review differ in size.
+        If a file can't be read, image, mask and review differ in size, or the review
+        holds other numbers than its three.
     """
     with open_image(image.image) as opened:
         pixels = opened.read_plane(image.plane, image.channels)
@@ -138,7 +139,15 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
         )
     review = None
     if image.review is not None:
-        review = read_labels(image.review).astype(np.uint8)
+        marks = read_labels(image.review)
+        if (highest := int(marks.max())) > IGNORED:
+            raise EngineError(
+                "A review must hold 0 (nobody has looked), 1 (right) and 2 (ignore).",
+                todo="Save it with these numbers.",
+                review=str(image.review),
+                highest=highest,
+            )
+        review = marks.astype(np.uint8)
         if review.shape != labels.shape:
             raise EngineError(
                 "Review and mask must have the same size.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from filelock import FileLock
 
 from unetloop.catalog import ARCHITECTURES
 from unetloop.checkpoint import open_model
@@ -165,6 +166,48 @@ def test_evaluation_keeps_folders_apart_and_names_what_does_not_fit(
     assert str(tmp_path / "pred/b/x.tif") in error
 
 
+def test_two_files_are_compared_whatever_they_are_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:9, 5:9] = 1
+    for name in ("a.tif", "a_mask.tif"):
+        tifffile.imwrite(tmp_path / name, truth)
+    words = ["evaluate", "--pred", tmp_path / "a.tif", "--truth"]
+    assert main([*map(str, words), str(tmp_path / "a_mask.tif"), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["images"]["a"]["dice"] == 1
+
+
+def test_a_stack_with_a_mask_of_one_plane_is_not_learned_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first plane would be taken, which may not be the one that was annotated."""
+    for name, values in (
+        ("images/a.tif", np.zeros((5, 20, 20), np.uint8)),
+        ("masks/a.tif", np.ones((20, 20), np.uint8)),
+    ):
+        (tmp_path / name).parent.mkdir()
+        tifffile.imwrite(tmp_path / name, values, photometric="minisblack")
+    words = ["train", "--images", tmp_path / "images", "--masks", tmp_path / "masks"]
+    error = _error(capsys, *words, "--out", tmp_path / "m")
+    assert "one plane" in error
+    assert "file of its own" in error
+
+
+def test_only_one_training_writes_into_a_folder(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = samples / "train"
+    words = ["train", "--images", train / "images", "--masks", train / "masks"]
+    words += ["--out", tmp_path / "m", "--minutes", "0.01"]
+    with FileLock(tmp_path / ".m.lock"):
+        assert "Another training" in _error(capsys, *words)
+    assert not (tmp_path / "m").exists()
+    assert main(list(map(str, words))) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
 @pytest.mark.parametrize("diameter", ["0", "-1", "nan", "inf", "wide"])
 def test_a_diameter_is_a_number_above_0(
     diameter: str, capsys: pytest.CaptureFixture[str]
@@ -174,7 +217,7 @@ def test_a_diameter_is_a_number_above_0(
     assert "must be a number above 0, or auto" in capsys.readouterr().err
 
 
-def test_unpaired_files_are_all_listed(
+def test_unpaired_files_are_listed(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     masks = tmp_path / "masks"

@@ -61,7 +61,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         open_image(tmp_path / "a.tif")
 
 
-def test_pairs_by_stem_and_lists_all_that_have_none(tmp_path: Path) -> None:
+def test_pairs_by_stem_and_lists_what_has_none(tmp_path: Path) -> None:
     for name in ("images/a.png", "images/b.tif", "masks/a.tif", "masks/b.tif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -74,6 +74,11 @@ def test_pairs_by_stem_and_lists_all_that_have_none(tmp_path: Path) -> None:
     (tmp_path / "masks" / "alone.tif").touch()
     with pytest.raises(EngineError, match=r"lonely\.tif.*alone\.tif"):
         pair_by_stem(tmp_path / "images", tmp_path / "masks")
+    for number in range(1000):
+        (tmp_path / "images" / f"{number}.tif").touch()
+    with pytest.raises(EngineError, match=r"992 more\.") as caught:
+        pair_by_stem(tmp_path / "images", tmp_path / "masks")
+    assert str(caught.value).count(".tif") == 10
 
 
 def test_two_images_of_one_stem_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image as PillowImage
 
 from unetloop.errors import EngineError
 from unetloop.images import open_image
@@ -63,7 +64,7 @@ def test_labels_of_a_stack_are_read_by_plane(tmp_path: Path) -> None:
         (np.full((4, 4), np.inf, np.float32), "fit into 32 bits"),
         (np.full((4, 4), -1, np.int16), "negative"),
         (np.full((4, 4), 2**31, np.uint32), "fit into 32 bits"),
-        (np.zeros((4, 4, 3), np.uint8), "not colours"),
+        (numbers(4, 4, 3, dtype="uint8"), "not colours.*8 or 16 bits"),
     ],
 )
 def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, sentence: str) -> None:
@@ -72,6 +73,31 @@ def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, sentence: str) -> N
     )
     with pytest.raises(EngineError, match=sentence):
         read_labels(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_mask_whose_colours_are_grey_is_one(tmp_path: Path, channels: int) -> None:
+    values = numbers(8, 9, dtype="uint8")
+    colours = np.repeat(values[..., None], channels, axis=2)
+    if channels == 4:
+        colours[..., 3] = 255
+    PillowImage.fromarray(colours).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png"), values)
+
+
+@pytest.mark.parametrize("colourful", [True, False])
+def test_a_mask_with_a_palette_holds_its_indices_unless_they_are_greys(
+    tmp_path: Path, colourful: bool
+) -> None:
+    """As in PASCAL VOC, whose index 7 is grey; and as tools that shrink a PNG do."""
+    indices = numbers(8, 9, dtype="uint8") % 3
+    palette = [[0, 0, 0], [128, 128, 128], [128, 0, 0] if colourful else [7, 7, 7]]
+    picture = PillowImage.fromarray(indices)
+    picture.putpalette(np.ravel(palette).tolist())
+    picture.save(tmp_path / "a.png")
+    greys = np.array([0, 128, 7])[indices]
+    wanted = indices if colourful else greys
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png"), wanted)
 
 
 def test_labels_that_cannot_be_written(tmp_path: Path) -> None:

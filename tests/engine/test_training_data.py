@@ -10,10 +10,11 @@ import tifffile
 
 from unetloop.classes import name_classes
 from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.errors import EngineError
 from unetloop.events import Notice
 from unetloop.tasks import NUCLEI, Classes
 from unetloop.training_data import fingerprint, load_planes
-from unetloop.training_image import TrainingImage
+from unetloop.training_image import TrainingImage, load_annotated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,13 @@ def test_what_is_learned_from_makes_another_run(
     assert path is not None
     _rewrite(path, (slice(3, 5), slice(3, 5)), 0)
     assert fingerprint([image], {}, None) != before
+
+
+def test_a_review_holds_its_three_numbers_and_no_others(image: TrainingImage) -> None:
+    assert image.review is not None
+    _rewrite(image.review, (slice(3, 5), slice(3, 5)), 255)
+    with pytest.raises(EngineError, match=r"0 .*1 .*2 .*highest=255"):
+        load_annotated(image)
 
 
 def test_a_mask_that_says_the_same_of_all_nuclei_is_numbered_and_named(
