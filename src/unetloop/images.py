@@ -21,7 +21,7 @@ from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
 from unetloop.nuclear_channel import guess_nuclear_channel
 
-__all__ = ["open_image", "resolve_channels"]
+__all__ = ["name_channels", "open_image", "resolve_channels"]
 
 _READER_PLUGINS = {
     ".czi": "bioio-czi",
@@ -114,6 +114,9 @@ def open_image(path: str | Path) -> Image:
         numbered = [str(number) for number in range(info.channels)]
         named = ["red", "green", "blue"] if info.rgb else numbered
         info = replace(info, channel_names=tuple(named[: info.channels]))
+    # A file may leave some of its channels without a name.
+    filled = (name or str(number) for number, name in enumerate(info.channel_names))
+    info = replace(info, channel_names=tuple(filled))
     return Image(info, data, close)
 
 
@@ -148,6 +151,14 @@ def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None
     if sides is None or not all(0 < side < inf for side in sides):
         return None
     return float(sides[0]), float(sides[1])
+
+
+def name_channels(info: ImageInfo, channels: Sequence[int]) -> str:
+    """Say which channels are looked at, by their names; empty: there is but one."""
+    if info.channels == 1:
+        return ""
+    names = (*info.channel_names, ALL_COLOURS_NAME)  # that is the last one, -1
+    return ", ".join(names[channel] for channel in channels)
 
 
 def resolve_channels(

@@ -41,6 +41,7 @@ class ModelCache:
     def __init__(self, imported: Callable[[], None]) -> None:
         self._say_imported = imported
         self._importing: threading.Thread | None = None
+        self._importing_now = threading.Lock()
         self._imported = threading.Event()
         self._kept: list[tuple[Model, bool, Network]] = []
         self._seconds = 0.0
@@ -60,12 +61,13 @@ class ModelCache:
         return self._seconds + max(_IMPORT_SECONDS - gone, 0.0)
 
     def import_keras(self) -> None:
-        """Import Keras now."""
+        """Import Keras now; whoever asks meanwhile waits for it."""
         self._began = self._began or time.monotonic()
-        start_keras()
-        if not self._imported.is_set():
-            self._imported.set()
-            self._say_imported()
+        with self._importing_now:
+            if not self._imported.is_set():
+                start_keras()
+                self._imported.set()
+                self._say_imported()
 
     def import_keras_beside(self) -> None:
         """Import Keras in a thread, unless that was begun before."""

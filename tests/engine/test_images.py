@@ -335,6 +335,21 @@ def test_ome_zarr(tmp_path: Path, version: str) -> None:
     np.testing.assert_array_equal(plane[..., 0], pixels[1, 2:9, 3:11])
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_channel_without_a_name_is_called_by_its_number(
+    tmp_path: Path, version: str
+) -> None:
+    write_zarr(tmp_path / "a.zarr", numbers(2, 10, 12), version)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    named = group.attrs.asdict()
+    described = named if version == "0.4" else named["ome"]
+    described["omero"] = {"channels": [{"color": "00FF00"}, {"label": "DAPI"}]}
+    group.attrs.update(named)
+    with open_image(tmp_path / "a.zarr") as image:
+        assert image.info.channel_names == ("0", "DAPI")
+        assert resolve_channels(image, None) == (1,)
+
+
 def _write_copies(path: Path, pixels: np.ndarray, copies: list[np.ndarray]) -> None:
     """Write an OME-TIFF that holds coarser copies of its planes."""
     axes = "ZYX"[-pixels.ndim :]

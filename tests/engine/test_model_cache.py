@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from unetloop import model_cache
@@ -51,3 +52,24 @@ def test_two_models_in_turn_are_loaded_once_each(
     assert loaded == ["a", "b", "a", "c"]
     cache.open("a")
     assert loaded[-1] == "a"
+
+
+def test_keras_is_imported_and_said_to_be_once_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meanwhile: list[threading.Thread] = []
+
+    def start() -> None:  # as long as it takes, somebody else asks
+        if not meanwhile:
+            meanwhile.append(threading.Thread(target=cache.import_keras))
+            meanwhile[0].start()
+        began.append(1)
+
+    began: list[int] = []
+    said: list[int] = []
+    monkeypatch.setattr(model_cache, "start_keras", start)
+    cache = ModelCache(lambda: said.append(1))
+    cache.import_keras()
+    meanwhile[0].join()
+    assert (len(began), len(said)) == (1, 1)
+    assert cache.start_seconds == 0
