@@ -20,7 +20,7 @@ from unetloop.batch_plane import work_on_plane
 from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
-from unetloop.images import open_image, resolve_channels
+from unetloop.images import name_channels, open_image, resolve_channels
 from unetloop.plane_result import with_one_picture
 from unetloop.reviewed import combined_hash
 from unetloop.run_record import FileState, Records
@@ -131,6 +131,7 @@ class _Work:
                 results.write_picture(max(found, key=lambda one: one.doubt).picture)
         summary = self._summarize(info, found)
         summary |= {"labels": self._relative(job.labels), "model": job.model}
+        summary["channel"] = name_channels(info, channels)
         return replace(
             record,
             status="done",

@@ -161,6 +161,14 @@ def name_channels(info: ImageInfo, channels: Sequence[int]) -> str:
     return ", ".join(names[channel] for channel in channels)
 
 
+def name_channels(info: ImageInfo, channels: tuple[int, ...]) -> str:
+    """Say which channels are looked at, by their names; empty: there is but one."""
+    if info.channels == 1:
+        return ""
+    names = (*info.channel_names, ALL_COLOURS_NAME)  # that is the last one, -1
+    return ", ".join(names[channel] for channel in channels)
+
+
 def resolve_channels(
     image: Image, wanted: str | None, count: int = 1
 ) -> tuple[int, ...]:

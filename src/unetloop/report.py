@@ -195,11 +195,17 @@ def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
     head = "".join(
         f'<th class="number">{escape(title)}</th>' for title in columns.values()
     )
+    # Guessed, mostly: who knows the images sees whether it is the right one.
+    channels = any(row.get("channel") for row in rows)
+    if channels:
+        head = f"<th>channel</th>{head}"
     lines = []
     for row in rows[:_MOST_LISTED]:
         cells = "".join(
             f'<td class="number">{_number(row, name)}</td>' for name in columns
         )
+        if channels:
+            cells = f"<td>{escape(row.get('channel') or '')}</td>{cells}"
         lines.append(
             f"<tr><td>{escape(row['image'])}</td><td>{escape(row['status'])}</td>"
             f"{cells}</tr>"

@@ -58,6 +58,7 @@ COLUMNS: Mapping[str, str] = {
     "seconds": "time from reading to writing",
     "labels": "its masks, below the output folder",
     "reviewed": "how many of the nuclei somebody said are right, or drew",
+    "channel": "channel that was looked at; empty: there is but one",
 }
 """Columns of ``summary.csv`` and their meaning."""
 

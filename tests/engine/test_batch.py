@@ -588,6 +588,25 @@ def test_images_have_nucleus_diameters_of_their_own(
     assert used()["a.tif"] not in (20.0, 32.0, 40.0)
 
 
+def test_tables_and_report_say_which_channel_was_guessed(
+    tmp_path: Path, model: Model
+) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    pixels = np.stack([draw_discs(1), draw_discs(3)]).astype(np.uint16)
+    metadata = {"axes": "CYX", "Channel": {"Name": ["actin", "DAPI"]}}
+    tifffile.imwrite(folder / "a.ome.tif", pixels, metadata=metadata)
+    tifffile.imwrite(folder / "b.tif", pixels[0])
+    colours = np.stack([draw_discs(1)] * 3, -1).astype(np.uint8)
+    tifffile.imwrite(folder / "c.tif", colours, photometric="rgb")
+    run(folder, out, model)
+    seen = {row["image"]: row["channel"] for row in read_table(out / "summary.csv")}
+    assert seen == {"a.ome.tif": "DAPI", "b.tif": "", "c.tif": "all colours"}
+    report = (out / "report.html").read_text("utf-8")
+    assert "<th>channel</th>" in report
+    assert "<td>DAPI</td>" in report
+
+
 def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) -> None:
     folder, out = tmp_path / "images", tmp_path / "out"
     folder.mkdir()
@@ -598,6 +617,8 @@ def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) 
     run(folder / ".." / "images", out, model, channel="0", channels=other)
     counts = {row["image"]: row["nuclei"] for row in read_table(out / "summary.csv")}
     assert counts == {"a.tif": "1", "b.tif": "3", "c.tif": "1"}
+    seen = {row["image"]: row["channel"] for row in read_table(out / "summary.csv")}
+    assert seen == {"a.tif": "0", "b.tif": "1", "c.tif": "0"}
     assert json.loads((out / "run.json").read_text())["settings"]["channels"] == other
     assert "images of other channels" in (out / "report.html").read_text("utf-8")
     more = {**other, str((folder / "c.tif").resolve()): "1"}
