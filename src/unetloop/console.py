@@ -58,7 +58,8 @@ def run_job(
             if isinstance(event, Progress):
                 bar.total = event.total
                 bar.n = event.done
-                bar.set_description_str(event.what, refresh=False)
+                what = event.what.replace("\n", " ")  # it may be in a file's name
+                bar.set_description_str(what, refresh=False)
                 left = event.seconds_left
                 bar.set_postfix_str(
                     "" if left is None else f"{_clock(left)} to go", refresh=False

@@ -98,7 +98,7 @@ def find_images(
     for given, base in _expand(paths):
         if base is not None:
             bases.append(base)
-            found.setdefault(given.resolve(), (given, base))
+            found.setdefault(_real(given), (given, base))
             continue
         if is_sequence(given):
             bases.append(given.parent)
@@ -112,11 +112,11 @@ def find_images(
             )
         if not given.is_dir() or given.suffix == ".zarr":
             bases.append(given.parent)
-            found.setdefault(given.resolve(), (given, given.parent))
+            found.setdefault(_real(given), (given, given.parent))
             continue
         bases.append(given)
         for path in _list(given, recursive, set()):
-            found.setdefault(path.resolve(), (path, given))
+            found.setdefault(_real(path), (path, given))
     if not found:
         raise EngineError(
             "There is no image here.",
@@ -129,6 +129,11 @@ def find_images(
         FoundImage(path, _below(path, shared or base), count)
         for path, base, count in _join_parts(list(found.values()))
     ]
+
+
+def _real(path: Path) -> Path:
+    """Follow links, unless they go round in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _join_parts(
@@ -187,7 +192,9 @@ def _expand(
 
 def _is_image(path: Path) -> bool:
     hidden = path.name.startswith(".")
-    known = path.suffix.lower() in _SUFFIXES and path.is_file()
+    # A link that leads nowhere is an image that is missing: whoever opens it says so.
+    there = path.is_file() or (path.is_symlink() and not path.exists())
+    known = path.suffix.lower() in _SUFFIXES and there
     return not hidden and (path.suffix == ".zarr" or known)
 
 

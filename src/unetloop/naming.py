@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NamedImage", "name_images"]
 
+_LONGEST = 240  # bytes: disks take 255, and ".geojson" or ".ome.zarr" comes behind it
+
 
 @dataclass(frozen=True)
 class NamedImage:
@@ -30,7 +34,7 @@ class NamedImage:
         Its relative path, with ``/``: what tables call it.
     stem : str
         The same without suffixes, or with them where another image has the same: how
-        its results are called.
+        its results are called. Beyond 240 bytes it is cut, and ends in a hash.
     parts : int
         How many files it consists of.
     """
@@ -118,7 +122,7 @@ def _free_name(image: FoundImage, whole: bool, taken: _Taken) -> NamedImage:
     count = 1
     while True:
         stem = name if whole else _without_suffixes(name)
-        item = NamedImage(image.path, name.as_posix(), stem.as_posix(), image.parts)
+        item = NamedImage(image.path, name.as_posix(), _fitting(stem), image.parts)
         holder = taken.holder(item)
         if holder is None:
             return item
@@ -129,6 +133,16 @@ def _free_name(image: FoundImage, whole: bool, taken: _Taken) -> NamedImage:
         else:  # all its folders are in front
             count += 1
             name = name.with_name(f"{count}-{image.relative.name}")
+
+
+def _fitting(stem: Path) -> str:
+    """Cut a stem that leaves no room for the suffixes of results behind it."""
+    whole = os.fsencode(stem.name)
+    if len(whole) <= _LONGEST:
+        return stem.as_posix()
+    own = f"-{hashlib.sha256(whole).hexdigest()[:8]}"
+    cut = whole[: _LONGEST - len(own)].decode(errors="ignore")
+    return stem.with_name(cut + own).as_posix()
 
 
 def _without_suffixes(name: Path) -> Path:

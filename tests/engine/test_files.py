@@ -52,6 +52,19 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
         folder.chmod(0o700)
 
 
+@pytest.mark.parametrize("target", ["gone.tif", "b.tif"])
+def test_a_link_that_leads_nowhere_is_an_image_that_is_missing(
+    tmp_path: Path, target: str
+) -> None:
+    """Left out without a word, it would be missing in the tables, too."""
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8))
+    (tmp_path / "b.tif").symlink_to(target)
+    found = [item.path for item in find_images([tmp_path])]
+    assert found == [tmp_path / "a.tif", tmp_path / "b.tif"]
+    with pytest.raises(EngineError, match="no such image"):
+        open_image(found[1])
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.tif")

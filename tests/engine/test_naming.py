@@ -52,6 +52,34 @@ def test_names_begin_at_the_folder_that_all_share(plates: list[Path]) -> None:
     assert _names(list(plates)) == ["plate1/a", "plate1/b", "plate1/c"]
 
 
+def test_names_as_long_as_a_disk_takes_are_cut_for_results(
+    tmp_path: Path, model: Model
+) -> None:
+    """With a suffix behind it, a name would be too long, and the batch broke off."""
+    long = ["é" * 125 + "a.tif", "é" * 125 + "b.tif", "short.tif"]
+    images = write_discs(tmp_path / "in", dict.fromkeys(long, 2))
+    out = tmp_path / "out"
+    assert _end(run([images], out, model, exports=("geojson", "ome_zarr"))) == (3, 0)
+    rows = read_table(out / "summary.csv")
+    assert {row["image"] for row in rows} == set(long)
+    labels = [row["labels"] for row in rows]
+    assert len(set(labels)) == 3
+    assert all((out / path).is_file() for path in labels)
+    assert "labels/short.tif" in labels
+    assert _end(run([images], out, model, exports=("geojson", "ome_zarr"))) == (0, 3)
+
+
+def test_a_link_that_leads_nowhere_is_in_the_table(
+    plates: list[Path], tmp_path: Path, model: Model
+) -> None:
+    (plates[0] / "gone.tif").symlink_to("elsewhere.tif")
+    out = tmp_path / "out"
+    assert _end(run([plates[0]], out, model)) == (2, 0)
+    row = read_table(out / "summary.csv")[-1]
+    assert (row["image"], row["status"]) == ("gone.tif", "failed")
+    assert "No such file" in row["reason"]
+
+
 def test_images_of_the_same_name_in_two_folders(
     plates: list[Path], tmp_path: Path, model: Model
 ) -> None:
