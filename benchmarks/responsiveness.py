@@ -88,7 +88,7 @@ def measure(folder: Path, seconds: float) -> list[dict[str, object]]:
     session = session_of(viewer)
     stopwatch = Stopwatch()
     began = time.monotonic()
-    session.open([folder])
+    session.entrance.open([folder])
     if not wait(_PATIENCE, lambda: session.predictor.seconds is not None):
         raise SystemExit(f"Nothing was predicted: {session.state.problem or '?'}")
     first = time.monotonic() - began

@@ -69,7 +69,7 @@ def batch_of(viewer: Viewer) -> BatchDesk:
 
         def fix(paths: Any, known: Any) -> None:
             open_dock(viewer, LOOP)
-            session_of(viewer).fix(paths, known)
+            session_of(viewer).entrance.fix(paths, known)
 
         desk.fix_wanted.connect(fix)
         _BATCHES[viewer] = desk

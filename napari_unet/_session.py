@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
@@ -16,11 +16,11 @@ from napari_unet._class_desk import ClassDesk, rows_of
 from napari_unet._comparison import Comparer
 from napari_unet._editor import Editor
 from napari_unet._engine import Engine
+from napari_unet._entrance import Entrance
 from napari_unet._gallery import Gallery
 from napari_unet._layers import Layers
 from napari_unet._learner import Learner
 from napari_unet._learning_desk import LearningDesk
-from napari_unet._models import Models
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
 from napari_unet._rescue import Rescue
@@ -32,11 +32,7 @@ from napari_unet._tools import Tools
 from napari_unet._warm_up import make_ready, take_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from napari import Viewer
-    from napari.layers import Labels
 
     from napari_unet._state import LoopState
 
@@ -49,8 +45,8 @@ class Session(QObject):
     Signals: ``changed(LoopState)``; ``said(text, level)`` for napari's
     notifications; ``tool_armed(name)``; ``closed()``.
 
-    What one of its parts does alone is asked of that part: of ``choices``, ``steps``,
-    ``classes``, ``learning``, ``learner``, ``comparer`` and ``runs``.
+    What one of its parts does is asked of that part: of ``entrance``, ``choices``,
+    ``steps``, ``classes``, ``learning``, ``learner``, ``comparer`` and ``runs``.
 
     Parameters
     ----------
@@ -93,30 +89,60 @@ class Session(QObject):
         self.steps = Steps(
             self.layers, self.tools, self.opener, self.editor, self.gallery, self
         )
-        self.classes = ClassDesk(
-            *(self.layers, self.opener, self.tools, self.learner, self.choices),
-            *(self.board, self._background, self),
-        )
-        self.learning = LearningDesk(
-            *(self.opener, self.predictor, self.learner, self.choices, self.board),
-            self,
-        )
-        self.comparer = Comparer(
-            *(self.layers, self.editor, self.predictor, self.learner, self.choices),
-            *(self.board, self.engine, self._background, self),
-        )
-        self.runs = RunDesk(
-            *(self.opener, self.editor, self.learner, self.choices, self.board),
-            *(self._background, self),
-        )
-        self.actions = Actions(
-            *(self.layers, self.editor, self.predictor, self.learner, self.choices),
-            *(self.steps, self.classes, self.board, self),
-        )
-        self._task = ""
+        self._make_desks()
         self._connect()
         self.engine.start()
         self._background.run(make_ready, take_ready, lambda _: None)
+
+    def _make_desks(self) -> None:
+        """Make the parts that know other parts."""
+        self.entrance = Entrance(
+            self.layers, self.tools, self.opener, self.editor, self.board, self
+        )
+        self.classes = ClassDesk(
+            self.layers,
+            self.opener,
+            self.tools,
+            self.learner,
+            self.choices,
+            self.board,
+            self._background,
+            self,
+        )
+        self.learning = LearningDesk(
+            self.opener, self.predictor, self.learner, self.choices, self.board, self
+        )
+        self.comparer = Comparer(
+            self.layers,
+            self.editor,
+            self.predictor,
+            self.learner,
+            self.choices,
+            self.board,
+            self.engine,
+            self._background,
+            self,
+        )
+        self.runs = RunDesk(
+            self.opener,
+            self.editor,
+            self.learner,
+            self.choices,
+            self.board,
+            self._background,
+            self,
+        )
+        self.actions = Actions(
+            self.layers,
+            self.editor,
+            self.predictor,
+            self.learner,
+            self.choices,
+            self.steps,
+            self.classes,
+            self.board,
+            self,
+        )
 
     @property
     def state(self) -> LoopState:
@@ -125,6 +151,10 @@ class Session(QObject):
 
     def _connect(self) -> None:
         self.board.changed.connect(self._on_changed)
+        for speaker in (self.opener, self.entrance, self.steps, self.classes):
+            speaker.said.connect(self.said)
+        for other in (self.tools, self.actions, self.rescue, self.runs):
+            other.said.connect(self.said)
         self.engine.stopped.connect(self._on_engine_stopped)
         self.engine.started.connect(self._on_engine_started)
         self.engine.received.connect(self.board.hear)
@@ -140,21 +170,14 @@ class Session(QObject):
         self.opener.opened.connect(self._on_opened)
         self.opener.busy.connect(self.board.set_busy)
         self.opener.problem.connect(self.board.set_problem)
-        self.opener.said.connect(self.said)
         self.choices.locked.connect(self.gallery.set_locked)
-        self.steps.said.connect(self.said)
-        self.classes.said.connect(self.said)
         self.tools.wanted.connect(self.actions.do)
         self.tools.armed.connect(self.tool_armed)
-        self.tools.said.connect(self.said)
         self.layers.view_changed.connect(self._on_view_changed)
         self.layers.removed.connect(self._on_layer_removed)
         self.actions.corrected.connect(self._count)
-        self.actions.said.connect(self.said)
         self.editor.stored.connect(self.opener.bookmark.note)
         self.editor.stored.connect(self.opener.flush)  # there is room again
-        self.rescue.said.connect(self.said)
-        self.runs.said.connect(self.said)
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
         self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
@@ -166,79 +189,6 @@ class Session(QObject):
         self.comparer.changed.connect(
             lambda comparison: self.board.update(comparison=comparison)
         )
-
-    # What the panels ask for
-
-    def open(self, paths: Sequence[Path | str]) -> None:
-        """Open images, folders or a project."""
-        if self._leave():
-            self.opener.open(paths, task=self._task, otherwise=self.state.task)
-
-    def set_task(self, task: str) -> None:
-        """Segment ``"nuclei"`` or ``"classes"``: in these images, and the next ones."""
-        workspace = self.opener.workspace
-        other = workspace is not None and task != workspace.project.task
-        if other and not self._leave():
-            return
-        self._task = task
-        if workspace is None:
-            names = Models(task=task).names()
-            self.board.update(task=task, models=names, model=next(iter(names), ""))
-        elif other:
-            self.opener.open_other(task)
-
-    def fix(self, paths: Sequence[Path], known: dict[str, Any]) -> None:
-        """Take images into the project that is open, or one beside them, to correct.
-
-        Parameters
-        ----------
-        paths : sequence of Path
-            Images; the first one is shown.
-        known : dict
-            ``channel`` and ``diameter`` that they were predicted by, and ``task``:
-            another project than the one that is open, if it segments something else.
-        """
-        if not self._leave():
-            return
-        reading = {name: value for name, value in known.items() if name != "task"}
-        task = str(known.get("task") or self.state.task)
-        join = task == self.state.task
-        self.opener.open(paths, join, reading, "" if join else task, task)
-
-    def use_layer(self) -> None:
-        """Work on the image layer that is selected in napari, or take its labels."""
-        labels = self.layers.users.labels()
-        if labels is not None and not self.state.classes:
-            self._take_labels(labels)
-        elif self._leave():
-            self.opener.open_layer(self._task, self.state.task)
-
-    def _take_labels(self, labels: Labels) -> None:
-        """Take the user's own labels as right, in the image on the screen."""
-        self.tools.disarm()
-        if self.opener.current is None:
-            text = "Open the image that the labels are of, then select them again."
-        elif self.layers.plane not in self.opener.current.loaded:
-            text = "This plane is still being read. Select the labels again then."
-        elif not self.layers.take_labels(labels):
-            size = " × ".join(str(side) for side in labels.data.shape)
-            text = f"These labels ({size}) have another size than the image shown."
-        else:
-            name = labels.name
-            text = f"The nuclei of {name} are taken as right; Ctrl+Z takes that back."
-        self.said.emit(text, "info")
-
-    def _leave(self) -> bool:
-        """Get ready for another project; false: corrections can't be stored yet."""
-        self.tools.disarm()
-        if self.editor.store():
-            return True
-        self.said.emit(
-            "The last corrections can't be stored yet, and opening other images would "
-            "lose them. Make room on the disk or connect the drive, then try again.",
-            "warning",
-        )
-        return False
 
     def save(self) -> None:
         """Store everything now."""
@@ -269,7 +219,6 @@ class Session(QObject):
         self.comparer.show(None)
         view, project = workspace.view, workspace.project
         task = task_of(project.classes)
-        self._task = ""
         self.tools.take(task)
         self.rescue.open(workspace)
         self.predictor.open(workspace.journal)

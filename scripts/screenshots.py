@@ -145,8 +145,8 @@ def paint(session: Session) -> None:
 
 def show_classes(session: Session, folder: Path, take: Callable[[str], None]) -> None:
     """Take the picture of tissue classes."""
-    session.set_task("classes")
-    session.open([folder])
+    session.entrance.set_task("classes")
+    session.entrance.open([folder])
     need(lambda: session.layers.task.classes, "A project of classes", session)
     session.learning.set_automatic(False)
     paint(session)
@@ -185,9 +185,9 @@ def main() -> int:
         if options.tissue:
             tissue = Path(shutil.copytree(options.tissue, Path(name) / "tissue"))
             show_classes(session, tissue, take)
-            session.set_task("nuclei")
+            session.entrance.set_task("nuclei")
             need(lambda: session.layers.task.name == "nuclei", "Nuclei", session)
-        session.open([folder])
+        session.entrance.open([folder])
         need(lambda: session.state.folder == folder / "unet-loop", "Images", session)
         need(lambda: session.layers.nuclei is not None, "An image", session)
         need(lambda: not session.predictor.busy and nuclei(session), "Nuclei", session)

@@ -43,8 +43,8 @@ def test_strokes_of_two_classes_become_a_class_map_and_a_third_one_joins(
     start: Callable[..., Any], folder: Path
 ) -> None:
     loop = start()
-    loop.session.set_task("classes")
-    loop.session.open([folder / "a.tif"])
+    loop.session.entrance.set_task("classes")
+    loop.session.entrance.open([folder / "a.tif"])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learner._idle.setInterval(1)
     loop.session.learning.set_automatic(False)

@@ -114,7 +114,7 @@ def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(
     again = start()
     said: list[str] = []
     again.session.changed.connect(lambda state: said.append(state.learning.sentence))
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: _made(again), seconds=200)
     assert _made(again)[0] > reached
     assert "Going on with the training of round-1." in said
@@ -148,7 +148,7 @@ from napari_unet._session import Session
 
 viewer = napari.Viewer()
 session = Session(viewer, Engine(program=sys.executable, arguments=[sys.argv[1]]))
-session.open([sys.argv[2]])
+session.entrance.open([sys.argv[2]])
 
 def paint():
     layer = session.layers.nuclei

@@ -34,7 +34,7 @@ def test_what_was_corrected_is_in_the_results(
         qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
 
     session.learning.set_automatic(False)
-    session.open([folder])
+    session.entrance.open([folder])
     wait(lambda: session.state.current == "a")
     wait(lambda: session.opener.current.truth.segmentation.any())
     wait(lambda: not session.predictor.coming and not session.predictor.waits)

@@ -57,7 +57,7 @@ class Loop:
 
     def open(self, *paths: Path) -> None:
         """Open images and wait until the first one is segmented."""
-        self.session.open(paths)
+        self.session.entrance.open(paths)
         self.wait(lambda: self.session.state.current)
         self.wait_for_proposals()
 

@@ -250,7 +250,7 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     session = session_of(docks.viewer)
     assert docks.batch.engine is session.engine  # one engine for both
     assert not loop.run_all.box.start_button.isEnabled()
-    session.open([folder / "a.tif"])
+    session.entrance.open([folder / "a.tif"])
     docks.wait(lambda: session.state.current == "a")
     session.choices.change_reading({"diameter": 25.0})
     session.choices.set_threshold(0.7)
@@ -294,7 +294,7 @@ def test_run_all_over_folders_with_images_of_the_same_name(
     other = tmp_path / "other"
     other.mkdir()
     (other / "a.tif").write_bytes((folder / "b.tif").read_bytes())
-    session.open([folder / "a.tif"])
+    session.entrance.open([folder / "a.tif"])
     docks.wait(lambda: session.state.current == "a")
     docks.wait(box.start_button.isEnabled)
     box.start_button.click()
@@ -334,7 +334,7 @@ def test_the_worst_become_a_project_where_none_is_open(
 def test_a_batch_says_that_it_waits_for_a_training(docks: Any, folder: Path) -> None:
     loop = docks.open(LOOP)
     session = session_of(docks.viewer)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current)
     session.learning.set_automatic(False)
     session.learning.set_training({"epochs": 1000})
@@ -355,7 +355,7 @@ def test_others_takes_the_model_of_the_loop_along(docks: Any, folder: Path) -> N
     loop = docks.open(LOOP)
     docks.batch.change(model="somewhere/else")  # as in the last batch
     session = session_of(docks.viewer)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current)
     docks.wait(lambda: session.layers.nuclei.data.any())
     session.learning.set_training({"epochs": 1})
@@ -378,7 +378,7 @@ def test_others_takes_the_model_of_the_loop_along(docks: Any, folder: Path) -> N
 def test_a_training_says_that_it_waits_for_a_batch(docks: Any, folder: Path) -> None:
     loop = docks.open(LOOP)
     session = session_of(docks.viewer)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current)
     session.learning.set_automatic(False)
     session.learning.set_training({"epochs": 1000})
@@ -402,7 +402,7 @@ def test_models_of_the_open_project_can_be_chosen(docks: Any, folder: Path) -> N
     widget = docks.open()
     docks.open(LOOP)
     session = session_of(docks.viewer)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current)
     session.learning.set_automatic(False)
     session.editor.accept_view()

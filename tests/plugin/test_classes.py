@@ -25,9 +25,9 @@ LOW = [(120.0, 20.0), (120.0, 50.0), (120.0, 80.0)]
 def loop(start: Callable[..., Any], folder: Path) -> Any:
     """The folder is open as one of tissue classes; nothing is learned by itself."""
     loop = start()
-    loop.session.set_task("classes")
+    loop.session.entrance.set_task("classes")
     assert (loop.session.state.task, loop.session.state.model) == ("classes", "")
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learning.set_automatic(False)
     return loop
@@ -215,7 +215,7 @@ def test_the_same_images_may_be_segmented_both_ways(
     loop.press("A")
     loop.drag(*ROW)
     loop.show("b")
-    loop.session.set_task("nuclei")
+    loop.session.entrance.set_task("nuclei")
     loop.wait(lambda: loop.session.state.task == "nuclei")
     loop.wait(lambda: loop.layers.nuclei.name == "nuclei")
     loop.wait_for_proposals()
@@ -227,7 +227,7 @@ def test_the_same_images_may_be_segmented_both_ways(
     loop.hover(*point)
     loop.press("D")  # has its own meaning again
     assert not (loop.nuclei == number).any()
-    loop.session.set_task("classes")
+    loop.session.entrance.set_task("classes")
     loop.wait(lambda: loop.layers.nuclei.name == "classes")
     assert loop.session.state.folder == folder / "unet-loop-classes"
     loop.show("a")
@@ -235,7 +235,7 @@ def test_the_same_images_may_be_segmented_both_ways(
     loop.session.close()
 
     again = start()  # as it was open last
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current)
     assert again.session.state.task == "classes"
     assert again.nuclei[30, 50] == 1
@@ -253,7 +253,7 @@ def test_a_project_of_classes_made_elsewhere_opens(
         project.write_segmentation(image, 0, truth)
         project.write_review(image, 0, (truth > 0).astype(np.uint8))
     loop = start()
-    loop.session.open([folder / "mine"])
+    loop.session.entrance.open([folder / "mine"])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     assert [row.name for row in loop.session.state.classes] == [
         "lumen",
@@ -307,13 +307,13 @@ def test_the_layer_comes_back_with_its_colours_when_it_was_removed(loop: Any) ->
 def test_images_to_correct_go_to_a_project_that_segments_the_same(
     loop: Any, folder: Path
 ) -> None:
-    loop.session.fix([folder / "b.tif"], {"task": "nuclei", "diameter": 30.0})
+    loop.session.entrance.fix([folder / "b.tif"], {"task": "nuclei", "diameter": 30.0})
     loop.wait(lambda: loop.session.state.task == "nuclei")
     loop.wait(lambda: loop.session.state.current == "b")
     view = loop.session.opener.workspace.view
     assert view.of("b") == {"diameter": 30.0} | view.of("b")
     assert "task" not in view.of("b")
-    loop.session.fix([folder / "a.tif"], {"task": "nuclei"})
+    loop.session.entrance.fix([folder / "a.tif"], {"task": "nuclei"})
     loop.wait(lambda: loop.session.state.current == "a")
     assert loop.session.state.folder == folder / "unet-loop"
 
@@ -322,8 +322,8 @@ def _learned_from_colours(loop: Any, folder: Path) -> Any:
     rgb = np.random.default_rng(0).integers(0, 255, (160, 200, 3)).astype(np.uint8)
     folder.mkdir()
     tifffile.imwrite(folder / "a.tif", rgb, photometric="rgb")
-    loop.session.set_task("classes")
-    loop.session.open([folder])
+    loop.session.entrance.set_task("classes")
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learning.set_automatic(False)
     _learn(loop)
@@ -371,12 +371,12 @@ def test_a_layer_and_the_next_folder_are_of_classes_too(
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     layer = loop.viewer.add_image(np.zeros((40, 50), np.uint8), name="mine")
     loop.viewer.layers.selection.active = layer
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current == "mine")
     assert loop.session.state.task == "classes"
     other = tmp_path / "other"
     other.mkdir()
     (folder / "b.tif").rename(other / "c.tif")
-    loop.session.open([other])
+    loop.session.entrance.open([other])
     loop.wait(lambda: loop.session.state.current == "c")
     assert loop.session.state.folder == other / "unet-loop-classes"

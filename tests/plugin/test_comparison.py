@@ -366,7 +366,7 @@ def test_another_project_is_not_compared(loop: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(tmp_path / "images/b.tif", other / "c.tif")
-    loop.session.open([other])
+    loop.session.entrance.open([other])
     loop.wait(lambda: loop.session.state.current == "c")
     assert not _comparison(loop).on
     assert _layer(loop) is None
@@ -388,8 +388,8 @@ def test_tissue_classes_are_compared_too(
 ) -> None:
     loop = start()
     loop.engine.send("fake", do="sees", model="round-1", brightness=0.45)
-    loop.session.set_task("classes")
-    loop.session.open([folder])
+    loop.session.entrance.set_task("classes")
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
     loop.session.learning.set_automatic(False)
     loop.session.learning.set_training({"epochs": 1})

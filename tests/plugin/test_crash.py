@@ -38,7 +38,7 @@ EVERYTHING = [
 def _opened(start: Callable[..., Any], folder: Path) -> Any:
     """Open the folder anew; what it holds is shown, whether or not it is segmented."""
     loop = start()
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.current == "a")
     return loop
 

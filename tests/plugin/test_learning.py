@@ -329,7 +329,7 @@ def test_closing_in_the_middle_of_a_training_loses_nothing(
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.session.close()
     again = start()
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current)
     again.show("a")
     assert again.review.all()
@@ -353,7 +353,7 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     again = start("--log", folder.with_name("log"))
     said: list[str] = []
     again.session.changed.connect(lambda state: said.append(state.learning.sentence))
-    again.session.open([moved])
+    again.session.entrance.open([moved])
     again.wait(lambda: again.session.state.learning.phase == "running")
     assert again.session.state.model == "nuclei"  # not one that is half learned
     assert "Going on with the training of round-1." in said
@@ -371,7 +371,7 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
 
     (models / ".round-1.resume.npz").unlink()  # it came to its end
     last = start()
-    last.session.open([moved])
+    last.session.entrance.open([moved])
     last.wait(lambda: last.session.state.current)
     assert last.session.opener.workspace.view.unfinished == {}
     assert last.session.state.learning.phase == "idle"
@@ -386,7 +386,7 @@ def test_what_was_reviewed_elsewhere_is_enough_to_learn_from(
     for file in (folder / "unet-loop").glob("journal.sqlite*"):
         file.unlink()  # as if another program had made the TIFFs
     again = start()
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current)
     assert not again.session.state.can_undo
     assert again.session.state.learning.can_start == ""
@@ -397,7 +397,7 @@ def test_what_was_reviewed_elsewhere_is_enough_to_learn_from(
     assert again.session.state.can_undo
     again.session.close()
     again = start()
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current)
     again.press("Control-Z")
     assert not again.session.state.can_undo
@@ -433,7 +433,7 @@ def test_a_training_that_ended_unseen_is_not_done_again(
     view = json.loads((folder / "unet-loop/view.json").read_text())
     assert view["unfinished"]["out"] == "round-1"
     again = start()
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current)
     assert again.session.state.learning.phase == "idle"
     assert "round-1" in again.session.state.models

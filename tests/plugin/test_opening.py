@@ -50,7 +50,7 @@ def test_one_file_opens_alone_and_a_second_one_joins_it(
     loop = start()
     loop.open(folder / "b.tif")
     assert [row.id for row in loop.session.state.images] == ["b"]
-    loop.session.open([folder / "a.tif"])
+    loop.session.entrance.open([folder / "a.tif"])
     loop.wait(lambda: loop.session.state.current == "a")
     assert [row.id for row in loop.session.state.images] == ["b", "a"]
 
@@ -97,13 +97,13 @@ def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
     labels = np.zeros((160, 200), np.uint8)
     labels[20:40, 30:60], labels[80:100, 30:60] = 3, 7
     mine = loop.viewer.add_labels(labels[:-1], name="other")
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     assert "(159 × 200) have another size" in loop.said[-1]
     assert not loop.review.any()
     mine.visible = False
     before = loop.nuclei.copy()
     mine = loop.viewer.add_labels(labels, name="mine")
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     assert "mine are taken as right" in loop.said[-1]
     assert not mine.visible
     assert loop.session.state.images[0].state != "missing"
@@ -120,10 +120,10 @@ def test_labels_are_not_said_to_be_taken_before_their_plane_was_read(loop: Any) 
     current = loop.session.opener.current
     loop.viewer.add_labels(np.ones((160, 200), np.uint8), name="mine")
     current.loaded.remove(0)
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     assert "still being read" in loop.said[-1]
     current.loaded.add(0)
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     assert "mine are taken as right" in loop.said[-1]
     assert (loop.recorded()[0] == 1).all()
 
@@ -133,7 +133,7 @@ def test_labels_of_the_users_own_may_have_any_numbers(loop: Any, folder: Path) -
     labels[20:40, 30:60], labels[80:100, 30:60] = 3_000_000_000, 1 << 40
     labels[120:130, 30:60] = 2
     loop.viewer.add_labels(labels, name="mine")
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     recorded = loop.recorded()[0]
     assert recorded.min() == 0
     found = {int(recorded[row, 40]) for row in (30, 90, 125)}
@@ -257,7 +257,7 @@ def test_a_stack_counts_all_its_planes_when_it_is_opened_again(
 
     again = start()
     counts: list[int] = []
-    again.session.open([folder])
+    again.session.entrance.open([folder])
 
     def note(state: Any) -> None:
         counts.extend(row.nuclei for row in state.images if row.id == "stack")
@@ -296,7 +296,7 @@ def test_the_list_is_of_what_the_project_holds_not_of_what_was_remembered(
     view.write_text(json.dumps(known))
 
     again = start()
-    again.session.open([folder / "a.tif", folder / "b.tif"])
+    again.session.entrance.open([folder / "a.tif", folder / "b.tif"])
     again.wait(lambda: again.session.state.current == "a")
     again.wait(lambda: again.session.state.images[1].state == "done")
     row = again.session.state.images[1]
@@ -333,7 +333,7 @@ def test_enter_goes_on_with_the_planes_that_were_not_reviewed_before(
     loop.session.close()
 
     again = start()
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current == "stack")
     again.wait(lambda: 1 in again.session.opener.current.loaded)
     again.wait(lambda: again.session.opener.current.census.others is not None)
@@ -375,7 +375,7 @@ def test_a_plane_is_read_though_one_of_the_image_before_is_still_being_read(
         stack = file.asarray()
     metadata = {"axes": "TYX"}
     tifffile.imwrite(folder / "zoo.tif", stack, imagej=True, metadata=metadata)
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: len(loop.session.state.images) == 4)
     loop.wait(lambda: loop.session.opener.current is not None)
     monkeypatch.setattr(_current, "_MOST_BYTES", 1)
@@ -429,7 +429,7 @@ def test_what_is_not_stored_when_napari_is_closed_is_kept_elsewhere(
         loop.press(key)
     loop.session.close()
     again = start()  # the disk is full still
-    again.session.open([folder])
+    again.session.entrance.open([folder])
     again.wait(lambda: again.session.state.current == "a")
     assert "are back" in again.said[-1]
     assert again.review[point] == 1
@@ -458,13 +458,13 @@ def test_what_is_not_stored_is_not_left_for_other_images(
         _, point = loop.nucleus()
         loop.point_at(*point)
         loop.press("A")
-        loop.session.set_task("classes")
-        loop.session.open([folder])
-        loop.session.use_layer()
-        loop.session.fix([folder / "b.tif"], {})
+        loop.session.entrance.set_task("classes")
+        loop.session.entrance.open([folder])
+        loop.session.entrance.use_layer()
+        loop.session.entrance.fix([folder / "b.tif"], {})
         assert [text for text in loop.said if "can't be stored yet" in text]
         assert loop.session.state.busy != "Opening the images"
-    loop.session.set_task("classes")
+    loop.session.entrance.set_task("classes")
     loop.wait(lambda: loop.session.state.task == "classes")
     assert not loop.session.editor.unstored
     loop.wait(lambda: not loop.session.opener._left)  # it is closed now
@@ -485,7 +485,7 @@ def test_what_is_corrected_while_other_images_are_opened_is_kept(
     loop: Any, folder: Path, others: Path, hold_up: Callable[[Any, str], Any]
 ) -> None:
     held = hold_up(_opener, "open_workspace")
-    loop.session.open([others])
+    loop.session.entrance.open([others])
     loop.wait(held.is_done)
     _, point = loop.nucleus()
     loop.point_at(*point)
@@ -508,7 +508,7 @@ def test_what_can_not_be_stored_while_other_images_are_opened_is_kept_elsewhere(
     home: Path,
 ) -> None:
     held = hold_up(_opener, "open_workspace")
-    loop.session.open([others])
+    loop.session.entrance.open([others])
     loop.wait(held.is_done)
     with monkeypatch.context() as broken:
         broken.setattr(loop.session.opener.workspace.journal, "record", full)
@@ -520,7 +520,7 @@ def test_what_can_not_be_stored_while_other_images_are_opened_is_kept_elsewhere(
         assert not loop.session.editor.unstored  # it is of the project before
         assert "open these images again" in loop.said[-1]
         loop.wait(lambda: not loop.session.opener._left)
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.folder == folder / "unet-loop")
     loop.wait(lambda: loop.session.state.current == "a")
     assert loop.recorded()[1][point] == 1
@@ -532,10 +532,10 @@ def test_who_comes_back_at_once_finds_the_project_as_it_was_left(
 ) -> None:
     loop.press("Enter")
     loop.show("b")
-    loop.session.open([others])
-    loop.session.open([others / "other.tif"])  # of these two, the last one
+    loop.session.entrance.open([others])
+    loop.session.entrance.open([others / "other.tif"])  # of these two, the last one
     loop.wait(lambda: loop.session.state.folder == others / "unet-loop")
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: loop.session.state.folder == folder / "unet-loop")
     loop.wait(lambda: loop.session.state.current == "b")
     loop.show("a")
@@ -550,7 +550,8 @@ def test_how_images_are_read_is_noted_when_they_are_open_and_not_by_a_thread(
     view = loop.session.opener.workspace.view
     view.of("b")["diameter"] = 25.0
     images = [folder / "b.tif", folder / "stack.tif"]
-    loop.session.fix(images, {"task": "nuclei", "channel": "0", "diameter": 40.0})
+    known = {"task": "nuclei", "channel": "0", "diameter": 40.0}
+    loop.session.entrance.fix(images, known)
     loop.wait(held.is_done)
     # It may be written down at any time: an entry that comes meanwhile is an error.
     assert view.images["b"].get("channel") is None
@@ -565,7 +566,7 @@ def test_closing_while_images_are_opened_lets_go_of_their_project(
 ) -> None:
     held = hold_up(_opener, "open_workspace")
     loop = start()
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(held.is_done)
     loop.session.closed.connect(held.let_go)
     loop.session.close()
@@ -585,7 +586,7 @@ def test_opening_the_same_images_again_goes_on_with_their_project(
     (folder / "b.tif").rename(folder / "later.tif")
     with tifffile.TiffFile(folder / "a.tif") as file:
         tifffile.imwrite(folder / "new.tif", file.asarray()[::-1])
-    loop.session.open([folder])
+    loop.session.entrance.open([folder])
     loop.wait(lambda: len(loop.session.state.images) == 4)
     loop.wait(lambda: opener.current is not None and opener.current is not before)
     assert opener.workspace is workspace
@@ -630,7 +631,7 @@ def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
     loop.session.close()
 
     again = start()
-    again.session.open([folder / "unet-loop"])
+    again.session.entrance.open([folder / "unet-loop"])
     again.wait(lambda: again.session.state.current == "stack")
     assert again.layers.plane == 1
     np.testing.assert_array_equal(again.nuclei, nuclei)
@@ -666,7 +667,7 @@ def test_a_bad_image_is_left_out_and_named(
 def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
     loop: Any, tmp_path: Path
 ) -> None:
-    loop.session.open([tmp_path / "none"])
+    loop.session.entrance.open([tmp_path / "none"])
     loop.wait(lambda: loop.session.state.problem)
     assert "no such file or folder" in loop.session.state.problem
     number, point = loop.nucleus()
@@ -690,7 +691,7 @@ def test_a_second_viewer_is_told_that_the_project_is_open(
     loop: Any, start: Callable[..., Any], folder: Path
 ) -> None:
     other = start()
-    other.session.open([folder])
+    other.session.entrance.open([folder])
     other.wait(lambda: other.session.state.problem)
     assert "open in another program or window" in other.session.state.problem
 
@@ -699,10 +700,10 @@ def test_a_layer_from_no_file_is_stored_and_worked_on(
     start: Callable[..., Any], folder: Path, home: Path
 ) -> None:
     loop = start()
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     assert "Select an image" in loop.said[0]
     loop.viewer.add_image(tifffile.imread(folder / "a.tif"), name="my cells")
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current)
     loop.wait_for_proposals()
     assert loop.session.state.images[0].name == "my_cells.tif"
@@ -715,7 +716,7 @@ def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
 ) -> None:
     loop = start()
     loop.viewer.open(folder / "b.tif", plugin="napari")
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current == "b")
     assert loop.session.state.folder == folder / "unet-loop"
 
@@ -728,7 +729,7 @@ def test_several_layers_from_files_are_worked_on(
         loop.viewer.open(folder / name, plugin="napari")
     dropped = list(loop.viewer.layers)
     loop.viewer.layers.selection = set(dropped)
-    loop.session.use_layer()
+    loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current == "a")
     assert [row.id for row in loop.session.state.images] == ["a", "b"]
     assert not any(layer.visible for layer in dropped)
@@ -941,7 +942,7 @@ def test_a_channel_that_was_removed_stays_away_and_harms_nothing(
     assert number not in loop.nuclei
     assert _names(loop) == ["mine", "a.ome.tif", "nuclei", "outlines"]
     loop.viewer.layers.selection.active = loop.viewer.layers["mine"]
-    loop.session.use_layer()  # one of ours: not to be opened once more
+    loop.session.entrance.use_layer()  # one of ours: not to be opened once more
     assert loop.said == ["Select an image in napari's list of layers first."]
     loop.show("b.ome")
     loop.wait(lambda: loop.session.state.busy == "")

@@ -90,7 +90,7 @@ def test_results_give_way_to_the_loop_and_nothing_unseen_is_corrected(
 ) -> None:
     docks.open(LOOP)
     session = session_of(docks.viewer)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current == "a" and not session.predictor.coming)
     docks.wait(lambda: session.opener.current.truth.segmentation.any())
     said: list[str] = []

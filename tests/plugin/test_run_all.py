@@ -23,7 +23,7 @@ def loop(docks: Any, folder: Path) -> Any:
     widget = docks.open(LOOP)
     session = session_of(docks.viewer)
     session.learning.set_automatic(False)
-    session.open([folder])
+    session.entrance.open([folder])
     docks.wait(lambda: session.state.current == "a" and not session.predictor.coming)
     docks.wait(lambda: session.opener.current.truth.segmentation.any())
     docks.wait(lambda: not session.predictor.waits)

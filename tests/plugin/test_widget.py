@@ -105,7 +105,7 @@ def test_page_down_is_the_next_image_after_a_click_on_the_dock(
     widget: Any, folder: Path, qtbot: QtBot
 ) -> None:
     session = widget.session
-    session.open([folder])
+    session.entrance.open([folder])
     qtbot.waitUntil(lambda: session.state.current == "a", timeout=30_000)
     column = widget.findChild(Column)
     column.setFocus()
@@ -118,7 +118,7 @@ def test_closing_the_window_stores_everything_and_ends_the_engine(
     widget: Any, folder: Path, qtbot: QtBot
 ) -> None:
     session = widget.session
-    session.open([folder])
+    session.entrance.open([folder])
     qtbot.waitUntil(lambda: session.layers.nuclei is not None, timeout=30_000)
     qtbot.waitUntil(lambda: session.layers.nuclei.data.any(), timeout=30_000)
     session.editor.accept_view()
@@ -132,7 +132,7 @@ def test_closing_the_window_stores_everything_and_ends_the_engine(
 
 def test_closing_the_dock_ends_nothing(widget: Any, folder: Path, qtbot: QtBot) -> None:
     session = widget.session
-    session.open([folder])
+    session.entrance.open([folder])
     qtbot.waitUntil(lambda: session.layers.nuclei is not None, timeout=30_000)
     viewer = session.layers.viewer
     viewer.window.remove_dock_widget(widget)
