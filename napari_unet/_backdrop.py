@@ -50,6 +50,7 @@ class Backdrop:
     def show(self, name: str, pixels: Pixels, how: dict[str, Any]) -> None:
         """Show the channel with the nuclei; a layer that is there is taken over."""
         if self.image is None:
+            active = self._viewer.layers.selection.active
             self.image = self._viewer.add_image(
                 pixels.data,
                 name=name,
@@ -60,6 +61,8 @@ class Backdrop:
                 **how,
             )
             self._viewer.layers.move(len(self._viewer.layers) - 1, 0)
+            if active is not None:
+                self._viewer.layers.selection.active = active
         else:
             place(self.image, how)
             self.image.data = pixels.data

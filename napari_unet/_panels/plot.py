@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CurvePlot"]
 
+_LEAST_HEIGHT = 50  # where the window is low; Qt would have more
+
 
 # Of which images the score is: what stands above, and what the tooltip says of them.
 _SCORED = {
@@ -198,6 +200,7 @@ class SmallPlot(QWidget):
         canvas.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         canvas.setBackground(None)
+        canvas.setMinimumHeight(_LEAST_HEIGHT)
         canvas.ci.setContentsMargins(0, 6, 4, 8)
         canvas.ci.setSpacing(0)
         view = canvas.ci.addViewBox(0, 1, enableMenu=False, enableMouse=False)

@@ -44,3 +44,13 @@ def test_layers_of_one_image_always_have_the_same_units() -> None:
     backdrop.show("b", image("actin", "mito"), placed("pixel", 1.0))
     assert len(viewer.layers) == 3
     assert viewer.layers.extent.units is not None
+
+
+def test_an_image_that_needs_another_layer_leaves_the_selected_one_selected() -> None:
+    viewer = ViewerModel()
+    backdrop = Backdrop(viewer)
+    backdrop.show("a", image(), placed("pixel", 1.0))
+    nuclei = viewer.add_labels(np.zeros((8, 9), int))
+    backdrop.remove()
+    backdrop.show("b", image(), placed("pixel", 1.0))
+    assert viewer.layers.selection.active is nuclei

@@ -209,6 +209,12 @@ def test_the_axis_ends_at_round_numbers_close_to_the_curve(
     assert (low, high) == pytest.approx((middle - half * 1.08, middle + half * 1.08))
 
 
+def test_in_a_low_window_plots_are_as_low_as_the_comparison(panel: LearnPanel) -> None:
+    panel.show(learning(curve=CURVE))
+    pages = panel.plot.minimumSizeHint(), panel.versus.minimumSizeHint()
+    assert pages[0].height() <= pages[1].height()
+
+
 def test_the_plot_leaves_the_mouse_alone(panel: LearnPanel) -> None:
     panel.show(learning(phase="starting"))
     plot = panel.plot.loss
