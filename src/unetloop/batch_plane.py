@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from unetloop import quality
 from unetloop.boxes import box_slices, middle_box
 from unetloop.class_areas import ClassTally
 from unetloop.image_job import Stopped
-from unetloop.image_planes import Image
 from unetloop.instances import nucleus_certainty
 from unetloop.large import is_large, plan_blocks, predict_blocks
 from unetloop.measurements import measure_plane
+from unetloop.plane_channels import channels_of, hold_plane
 from unetloop.plane_result import PlaneResult
 from unetloop.plane_view import PlaneView
 from unetloop.prediction import estimate_diameter, predict_region
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unetloop.boxes import Box
     from unetloop.classes import TissueClass
     from unetloop.config import PredictionConfig
+    from unetloop.image_planes import Image
     from unetloop.large import Block, BlockRunner
     from unetloop.network import Network
     from unetloop.prediction import PredictedPlane
@@ -90,7 +91,7 @@ def work_on_plane(
         If a class was painted that the model does not know.
     """
     large = is_large((image.info.height, image.info.width), 1.0)
-    held = image if large else _hold(image, number)
+    held = image if large else hold_plane(image, number)
     plane = number if large else 0
     view = PlaneView.of(held, plane, channels, scale.normalization)
     predictor = _Predictor(
@@ -107,7 +108,7 @@ def work_on_plane(
         return result
     result.columns = measure_plane(
         output,
-        _channels(held, plane),
+        channels_of(held, plane),
         certainty=result.certainty,
         pixel_size=held.info.pixel_size,
         reviewed=result.reviewed,
@@ -271,39 +272,3 @@ class _Stoppable:
         if self._stop():
             raise Stopped
         return self._network(batch)
-
-
-def _hold(image: Image, plane: int) -> Image:
-    """Read one plane with all channels into memory: it is looked at many times."""
-    info = image.info
-    pixels = image.read_plane(plane, range(info.channels))
-    axes = "YXS" if info.rgb else "YXC"
-    return Image(replace(info, axes=axes, shape=pixels.shape), pixels)
-
-
-class _Channel:
-    """One channel of a plane that is read where it is sliced."""
-
-    def __init__(self, image: Image, plane: int, channel: int) -> None:
-        self._image, self._plane, self._channel = image, plane, channel
-        self.shape = (image.info.height, image.info.width)
-        self.dtype = image.info.dtype
-        self.ndim = 2
-
-    def __getitem__(self, index: tuple[slice, slice]) -> NDArray[Any]:
-        """Read a rectangle: (rows, columns)."""
-        rows, columns = (
-            part.indices(size) for part, size in zip(index, self.shape, strict=True)
-        )
-        box = (rows[0], columns[0], max(rows[:2]), max(columns[:2]))
-        part = self._image.read_plane(self._plane, (self._channel,), box)
-        return part[:: rows[2], :: columns[2], 0]
-
-
-def _channels(image: Image, plane: int) -> dict[str, Any]:
-    """Name every channel of a plane, and let it be read."""
-    named: dict[str, Any] = {}
-    for number, name in enumerate(image.info.channel_names):
-        once = f"{name} {number}" if name in named else name
-        named[once] = _Channel(image, plane, number)
-    return named
