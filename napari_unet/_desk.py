@@ -107,6 +107,7 @@ class Docked(QWidget):
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
+        _fit_screen(window)
         area = window.dockWidgetArea(dock)
         for other in window.findChildren(QDockWidget):
             ours = PLUGIN in other.windowTitle() and other.isVisible()
@@ -115,6 +116,21 @@ class Docked(QWidget):
                 window.tabifyDockWidget(other, dock)
                 dock.raise_()
                 return
+
+
+def _fit_screen(window: QWidget) -> None:
+    """Let a window that a dock made larger than its screen be as large as that."""
+    screen = window.screen()
+    if screen is None or window.isMaximized() or window.isFullScreen():
+        return
+    free, frame = screen.availableGeometry(), window.frameGeometry()
+    over = frame.size() - free.size()
+    wide, high = max(over.width(), 0), max(over.height(), 0)
+    if wide or high:
+        window.resize(window.width() - wide, window.height() - high)
+        window.move(
+            free.left() if wide else window.x(), free.top() if high else window.y()
+        )
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:
