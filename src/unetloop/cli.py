@@ -79,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if wants_classes(options):
         return evaluate_classes(options)
     from unetloop.files import pair_by_stem
-    from unetloop.masks import number_areas, read_labels
+    from unetloop.masks import number_areas, read_both
     from unetloop.metrics import average, evaluate_pair, pool, to_table
 
     pairs = pair_by_stem(
@@ -87,21 +87,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     scores = []
     for pair in pairs:
-        truth, predicted = read_labels(pair.mask), read_labels(pair.image)
-        if truth.shape != predicted.shape:
-            raise EngineError(
-                "Masks and truth must have the same size.",
-                predicted=f"{pair.image} {predicted.shape}",
-                truth=f"{pair.mask} {truth.shape}",
-            )
-        (truth, true), (predicted, found) = map(number_areas, (truth, predicted))
-        for path, areas in ((pair.mask, true), (pair.image, found)):
-            if areas:
-                _say(
-                    f"{path}: all nuclei have the same number; each of {areas} "
-                    "connected areas is taken as one."
-                )
-        scores.append(evaluate_pair(truth, predicted))
+        planes = []
+        for predicted, truth in read_both(pair.image, pair.mask):
+            (predicted, found), (truth, true) = map(number_areas, (predicted, truth))
+            for path, areas in ((pair.mask, true), (pair.image, found)):
+                if areas:
+                    _say(
+                        f"{path}: all nuclei have the same number; each of {areas} "
+                        "connected areas is taken as one."
+                    )
+            planes.append(evaluate_pair(truth, predicted))
+        scores.append(pool(planes))
     if options.json:
         content = {
             "images": {

@@ -131,7 +131,7 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     """
     from unetloop.class_metrics import compare_classes, pool_classes
     from unetloop.files import pair_by_stem
-    from unetloop.masks import read_labels
+    from unetloop.masks import read_both
 
     pairs = pair_by_stem(
         options.pred, options.truth, called=("prediction", "true mask")
@@ -146,15 +146,20 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     names = [tissue.name for tissue in named]
     scores = []
     for pair in pairs:
-        truth = read_labels(pair.mask) + shift
-        predicted = read_labels(pair.image)
-        if truth.shape != predicted.shape:
-            raise EngineError(
-                "Masks and truth must have the same size.",
-                predicted=f"{pair.image} {predicted.shape}",
-                truth=f"{pair.mask} {truth.shape}",
+        planes = []
+        for predicted, mask in read_both(pair.image, pair.mask):
+            truth = mask + shift
+            if (predicted[truth > 0] == 0).any():
+                raise EngineError(
+                    "The prediction holds 0, no class, where the truth has one.",
+                    todo="Predict again without --project, whose ignored areas are 0, "
+                    "or let the truth be 0 there, too.",
+                    predicted=str(pair.image),
+                )
+            planes.append(
+                compare_classes(truth - 1, predicted - 1, len(names), truth > 0)
             )
-        scores.append(compare_classes(truth - 1, predicted - 1, len(names), truth > 0))
+        scores.append(pool_classes(planes))
     pooled = pool_classes(scores)
     if options.json:
         content: dict[str, Any] = {
@@ -181,9 +186,16 @@ def evaluate_classes(options: argparse.Namespace) -> int:
 
 
 def _highest(paths: Sequence[Path]) -> int:
+    from unetloop.images import open_image
     from unetloop.masks import read_labels
 
-    return max((int(read_labels(path).max(initial=0)) for path in paths), default=0)
+    highest = 0
+    for path in paths:
+        with open_image(path) as image:
+            planes = image.info.planes
+        for plane in range(planes):
+            highest = max(highest, int(read_labels(path, plane).max(initial=0)))
+    return highest
 
 
 def _known(value: Any) -> Any:

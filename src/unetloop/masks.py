@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["number_areas", "read_labels", "to_labels", "write_labels"]
+__all__ = ["number_areas", "read_both", "read_labels", "to_labels", "write_labels"]
 
 _LARGE_BYTES = 1 << 28
 _TILE = 512
@@ -68,6 +68,37 @@ def read_labels(path: Path, plane: int | None = None) -> NDArray[np.int32]:
             shape=info.shape,
         )
     return to_labels(values[..., 0], path)
+
+
+def read_both(
+    predicted: Path, truth: Path
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Read two masks that are to be compared, plane by plane.
+
+    Yields
+    ------
+    predicted, truth : array of int32
+        (rows, columns) each.
+
+    Raises
+    ------
+    EngineError
+        If they differ in size or number of planes, or one is no mask.
+    """
+    sizes = {}
+    for path in (predicted, truth):
+        with open_image(path) as image:
+            info = image.info
+            sizes[path] = info.planes, info.height, info.width
+    if sizes[predicted] != sizes[truth]:
+        raise EngineError(
+            "Masks and truth must have the same planes, rows and columns.",
+            todo="Look whether they belong to the same image.",
+            predicted=f"{predicted} {sizes[predicted]}",
+            truth=f"{truth} {sizes[truth]}",
+        )
+    for plane in range(sizes[truth][0]):
+        yield read_labels(predicted, plane), read_labels(truth, plane)
 
 
 def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:

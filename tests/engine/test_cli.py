@@ -14,7 +14,7 @@ from filelock import FileLock
 from unetloop.catalog import ARCHITECTURES
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
-from unetloop.masks import read_labels
+from unetloop.masks import read_labels, write_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +146,33 @@ def test_images_of_one_name_get_masks_of_their_own(
     assert len(list((out / "labels").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    ("task", "figure"), [("nuclei", "dice"), ("classes", "mean_iou")]
+)
+def test_masks_of_a_stack_are_compared_plane_by_plane(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str, figure: str
+) -> None:
+    """What ``predict`` writes of a stack must not be a dead end."""
+    truth = np.zeros((5, 20, 20), np.int32)
+    truth[:, 5:9, 5:9], truth[:, 12:18, 12:18] = 1, 2
+    predicted = truth.copy()
+    predicted[4, 5:9, 5:9] = 2
+    predicted[4, 12:18, 12:18] = 0 if task == "nuclei" else 2
+    words = ["evaluate", "--task", task, "--json"]
+    for option, values in (("--pred", predicted), ("--truth", truth)):
+        write_labels(tmp_path / option[2:] / "a.tif", values, axes="ZYX")
+        words += [option, str(tmp_path / option[2:])]
+    assert main(words) == 0
+    figures = json.loads(capsys.readouterr().out)["images"]
+    assert set(figures) == {"a"}
+    assert 0.8 < figures["a"][figure] < 1
+    write_labels(tmp_path / "pred/a.tif", predicted[:4], axes="ZYX")
+    assert "same planes" in _error(capsys, *words)
+    write_labels(tmp_path / "pred/a.tif", np.zeros_like(truth), axes="ZYX")
+    if task == "classes":
+        assert "holds 0" in _error(capsys, *words)
+
+
 @pytest.mark.parametrize("task", ["nuclei", "classes"])
 def test_evaluation_keeps_folders_apart_and_names_what_does_not_fit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
@@ -162,7 +189,7 @@ def test_evaluation_keeps_folders_apart_and_names_what_does_not_fit(
     assert set(figures["images"]) == {"a/x", "b/x"}
     tifffile.imwrite(tmp_path / "pred/b/x.tif", truth[:10])
     error = _error(capsys, *words)
-    assert "same size" in error
+    assert "same planes, rows and columns" in error
     assert str(tmp_path / "pred/b/x.tif") in error
 
 
