@@ -52,7 +52,7 @@ def session_of(viewer: Viewer) -> Session:
         session.changed.connect(activity.show)
         session.closed.connect(activity.close)
         _SESSIONS[viewer] = session
-        _Ending(viewer, session, session.close, session.save)
+        _Ending(viewer, _SESSIONS, session.close, session.save)
         if viewer in _BATCHES:
             _BATCHES[viewer].join(session)
     session.engine.start()
@@ -73,7 +73,7 @@ def batch_of(viewer: Viewer) -> BatchDesk:
 
         desk.fix_wanted.connect(fix)
         _BATCHES[viewer] = desk
-        _Ending(viewer, desk, desk.close)
+        _Ending(viewer, _BATCHES, desk.close)
     desk.batch.engine.start()
     return desk
 
@@ -152,16 +152,18 @@ class _Ending(QObject):
     def __init__(
         self,
         viewer: Viewer,
-        owned: QObject,
+        owned: WeakKeyDictionary[Viewer, Any],
         end: Callable[[], None],
         store: Callable[[], None] = lambda: None,
     ) -> None:
         window = viewer.window._qt_window
         super().__init__(window)
         self._store = store
-        owned.setParent(self)
+        owned[viewer].setParent(self)
         window.installEventFilter(self)
         window.destroyed.connect(end)
+        # It holds its viewer, and that would never be gone as long as it is here.
+        window.destroyed.connect(lambda: owned.pop(viewer, None))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See the window close; it may still be called back."""

@@ -11,7 +11,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QDockWidget
 
-from napari_unet import _session, _widget
+from napari_unet import _desk, _session, _widget
 from napari_unet._engine import Engine
 from napari_unet._panels.column import Column
 from unetloop.project import open_project
@@ -128,6 +128,9 @@ def test_closing_the_window_stores_everything_and_ends_the_engine(
     with open_project(folder / "unet-loop") as project:
         assert (project.read_review(project.images[0]) == 1).all()
     assert (folder / "unet-loop/view.json").exists()
+    # What it holds is not kept, nor the images that its viewer showed.
+    assert viewer not in _desk._SESSIONS
+    assert viewer not in _desk._BATCHES
 
 
 def test_closing_the_dock_ends_nothing(widget: Any, folder: Path, qtbot: QtBot) -> None:
