@@ -17,13 +17,14 @@ import numpy as np
 
 from unetloop import quality
 from unetloop.batch_plane import work_on_plane
+from unetloop.file_state import FileState
 from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
 from unetloop.images import name_channels, open_image, resolve_channels
 from unetloop.plane_result import with_one_picture
 from unetloop.reviewed import combined_hash
-from unetloop.run_record import FileState, Records
+from unetloop.run_record import Records
 from unetloop.summary import summarize_classes, summarize_image
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from unetloop import __version__
 from unetloop.cluster_worker import STOP, predict_on_worker, stop_file
 from unetloop.errors import EngineError
-from unetloop.run_record import FileState, ImageRecord, Records, now
+from unetloop.file_state import FileState
+from unetloop.run_record import ImageRecord, Records, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

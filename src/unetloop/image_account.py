@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from unetloop.errors import EngineError, is_disk_full
+from unetloop.file_state import FileState
 from unetloop.image_job import DiskFull, Stopped
-from unetloop.run_record import FileState, ImageRecord, Records, now
+from unetloop.run_record import ImageRecord, Records, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.file_state import FileState
 from unetloop.image_account import keep_account
 from unetloop.image_job import Stopped
 from unetloop.image_results import ImageResults, label_shape, room_for
 from unetloop.images import open_image, resolve_channels
-from unetloop.run_record import FileState, Records
+from unetloop.run_record import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from unetloop.errors import EngineError
-from unetloop.run_record import JOINED, FileState, Records
+from unetloop.file_state import FileState
+from unetloop.run_record import JOINED, Records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.export.coco import join_coco
+from unetloop.file_state import FileState
 from unetloop.measurement_table import join_measurements
 from unetloop.report import write_report
-from unetloop.run_record import JOINED, FileState, read_run
+from unetloop.run_record import JOINED, read_run
 from unetloop.summary import summary_rows, write_summary
 
 if TYPE_CHECKING:

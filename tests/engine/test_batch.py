@@ -19,10 +19,11 @@ from unetloop import batch_image, image_results
 from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
+from unetloop.file_state import FileState
 from unetloop.files import find_images
 from unetloop.masks import read_labels
 from unetloop.quality import STATISTICS, Reference
-from unetloop.run_record import FileState, Records
+from unetloop.run_record import Records
 
 if TYPE_CHECKING:
     from pathlib import Path
