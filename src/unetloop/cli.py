@@ -250,13 +250,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="every figure, as JSON")
 
     models = _command(
-        commands, "models", _models, "list networks and losses", "unetloop models"
+        commands,
+        "models",
+        _models,
+        "list models, networks, recipes and losses",
+        "unetloop models",
     )
-    models.add_argument("--json", action="store_true")
+    models.add_argument("--json", action="store_true", help="the same, as JSON")
     info = _command(
         commands, "info", _info, "say what this machine does", "unetloop info --json"
     )
-    info.add_argument("--json", action="store_true")
+    info.add_argument("--json", action="store_true", help="the same, as JSON")
     _command(
         commands, "serve", _serve, "answer a viewer, JSON a line", "unetloop serve"
     )
@@ -270,7 +274,8 @@ def _command(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example: {example}",
+        epilog=f"example: {example}",  # on one line, to be copied
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--debug", action="store_true", help="show tracebacks of errors"

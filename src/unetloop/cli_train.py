@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from unetloop import catalog, cli_values
@@ -89,17 +87,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=list(RECIPES),
         help="network and settings as published; what else is given goes before",
     )
-    add("--loss", choices=[*LOSSES, *CLASS_LOSSES])
-    add("--optimizer", choices=list(catalog.OPTIMIZERS))
-    add("--schedule", choices=list(catalog.SCHEDULES), help="of the learning rate")
-    add("--learning-rate", type=float, help="highest learning rate")
-    add("--batch-size", type=int, help="patches in one step")
-    add("--patch-size", type=int, help="side of what is mapped, in pixels")
     add(
-        "--precision",
-        choices=["float32", "mixed"],
-        help="mixed: half the bits, on a GPU",
+        "--loss",
+        choices=[*LOSSES, *CLASS_LOSSES],
+        help="what is made small; unetloop models says what each is (default: that of "
+        "the task)",
     )
+    add("--optimizer", choices=list(catalog.OPTIMIZERS), help=_help("optimizer"))
+    add("--schedule", choices=list(catalog.SCHEDULES), help=_help("schedule"))
+    add("--learning-rate", type=float, metavar="X", help=_help("learning_rate"))
+    add("--batch-size", type=int, metavar="N", help=_help("batch_size"))
+    add("--patch-size", type=int, metavar="PX", help=_help("patch_size"))
+    add("--precision", choices=["float32", "mixed"], help=_help("precision"))
     add(
         "--trainable",
         choices=["auto", "all", "decoder", "biases"],
@@ -107,19 +106,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "level (decoder), or biases (default: biases if a trained model learns from "
         "few nuclei, else all)",
     )
-    add(
-        "--class-balance",
-        type=float,
-        help="how far rare classes count more, from 0 (not) to 1 (all the same)",
-    )
+    add("--class-balance", type=float, metavar="X", help=_help("class_balance"))
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="wall time (default: 10)")
-    length.add_argument("--epochs", type=int, help="epochs (of 100 steps) instead")
+    length.add_argument(
+        "--minutes", type=float, metavar="X", help="wall time (default: 10)"
+    )
+    length.add_argument(
+        "--epochs", type=int, metavar="N", help="epochs (of 100 steps) instead"
+    )
     add("--val-images", type=cli_values.path, help="images to score on")
     add("--val-masks", type=cli_values.path, help="their masks")
-    add("--val-fraction", type=float, help="share of images held out")
-    add("--patience", type=int, help="stop after so many epochs (default: 0, never)")
-    add("--seed", type=int)
+    add("--val-fraction", type=float, metavar="X", help=_help("val_fraction"))
+    add("--patience", type=int, metavar="N", help=_help("patience"))
+    add("--seed", type=int, metavar="N", help=_help("seed"))
+
+
+def _help(name: str) -> str:
+    """Say what a setting is, and what it is if it is not given."""
+    (setting,) = (item for item in fields(TrainingConfig) if item.name == name)
+    usual = "none" if setting.default is None else setting.default
+    return f"{setting.metadata['help']} (default: {usual})"
 
 
 def train(options: argparse.Namespace) -> int:
@@ -127,6 +133,7 @@ def train(options: argparse.Namespace) -> int:
     from unetloop.checkpoint import open_model
     from unetloop.console import MEASURES, run_job
     from unetloop.events import TrainingDone
+    from unetloop.training_state import training_alone
 
     began = time.monotonic()
     recipe = RECIPES[options.recipe] if options.recipe else None
@@ -172,7 +179,7 @@ def train(options: argparse.Namespace) -> int:
             began=began,
         )
 
-    with _alone(options.out):
+    with training_alone(options.out):
         done = run_job(job)
     if not isinstance(done, TrainingDone):
         return 1
@@ -187,43 +194,6 @@ def train(options: argparse.Namespace) -> int:
     if done.stopped == "minutes" and not done.steps:
         sys.stderr.write("Nothing was learned: give it more --minutes.\n")
     return 130 if done.stopped == "cancelled" else 0
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Let no other training write into this folder: each would undo the other's.
-
-    Raises
-    ------
-    EngineError
-        If one does, or the lock can't be written beside it.
-    """
-    from filelock import FileLock, Timeout
-
-    path = out.absolute()
-    path = path.with_name(f".{path.name}.lock")
-    lock = FileLock(path, timeout=0)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise EngineError(
-            "Another training writes into this folder.",
-            todo="Wait for it, or choose another folder.",
-            out=str(out),
-        ) from error
-    except OSError as error:
-        raise EngineError(
-            f"The model could not be saved here ({error.strerror}).",
-            todo="Choose another folder.",
-            out=str(out),
-        ) from error
-    try:
-        yield
-    finally:
-        if os.name == "posix":  # elsewhere an open file can't be removed
-            path.unlink(missing_ok=True)
-        lock.release()
 
 
 def _settings(options: argparse.Namespace) -> TrainingConfig:

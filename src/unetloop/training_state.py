@@ -1,4 +1,4 @@
-"""Where a training run is, on disk, so that a killed one can go on."""
+"""Where a training run is, on disk: a killed one goes on, and no two mix."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import json
 import os
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.errors import EngineError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-__all__ = ["TrainingState", "read_state", "remove_state", "write_state"]
+__all__ = [
+    "TrainingState",
+    "read_state",
+    "remove_state",
+    "training_alone",
+    "write_state",
+]
 
 _DAMAGED = (
     OSError,
@@ -111,6 +122,47 @@ def remove_state(out: Path) -> None:
     _path(out).unlink(missing_ok=True)
 
 
-def _path(out: Path) -> Path:
+@contextmanager
+def training_alone(out: Path) -> Iterator[None]:
+    """Let no other training write this model: each would undo the other's.
+
+    Parameters
+    ----------
+    out : Path
+        The model folder; the lock is the hidden file ``.<name>.lock`` beside it.
+
+    Raises
+    ------
+    EngineError
+        If another one does, or the lock can't be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path = _path(out, "lock")
+    lock = FileLock(path, timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise EngineError(
+            "Another training writes into this folder.",
+            todo="Wait for it, or choose another folder.",
+            out=str(out),
+        ) from error
+    except OSError as error:
+        raise EngineError(
+            f"The model could not be saved here ({error.strerror}).",
+            todo="Choose another folder.",
+            out=str(out),
+        ) from error
+    try:
+        yield
+    finally:
+        if os.name == "posix":  # elsewhere an open file can't be removed
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _path(out: Path, kind: str = "resume.npz") -> Path:
     folder, name = os.path.split(os.path.abspath(out))  # "." has no name
-    return Path(folder, f".{name}.resume.npz")
+    return Path(folder, f".{name}.{kind}")

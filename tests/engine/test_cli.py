@@ -340,3 +340,21 @@ def test_wrong_words_point_to_help(
         main(words)
     assert stop.value.code == 2
     assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", ["predict", "train", "evaluate", "models", "info", "serve"]
+)
+def test_every_option_is_explained_and_the_example_can_be_copied(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    *lines, example = capsys.readouterr().out.strip().splitlines()
+    assert example.startswith(f"example: unetloop {command}")
+    starts = [at for at, line in enumerate(lines) if line.startswith("  -")]
+    for at, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        option, *more = (part for part in "\n".join(lines[at:end]).split("  ") if part)
+        assert "".join(more).strip(), f"{option} has no help"
