@@ -13,7 +13,7 @@ from napari_unet._nuclei import NUCLEI
 from napari_unet._pixels import read_pixels
 from napari_unet._tissue import task_of
 from unetloop.errors import EngineError
-from unetloop.pieces import grown
+from unetloop.pieces import grown, within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +93,17 @@ class Truth:
         """Say where it was written since this was last asked."""
         changed, self.changed = self.changed, set()
         return changed
+
+    def draw_marks(self, plane: int, window: Window) -> NDArray[np.uint8]:
+        """Draw the marks of a rectangle of a plane, which its neighbours change."""
+        seen = grown(window, HALO, self.review.shape[1:])
+        marks = self.task.draw_marks(
+            self.segmentation[plane][seen],
+            self.review[plane][seen],
+            (seen[0].start, seen[1].start),
+            self.width(plane),
+        )
+        return marks[within(window, seen)]
 
     def copy_segmentation(self) -> NDArray[np.int32]:
         """Copy it; planes that were not read take no memory."""
@@ -248,21 +259,13 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
     """Read what is recorded of a plane into the truth; give its marks."""
     truth, entry = current.truth, current.entry
     rows, columns = current.pixels.plane_shape
-    whole = slice(0, rows), slice(0, columns)
     truth.segmentation[plane] = journal.state(entry, plane, "segmentation")
     truth.review[plane] = journal.state(entry, plane, "review")
-    marks, width = np.empty((rows, columns), np.uint8), truth.width(plane)
+    marks = np.empty((rows, columns), np.uint8)
     for top in range(0, rows, _STRIP):
         # Strip by strip: each of numpy's calls keeps the event loop waiting.
-        strip = slice(top, min(top + _STRIP, rows)), whole[1]
-        seen = grown(strip, HALO, (rows, columns))
-        drawn = truth.task.draw_marks(
-            truth.segmentation[plane][seen],
-            truth.review[plane][seen],
-            (seen[0].start, seen[1].start),
-            width,
-        )
-        marks[strip] = drawn[top - seen[0].start :][: strip[0].stop - top]
+        strip = slice(top, min(top + _STRIP, rows)), slice(0, columns)
+        marks[strip] = truth.draw_marks(plane, strip)
     return marks
 
 

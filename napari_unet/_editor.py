@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,14 +31,6 @@ __all__ = ["Editor"]
 _RETRY_MS = 10_000
 
 
-@dataclass(frozen=True)
-class _Unstored:
-    """A correction that is on the screen but not in the journal yet."""
-
-    action: str
-    edits: list[Edit]
-
-
 class Editor(QObject):
     """Applies corrections to the image on the screen.
 
@@ -47,7 +38,8 @@ class Editor(QObject):
     stored; ``moved(image, plane)`` when what was undone lies elsewhere;
     ``problem(text)``, empty when it is over.
 
-    ``reason`` is why corrections could not be stored last; empty: they could. Its
+    ``saved`` says in words when a correction was stored last; empty: none was yet.
+    ``reason`` is why they could not be stored then; empty: they could. Its
     ``revision`` counts what was done to the planes; ``last`` lists the planes and
     rectangles of what was done last; ``history`` knows what can be taken back.
 
@@ -72,8 +64,8 @@ class Editor(QObject):
         self._layers = layers
         self._journal: Journal | None = None
         self._current: Current | None = None
-        self._unstored: deque[_Unstored] = deque()
-        self._last_stored = ""
+        self._unstored: deque[tuple[str, list[Edit]]] = deque()
+        self.saved = ""
         self.reason = ""
         self.revision = 0
         self.last: list[tuple[int, Window]] = []
@@ -87,11 +79,6 @@ class Editor(QObject):
         layers.replaced.connect(self._on_replaced)
 
     @property
-    def saved(self) -> str:
-        """When the last correction was stored, in words; empty: nothing yet."""
-        return self._last_stored
-
-    @property
     def unstored(self) -> bool:
         """Whether corrections wait for the journal."""
         return bool(self._unstored)
@@ -99,7 +86,7 @@ class Editor(QObject):
     @property
     def waiting(self) -> list[tuple[str, list[Edit]]]:
         """Action and edits of those that do, oldest first."""
-        return [(one.action, one.edits) for one in self._unstored]
+        return list(self._unstored)
 
     def open(
         self,
@@ -120,11 +107,11 @@ class Editor(QObject):
         if other:
             self._unstored.clear()
             self._retry.stop()
-            self._last_stored = ""
+            self.saved = ""
         self._journal = journal
         self._current = None
         if other and waiting:
-            self._unstored.extend(_Unstored(*step) for step in waiting)
+            self._unstored.extend(waiting)
             self._retry.start()
             self.store()
         self.history.open(journal)
@@ -138,8 +125,8 @@ class Editor(QObject):
     def restore(self, plane: int) -> None:
         """Bring back onto a plane, once it was read, what could not be stored yet."""
         current = self._current
-        for one in self._unstored:
-            for edit in one.edits:
+        for _, edits in self._unstored:
+            for edit in edits:
                 if current and (edit.image, edit.plane) == (current.entry.id, plane):
                     self._paste(current, edit, edit.after)
 
@@ -193,9 +180,9 @@ class Editor(QObject):
             return not self._unstored
         try:
             while self._unstored:
-                self._journal.record(self._unstored[0].action, self._unstored[0].edits)
+                self._journal.record(*self._unstored[0])
                 self._unstored.popleft()
-                self._last_stored = time.strftime("at %H:%M:%S")
+                self.saved = time.strftime("at %H:%M:%S")
         except EngineError as error:
             self._retry.start()
             # There is little room: what to do is more than where.
@@ -257,7 +244,7 @@ class Editor(QObject):
                 edits.append(Edit(current.entry.id, *where, before.copy(), after))
                 current.truth.write(name, plane, window, after)
         if edits:
-            self._unstored.append(_Unstored(change.action, edits))
+            self._unstored.append((change.action, edits))
             self.store()
         nuclei = not np.may_share_memory(
             current.truth.segmentation, change.segmentation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._census import add_up
-from napari_unet._pixels import make_thumbnail
+from napari_unet._contrast import make_thumbnail
 from napari_unet._state import ImageRow
 from napari_unet._stocktaker import Stocktaker
 

@@ -17,7 +17,7 @@ from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
 from napari_unet._screen import planes_of
 from napari_unet._thumbnails import Thumbnails, sample
-from unetloop.pieces import grown, within
+from unetloop.pieces import grown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -264,16 +264,9 @@ class Overlay(Hand):
             self._redraw.draw(self.outlines, plane, wide, self._write_marks)
 
     def _write_marks(self, plane: int, window: Window) -> None:
-        if self.outlines is None or self._truth is None:
-            return
-        seen = grown(window, HALO, self._truth.review.shape[1:])
-        marks = self._truth.task.draw_marks(
-            self._truth.segmentation[plane][seen],
-            self._truth.review[plane][seen],
-            (seen[0].start, seen[1].start),
-            self._truth.width(plane),
-        )
-        planes_of(self.outlines.data)[plane][window] = marks[within(window, seen)]
+        if self.outlines is not None and self._truth is not None:
+            marks = self._truth.draw_marks(plane, window)
+            planes_of(self.outlines.data)[plane][window] = marks
 
     def _see_nuclei(self) -> NDArray[np.int32] | None:
         plane = self._shown_plane()

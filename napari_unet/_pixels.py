@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet._contrast import LOOKED_AT, as_colours, contrast_of
 from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import make_pyramid
 from napari_unet._words import channel_in_words
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from unetloop.image_planes import Image, ImageInfo
 
-__all__ = ["Channel", "Pixels", "make_thumbnail", "read_pixels", "with_contrast"]
+__all__ = ["Channel", "Pixels", "read_pixels", "with_contrast"]
 
 # Okabe and Ito (2008); the nucleus's own channel is grey, proposals are blue.
 _RGB = ("#ff0000", "#00ff00", "#0000ff")
@@ -32,8 +33,6 @@ CHANNEL_COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#f0e442", "#d55e00", "#56b4
 
 _WHOLE_BYTES = 1 << 30
 _PYRAMID_PIXELS = 1 << 26
-_LOOKED_AT = 512
-_THUMBNAIL = 64
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     channels = (0, 1, 2) if rgb else (index,)
     plane = info.first_shown if plane is None else min(plane, info.planes - 1)
     first = image.read_plane(plane, channels)
-    contrast, limits = _contrast(first)
+    contrast, limits = contrast_of(first)
     large = info.height * info.width > _PYRAMID_PIXELS
     copies = image.levels[1:] if large and lead and not rgb else ()
     small = first.nbytes * info.planes <= _WHOLE_BYTES and not copies
@@ -171,7 +170,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
         data: Any = planes[0] if len(planes) == 1 else np.stack(planes)
         data = data.reshape(*shape, 3) if rgb else data.reshape(shape)
         if rgb:
-            data = _as_colours(data, limits)
+            data = as_colours(data, limits)
         if large and not lead:
             data = make_pyramid(data, _copies(image, channels, limits))
     else:
@@ -185,7 +184,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
             data.append(copy)
     coarse = isinstance(data, list)
     others = () if rgb else _others(source, lead, index, coarse)
-    step = max(1, max(first.shape[:2]) // _LOOKED_AT)
+    step = max(1, max(first.shape[:2]) // LOOKED_AT)
     middle = float(np.nanmedian(first[::step, ::step]))
     bright = middle > (contrast[0] + contrast[1]) / 2
     return Pixels(
@@ -204,7 +203,7 @@ def _copies(
         for level in range(1, len(image.levels)):
             copy = image.read_plane(0, channels, level=level)
             rgb = len(channels) > 1
-            found.append(_as_colours(copy, limits) if rgb else copy[..., 0])
+            found.append(as_colours(copy, limits) if rgb else copy[..., 0])
     except EngineError:  # the image itself can be read: the rest is made from it
         return found
     return found
@@ -228,7 +227,7 @@ def with_contrast(channel: Channel, plane: int) -> Channel:
     data = channel.data
     first, *copies = data if isinstance(data, list) else [data]
     pixels = first.plane(plane)
-    contrast, limits = _contrast(pixels[..., None])
+    contrast, limits = contrast_of(pixels[..., None])
     if isinstance(data, list) and first.ndim == pixels.ndim:
         found = []
         with suppress(EngineError):  # the image itself can be read: made from it
@@ -266,45 +265,3 @@ def _others(
         data = levels if coarse else levels[0]
         found.append(Channel(named[number], data, given[number] or next(free)))
     return tuple(found)
-
-
-def make_thumbnail(path: Path) -> NDArray[np.uint8]:
-    """Make a small picture, at most 64 x 64, of the plane to look at first."""
-    with open_image(path) as image:
-        channels = tuple(range(3)) if image.info.rgb else resolve_channels(image, None)
-        coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
-        level = sum(coarse)  # the smallest that is not too small
-        plane = image.read_plane(image.info.first_shown, channels, level=level)
-    plane = plane if len(channels) > 1 else plane[..., 0]
-    step = max(1, int(np.ceil(max(plane.shape[:2]) / _THUMBNAIL)))
-    small = np.nan_to_num(plane[::step, ::step].astype(np.float32))
-    if len(channels) > 1 and plane.dtype == np.uint8:
-        return small.astype(np.uint8)  # colours are as they are
-    low, high = np.percentile(small, (1, 99.8))
-    scaled = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
-    result: NDArray[np.uint8] = (scaled * 255).astype(np.uint8)
-    return result
-
-
-def _contrast(
-    plane: NDArray[Any],
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Give limits that leave out the extreme pixels, and the extremes."""
-    step = max(1, max(plane.shape[:2]) // _LOOKED_AT)
-    seen = plane[::step, ::step].astype(np.float64)
-    seen = seen[np.isfinite(seen)]
-    if seen.size == 0:
-        return (0.0, 1.0), (0.0, 1.0)
-    low, high = (float(value) for value in np.percentile(seen, (0.5, 99.8)))
-    lowest, highest = float(seen.min()), float(seen.max())
-    if high <= low:
-        low, high = lowest, max(highest, lowest + 1)
-    return (low, high), (min(lowest, low), max(highest, high))
-
-
-def _as_colours(data: NDArray[Any], limits: tuple[float, float]) -> NDArray[Any]:
-    """Scale colours of more than 8 bits to what napari shows: 0..1."""
-    if data.dtype == np.uint8:
-        return data
-    scaled: NDArray[Any] = data.astype(np.float32) / max(limits[1], 1e-12)
-    return np.clip(scaled, 0, 1, out=scaled)

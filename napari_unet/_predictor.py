@@ -12,6 +12,7 @@ from napari_unet._fields import StoredMaps
 from napari_unet._maps import Maps
 from napari_unet._placing import Labelled, label_field
 from napari_unet._proposals import Proposals
+from unetloop.boxes import clipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,14 +197,8 @@ class Predictor(QObject):
             return
         if self._asked is not None:
             asked = self._asked
-            core = asked.field.core
-            seen = (asked.image, asked.plane) == (image, plane) and (
-                core[0] < visible[2]
-                and visible[0] < core[2]
-                and core[1] < visible[3]
-                and visible[1] < core[3]
-            )
-            if seen:
+            here = (asked.image, asked.plane) == (image, plane)
+            if here and clipped(asked.field.core, visible) is not None:
                 return
             self._drop()
         wanted = self._wanted()

@@ -11,10 +11,11 @@ import tifffile
 
 from napari_unet import _pixels
 from napari_unet._board import Board
+from napari_unet._contrast import make_thumbnail
 from napari_unet._fields import Field, Fields, StoredMaps
 from napari_unet._marks import COLORS, draw_line, draw_marks, line_width
 from napari_unet._models import SHIPPED, Models
-from napari_unet._pixels import make_thumbnail, read_pixels
+from napari_unet._pixels import read_pixels
 from napari_unet._pyramid import make_pyramid
 from napari_unet._strokes import apply_stroke, changed_windows
 from napari_unet._view import View

@@ -1,0 +1,74 @@
+"""How pixels are made to be seen: their contrast, their colours, a small picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unetloop.images import open_image, resolve_channels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["LOOKED_AT", "as_colours", "contrast_of", "make_thumbnail"]
+
+LOOKED_AT = 512
+"""Rows and columns of a plane, at the most, that say how bright it is."""
+
+_THUMBNAIL = 64
+
+
+def make_thumbnail(path: Path) -> NDArray[np.uint8]:
+    """Make a small picture, at most 64 x 64, of the plane to look at first."""
+    with open_image(path) as image:
+        channels = tuple(range(3)) if image.info.rgb else resolve_channels(image, None)
+        coarse = [max(size) >= LOOKED_AT for size in image.levels[1:]]
+        level = sum(coarse)  # the smallest that is not too small
+        plane = image.read_plane(image.info.first_shown, channels, level=level)
+    plane = plane if len(channels) > 1 else plane[..., 0]
+    step = max(1, int(np.ceil(max(plane.shape[:2]) / _THUMBNAIL)))
+    small = np.nan_to_num(plane[::step, ::step].astype(np.float32))
+    if len(channels) > 1 and plane.dtype == np.uint8:
+        return small.astype(np.uint8)  # colours are as they are
+    low, high = np.percentile(small, (1, 99.8))
+    scaled = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
+    result: NDArray[np.uint8] = (scaled * 255).astype(np.uint8)
+    return result
+
+
+def contrast_of(
+    plane: NDArray[Any],
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Say from what to what a plane is shown.
+
+    Parameters
+    ----------
+    plane : array
+        (rows, columns, channels).
+
+    Returns
+    -------
+    contrast, limits : tuple of float
+        Low and high, of which the extreme pixels are left out; lowest and highest.
+    """
+    step = max(1, max(plane.shape[:2]) // LOOKED_AT)
+    seen = plane[::step, ::step].astype(np.float64)
+    seen = seen[np.isfinite(seen)]
+    if seen.size == 0:
+        return (0.0, 1.0), (0.0, 1.0)
+    low, high = (float(value) for value in np.percentile(seen, (0.5, 99.8)))
+    lowest, highest = float(seen.min()), float(seen.max())
+    if high <= low:
+        low, high = lowest, max(highest, lowest + 1)
+    return (low, high), (min(lowest, low), max(highest, high))
+
+
+def as_colours(data: NDArray[Any], limits: tuple[float, float]) -> NDArray[Any]:
+    """Scale colours of more than 8 bits to what napari shows: 0..1."""
+    if data.dtype == np.uint8:
+        return data
+    scaled: NDArray[Any] = data.astype(np.float32) / max(limits[1], 1e-12)
+    return np.clip(scaled, 0, 1, out=scaled)
