@@ -126,9 +126,17 @@ def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:
                 path=str(path),
             )
     if values.dtype.kind in "if" and values.min() < 0:
-        raise EngineError("A mask must not hold negative numbers.", path=str(path))
+        raise EngineError(
+            "A mask must not hold negative numbers.",
+            todo="Save the background as 0, and nuclei as 1, 2, 3 ...",
+            path=str(path),
+        )
     if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:
-        raise EngineError("A mask's numbers must fit into 32 bits.", path=str(path))
+        raise EngineError(
+            "A mask's numbers must fit into 32 bits.",
+            todo="Number the nuclei anew, from 1.",
+            path=str(path),
+        )
     return values.astype(np.int32)
 
 

@@ -134,6 +134,7 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
     if labels.shape != pixels.shape[:2]:
         raise EngineError(
             "Image and mask must have the same size.",
+            todo="Look whether they belong together, or the mask was resized or cut.",
             image=f"{image.image} {pixels.shape[:2]}",
             mask=f"{image.mask} {labels.shape}",
         )
