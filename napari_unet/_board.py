@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Board"]
 
+_NONE_FOUND = "No nuclei found. Is it the right channel, the right diameter?"
 _FIRST_DEVICE = "CPU; learning gets ready…"
 
 
@@ -36,7 +37,7 @@ class Board(QObject):
         )
         self._problems: dict[str, str] = {}
         self._busy = ""
-        self._predicting = False
+        self._predicting = self._none_found = False
 
     def update(self, **values: Any) -> None:
         """Change some of it."""
@@ -66,6 +67,12 @@ class Board(QObject):
         """Say whether the field in view is being predicted."""
         if predicting != self._predicting:
             self._predicting = predicting
+            self._show_busy()
+
+    def set_none_found(self, none: bool) -> None:
+        """Say that the image was segmented, and nothing is in it."""
+        if none != self._none_found:
+            self._none_found = none
             self._show_busy()
 
     def set_problem(self, source: str, text: str) -> None:
@@ -113,4 +120,5 @@ class Board(QObject):
 
     def _show_busy(self) -> None:
         predicting = "Segmenting the field in view" if self._predicting else ""
-        self.update(busy=self._busy or predicting)
+        none = _NONE_FOUND if self._none_found else ""
+        self.update(busy=self._busy or predicting or none)

@@ -273,7 +273,18 @@ class Session(QObject):
     def _count(self) -> None:
         if self.opener.current is not None:
             self.gallery.count(self.opener.current)
+            self.board.set_none_found(self._is_none_found)
         self._refresh()
+
+    @property
+    def _is_none_found(self) -> bool:
+        """Whether the plane on the screen was segmented, and nothing is in it."""
+        current, predictor = self.opener.current, self.predictor
+        if current is None or predictor.coming or predictor.diameter_found is None:
+            return False
+        truth, plane = current.truth, self.layers.plane
+        arrays = truth.segmentation[plane], truth.review[plane]
+        return not any(array[::4, ::4].any() for array in arrays)
 
     def _refresh(self) -> None:
         if self._closed or self.opener.workspace is None:
