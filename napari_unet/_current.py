@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unetloop.pieces import Window
     from unetloop.project import ProjectImage
 
-__all__ = ["Current", "Opened", "Truth", "forget_image", "load_plane", "read_current"]
+__all__ = ["Current", "Opened", "Truth", "load_plane", "read_current"]
 
 _STRIP = 256
 # A plane's nuclei and reviews are in the truth, on the screen, and in the journal.
@@ -267,9 +267,3 @@ def load_plane(journal: Journal, current: Current, plane: int) -> NDArray[np.uin
         strip = slice(top, min(top + _STRIP, rows)), slice(0, columns)
         marks[strip] = truth.draw_marks(plane, strip)
     return marks
-
-
-def forget_image(journal: Journal, image: str, but: int | None = None) -> None:
-    """Store what is recorded, and let go of an image's planes, or of all but one."""
-    journal.flush()
-    journal.forget(image, but)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._current import forget_image, load_plane, read_current
+from napari_unet._current import load_plane, read_current
 from napari_unet._palette import fill_colours
 from napari_unet._pixels import with_contrast
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_unet._pixels import Channel
     from napari_unet._workspace import Workspace
     from unetloop.errors import EngineError
+    from unetloop.journal import Journal
 
 __all__ = ["Stage"]
 
@@ -58,6 +59,7 @@ class Stage(QObject):
         self._workspace: Workspace | None = None
         self.current: Current | None = None
         self._turn = 0
+        self._wanted = ""
         self._loading: set[int] = set()
         self._letting_go = self._turning = False
         self.keeps: Callable[[], bool] = lambda: False
@@ -84,6 +86,7 @@ class Stage(QObject):
         if workspace is None:
             return
         self._turn += 1
+        self._wanted = image
         turn, revision, waiting = self._turn, self.revision(), self.keeps()
         self.busy.emit("Reading the image")
 
@@ -208,12 +211,24 @@ class Stage(QObject):
         self.busy.emit("")
         self.shown.emit()
         if before:
-            but = plane if before == image else None
-            self._background.run(
-                lambda: forget_image(workspace.journal, before, but),
-                lambda _: self.problem.emit("flush", ""),
-                lambda error: self.problem.emit("flush", str(error)),
-            )
+            self._let_go(workspace.journal, before, plane if before == image else None)
+
+    def _let_go(self, journal: Journal, image: str, but: int | None) -> None:
+        """Store what is recorded of an image, and forget all of it, or all but a plane.
+
+        Who came back to it at once needs it: it would be read while a key is pressed.
+        """
+
+        def work() -> None:
+            journal.flush()
+            if but is not None or image != self._wanted:
+                journal.forget(image, but)
+
+        self._background.run(
+            work,
+            lambda _: self.problem.emit("flush", ""),
+            lambda error: self.problem.emit("flush", str(error)),
+        )
 
     def _show_channels(self, current: Current, plane: int, number: int = 0) -> None:
         """Show the other channels one by one: a layer takes its time to be made."""
@@ -227,7 +242,8 @@ class Stage(QObject):
                 self._show_channels(current, plane, number + 1)
 
         def failed(error: EngineError) -> None:
-            self.problem.emit("image", str(error))
+            if current is self.current:
+                self.problem.emit("image", str(error))
 
         self._background.run(
             lambda: with_contrast(channels[number], plane), then, failed

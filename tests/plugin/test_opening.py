@@ -391,6 +391,24 @@ def test_a_plane_is_read_though_one_of_the_image_before_is_still_being_read(
     assert loop.session.state.current == "zoo"
 
 
+def test_who_comes_back_to_an_image_at_once_finds_it_in_memory(
+    loop: Any, hold_up: Callable[[Any, str], Any]
+) -> None:
+    stored: list[str] = []
+    loop.session.stage.problem.connect(lambda source, text: stored.append(source))
+    held = hold_up(Journal, "flush")
+    loop.show("b")
+    loop.wait(held.is_done)
+    loop.show("a")
+    loop.wait(lambda: "flush" in stored)  # of the image that was left last
+    stored.clear()
+    held.let_go()
+    loop.wait(lambda: "flush" in stored)
+    journal = loop.session.opener.workspace.journal
+    assert journal._planes.numbers("a") == {0}
+    assert not journal._planes.numbers("b")
+
+
 def test_what_is_not_stored_is_not_let_go_of(
     loop: Any, monkeypatch: pytest.MonkeyPatch, full: Callable[..., Any]
 ) -> None:
