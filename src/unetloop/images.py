@@ -153,14 +153,6 @@ def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None
     return float(sides[0]), float(sides[1])
 
 
-def name_channels(info: ImageInfo, channels: Sequence[int]) -> str:
-    """Say which channels are looked at, by their names; empty: there is but one."""
-    if info.channels == 1:
-        return ""
-    names = (*info.channel_names, ALL_COLOURS_NAME)  # that is the last one, -1
-    return ", ".join(names[channel] for channel in channels)
-
-
 def name_channels(info: ImageInfo, channels: tuple[int, ...]) -> str:
     """Say which channels are looked at, by their names; empty: there is but one."""
     if info.channels == 1:
