@@ -201,6 +201,9 @@ class SmallPlot(QWidget):
         canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         canvas.setBackground(None)
         canvas.setMinimumHeight(_LEAST_HEIGHT)
+        policy = canvas.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # the title stays where it is
+        canvas.setSizePolicy(policy)
         canvas.ci.setContentsMargins(0, 6, 4, 8)
         canvas.ci.setSpacing(0)
         view = canvas.ci.addViewBox(0, 1, enableMenu=False, enableMouse=False)

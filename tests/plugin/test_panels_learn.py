@@ -183,8 +183,11 @@ def test_of_another_project_nothing_is_drawn_until_it_learns(panel: LearnPanel) 
     panel.show(learning(curve=CURVE))
     canvas = panel.plot.loss._parts["canvas"]
     assert canvas.isVisible()
+    top = panel.plot.loss.title.y()
     panel.show(learning(curve=Curve()))
     assert not canvas.isVisible()
+    panel.plot.loss.layout().activate()
+    assert panel.plot.loss.title.y() == top
 
 
 @pytest.mark.parametrize(
