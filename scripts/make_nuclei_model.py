@@ -33,7 +33,7 @@ from unetloop.training_image import TrainingImage
 _HELD_OUT = 0.1
 _UNSEEN = 0.25
 # Nuclei look alike in many stains; what lies behind them does not.
-_AUGMENTATION = AugmentationConfig(texture=0.15)
+_AUGMENTATION = AugmentationConfig(texture=0.15, noise=0.2, blur=2.5)
 _RGB = (0, 1, 2)
 _RATE_ONWARDS = 4e-3  # of which training that goes on takes a tenth
 
