@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING
 
 from unetloop.errors import EngineError
@@ -9,7 +10,12 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MICROMETRES", "usual_axes"]
+__all__ = ["MICROMETRES", "UNKNOWN", "Sides", "usual_axes"]
+
+Sides = tuple[float, float, float]
+"""From slice to slice, height and width of a pixel, in µm; NaN: not known."""
+
+UNKNOWN: Sides = (nan, nan, nan)
 
 MICROMETRES = {
     "m": 1e6,

@@ -1,13 +1,14 @@
-"""One opener a format: file -> (axes, data, channel names, pixel size, close)."""
+"""One opener a format: file -> (axes, data, channel names, sides, close)."""
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.image_axes import MICROMETRES, usual_axes
+from unetloop.image_axes import MICROMETRES, UNKNOWN, usual_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Opened = tuple[
-        str, Any, list[str], tuple[float, float] | None, Callable[[], None] | None
-    ]
+    from unetloop.image_axes import Sides
+
+    Opened = tuple[str, Any, list[str], Sides, Callable[[], None] | None]
 
 __all__ = ["open_picture", "open_with_plugin", "open_zarr", "read_indices"]
 
@@ -54,7 +55,7 @@ def open_picture(path: Path) -> Opened:
         else:
             pixels = np.asarray(picture)
     axes = "YXS" if pixels.ndim == 3 else "YX"
-    return axes, pixels, [], None, None
+    return axes, pixels, [], UNKNOWN, None
 
 
 def _has_deep_colours(path: Path) -> bool:
@@ -117,7 +118,7 @@ def open_zarr(path: Path) -> Opened:
         ) from error
     if isinstance(group, zarr.Array):
         axes = "TZCYX"[-group.ndim :] if group.ndim != 3 else "ZYX"
-        return axes, group, [], None, None
+        return axes, group, [], UNKNOWN, None
     attributes = dict(group.attrs)
     attributes = dict(attributes.get("ome", attributes))
     scales = attributes.get("multiscales")
@@ -141,21 +142,18 @@ def open_zarr(path: Path) -> Opened:
     axes = usual_axes("".join(name[:1].upper() for name in names), array.shape, path)
     channels = attributes.get("omero", {}).get("channels", [])
     labels = [str(channel.get("label", "")) for channel in channels]
-    pixel_size = None
+    sides = dict.fromkeys("ZYX", nan)
     for transform in first.get("coordinateTransformations", []):
         if transform.get("type") == "scale":
-            sizes = []
-            for axis in "YX":
-                position = axes.index(axis)
-                entry = described[position]
+            for axis, entry, scale in zip(
+                axes, described, transform["scale"], strict=False
+            ):
                 unit = entry.get("unit", "") if isinstance(entry, dict) else ""
-                factor = MICROMETRES.get(unit)
-                if factor:
-                    sizes.append(float(transform["scale"][position]) * factor)
-            pixel_size = (sizes[0], sizes[1]) if len(sizes) == 2 else None
+                sides[axis] = float(scale) * MICROMETRES.get(unit, nan)
     there = [level["path"] for level in levels[1:] if level["path"] in group]
     copies = [_LazyZarr(group[name], []) for name in there]
-    return axes, _LazyZarr(array, copies), labels, pixel_size, None
+    size = sides["Z"], sides["Y"], sides["X"]
+    return axes, _LazyZarr(array, copies), labels, size, None
 
 
 def open_with_plugin(path: Path, plugin: str | None) -> Opened:
@@ -182,5 +180,5 @@ def open_with_plugin(path: Path, plugin: str | None) -> Opened:
             path=str(path),
         ) from error
     sizes = image.physical_pixel_sizes
-    pixel_size = (sizes.Y, sizes.X) if sizes.Y and sizes.X else None
-    return "".join(image.dims.order), data, list(image.channel_names), pixel_size, None
+    sides = sizes.Z or nan, sizes.Y or nan, sizes.X or nan
+    return "".join(image.dims.order), data, list(image.channel_names), sides, None

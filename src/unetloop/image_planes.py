@@ -42,6 +42,8 @@ class ImageInfo:
         One a channel; their numbers where the file names none.
     pixel_size : tuple of float or None
         Height and width of a pixel in µm.
+    spacing : float or None
+        From one slice to the next, in µm.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class ImageInfo:
     dtype: np.dtype[Any]
     channel_names: tuple[str, ...]
     pixel_size: tuple[float, float] | None
+    spacing: float | None = None
 
     def size(self, axis: str) -> int:
         """Size along an axis; 1 where the image has no such axis."""

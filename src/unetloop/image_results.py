@@ -57,9 +57,9 @@ class ImageResults:
         if path.suffix == ".zarr":
             from unetloop.zarr_labels import write_zarr_labels
 
-            write_zarr_labels(path, labels, self._job.image, size, axes)
+            write_zarr_labels(path, labels, self._job.image, size, axes, info.spacing)
         else:
-            write_labels(path, labels, size, axes)
+            write_labels(path, labels, size, axes, info.spacing)
         return path
 
     def write_measurements(self, tables: Iterable[Table]) -> Path:

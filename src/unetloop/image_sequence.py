@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetloop.errors import EngineError
 from unetloop.image_formats import open_picture
 from unetloop.tiff_images import open_tiff
+
+if TYPE_CHECKING:
+    from unetloop.image_axes import Sides
 
 __all__ = ["is_sequence", "open_sequence", "sequence_files"]
 
@@ -71,7 +74,7 @@ def sequence_files(path: Path) -> dict[tuple[int, ...], Path]:
     return found
 
 
-def open_sequence(path: Path) -> tuple[str, Any, list[str], Any, None]:
+def open_sequence(path: Path) -> tuple[str, Any, list[str], Sides, None]:
     """Open the files of a stack as one image; each is read when it is needed."""
     files = sequence_files(path)
     axes = "".join(axis for axis in "TZC" if axis in _FIELD.findall(path.name))
@@ -81,7 +84,7 @@ def open_sequence(path: Path) -> tuple[str, Any, list[str], Any, None]:
         f"{axes}YX",
         data,
         [str(number) for number in channels],
-        data.pixel_size,
+        data.sides,
         None,
     )
 
@@ -100,7 +103,7 @@ class _Sequence:
         for place in np.ndindex(outer):
             key = tuple(values[at] for values, at in zip(numbers, place, strict=True))
             self._files[place] = files[key]
-        first, self.pixel_size = _read(self._files.flat[0])
+        first, self.sides = _read(self._files.flat[0])
         self.shape = (*outer, *first.shape)
         self.dtype = first.dtype
         self._path = path
@@ -124,9 +127,9 @@ class _Sequence:
         return pixels
 
 
-def _read(file: Path) -> tuple[Any, Any]:
+def _read(file: Path) -> tuple[Any, Sides]:
     opened = open_tiff(file) if file.suffix.lower() in _TIFF else open_picture(file)
-    axes, data, _, pixel_size, close = opened
+    axes, data, _, sides, close = opened
     try:
         if any(
             size != 1
@@ -140,7 +143,7 @@ def _read(file: Path) -> tuple[Any, Any]:
                 shape=data.shape,
             )
         place = tuple(slice(None) if axis in "YX" else 0 for axis in axes)
-        return np.asarray(data[place]), pixel_size
+        return np.asarray(data[place]), sides
     finally:
         if close is not None:
             close()

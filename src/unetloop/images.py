@@ -64,36 +64,38 @@ def open_image(path: str | Path) -> Image:
         )
     try:
         if is_sequence(path):
-            axes, data, names, pixel_size, close = open_sequence(path)
+            axes, data, names, sides, close = open_sequence(path)
         elif path.is_dir():
             from unetloop.image_formats import open_zarr
 
-            axes, data, names, pixel_size, close = open_zarr(path)
+            axes, data, names, sides, close = open_zarr(path)
         elif (kind := _kind(path)) == "tiff":
             from unetloop.tiff_images import open_tiff
 
-            axes, data, names, pixel_size, close = open_tiff(path)
+            axes, data, names, sides, close = open_tiff(path)
         elif kind == "picture":
             from unetloop.image_formats import open_picture
 
-            axes, data, names, pixel_size, close = open_picture(path)
+            axes, data, names, sides, close = open_picture(path)
         else:
             from unetloop.image_formats import open_with_plugin
 
-            axes, data, names, pixel_size, close = open_with_plugin(
+            axes, data, names, sides, close = open_with_plugin(
                 path, _READER_PLUGINS.get(path.suffix.lower())
             )
     except EngineError:
         raise
     except Exception as error:  # whatever a damaged file makes a reader raise
         raise unreadable(path, error) from error
+    height, width = map(_known, sides[1:])
     info = ImageInfo(
         path=path,
         axes=axes,
         shape=tuple(int(size) for size in data.shape),
         dtype=np.dtype(data.dtype),
         channel_names=tuple(names),
-        pixel_size=_known_size(pixel_size),
+        pixel_size=(height, width) if height and width else None,
+        spacing=_known(sides[0]) if "Z" in axes else None,
     )
     wrong = ""
     if len(axes) != len(info.shape):
@@ -146,11 +148,9 @@ def _kind(path: Path) -> str:
     return by_suffix and (by_content or by_suffix)
 
 
-def _known_size(sides: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Take a pixel's height and width as unknown unless both can be true."""
-    if sides is None or not all(0 < side < inf for side in sides):
-        return None
-    return float(sides[0]), float(sides[1])
+def _known(side: float) -> float | None:
+    """Take a length as unknown unless it can be true."""
+    return float(side) if 0 < side < inf else None
 
 
 def name_channels(info: ImageInfo, channels: tuple[int, ...]) -> str:

@@ -171,6 +171,7 @@ def write_labels(
     labels: NDArray[Any],
     pixel_size: tuple[float, float] | None = None,
     axes: str = "YX",
+    spacing: float | None = None,
 ) -> None:
     """Write label numbers as a compressed TIFF that Fiji opens, in one atomic step.
 
@@ -184,6 +185,9 @@ def write_labels(
         Height and width of a pixel in µm.
     axes : str
         One letter an axis.
+    spacing : float, optional
+        From one slice to the next, in µm; noted beside a pixel size only, and up to
+        number 65535: a plain TIFF knows no depth.
 
     Raises
     ------
@@ -213,6 +217,8 @@ def write_labels(
     description: dict[str, Any] = {"axes": axes}
     if pixel_size is not None and options["imagej"]:
         description["unit"] = "um"
+        if spacing is not None:
+            description["spacing"] = spacing
     try:
         with replacing(path) as fresh:
             dtype = np.dtype(np.uint16 if small else np.int32)

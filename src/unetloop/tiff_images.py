@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.image_axes import MICROMETRES, usual_axes
+from unetloop.image_axes import MICROMETRES, UNKNOWN, usual_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unetloop.image_axes import Sides
     from unetloop.image_formats import Opened
 
 __all__ = ["open_tiff"]
@@ -105,20 +106,18 @@ def open_tiff(path: Path) -> Opened:
                 path=str(path),
             )
         axes = usual_axes(series.axes, series.shape, path)
-        names, pixel_size = _tiff_metadata(tiff, series, number)
+        names, sides = _tiff_metadata(tiff, series, number)
     except BaseException:
         tiff.close()
         raise
-    return axes, _LazyTiff(series, axes), names, pixel_size, tiff.close
+    return axes, _LazyTiff(series, axes), names, sides, tiff.close
 
 
 def _lies_in(series: Any, tiff: Any) -> bool:
     return any(page is not None and page.parent is tiff for page in series.pages)
 
 
-def _tiff_metadata(
-    tiff: Any, series: Any, number: int
-) -> tuple[list[str], tuple[float, float] | None]:
+def _tiff_metadata(tiff: Any, series: Any, number: int) -> tuple[list[str], Sides]:
     if tiff.is_ome and tiff.ome_metadata:
         return _ome_metadata(tiff.ome_metadata, number)
     names: list[str] = []
@@ -135,36 +134,36 @@ def _tiff_metadata(
         value = 0 if code is None else int(code.value)
         unit = None if imagej else {2: 25400.0, 3: 1e4}.get(value)
     if unit is None or None in resolutions:
-        return names, None
+        return names, UNKNOWN
     try:
         rows, columns = (tag.value[1] / tag.value[0] * unit for tag in resolutions)
     except (ZeroDivisionError, TypeError, IndexError):
-        return names, None
+        return names, UNKNOWN
+    spacing = (imagej or {}).get("spacing")
+    depth = spacing * unit if isinstance(spacing, (int, float)) else math.nan
     most = _COARSEST if imagej else _COARSEST_DOTS
     believed = all(_FINEST < side < most for side in (rows, columns))
-    return names, (rows, columns) if believed else None
+    return names, (depth, rows, columns) if believed else UNKNOWN
 
 
-def _ome_metadata(
-    xml: str, series: int
-) -> tuple[list[str], tuple[float, float] | None]:
+def _ome_metadata(xml: str, series: int) -> tuple[list[str], Sides]:
     from xml.etree import ElementTree
 
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return [], None
+        return [], UNKNOWN
     found = root.findall(".//{*}Image/{*}Pixels")
     if not found:
-        return [], None
+        return [], UNKNOWN
     pixels = found[min(series, len(found) - 1)]
     names = [item.get("Name") or "" for item in pixels.findall("{*}Channel")]
     sizes = []
-    for axis in ("Y", "X"):
+    for axis in "ZYX":
         unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").lower()
         try:
             size = float(pixels.get(f"PhysicalSize{axis}", "nan"))
         except ValueError:
             size = math.nan
         sizes.append(size * MICROMETRES.get(unit, math.nan))
-    return (names if all(names) else []), (sizes[0], sizes[1])
+    return (names if all(names) else []), (sizes[0], sizes[1], sizes[2])

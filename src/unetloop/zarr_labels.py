@@ -28,6 +28,7 @@ def write_zarr_labels(
     source: Path | None = None,
     pixel_size: tuple[float, float] | None = None,
     axes: str = "YX",
+    spacing: float | None = None,
 ) -> None:
     """Write label numbers as OME-Zarr (NGFF 0.4 or 0.5, as the image is).
 
@@ -48,6 +49,8 @@ def write_zarr_labels(
         Height and width of a pixel in µm.
     axes : str
         One letter an axis, of T, Z, Y, X.
+    spacing : float, optional
+        From one slice to the next, in µm.
 
     Raises
     ------
@@ -64,6 +67,7 @@ def write_zarr_labels(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         group = zarr.open_group(str(fresh), mode="w", zarr_format=version)  # type: ignore[arg-type]
+        sides = _known_sides(pixel_size, spacing)
         step = 1
         datasets: list[dict[str, Any]] = []
         while True:
@@ -90,8 +94,9 @@ def write_zarr_labels(
                     array[(*index, slice(row, row + _CHUNK))] = level[index][
                         row : row + _CHUNK
                     ]
-            size = pixel_size or (1.0, 1.0)
-            scale = [1.0] * (len(axes) - 2) + [size[0] * step, size[1] * step]
+            scale = [
+                sides.get(axis, 1.0) * (step if axis in "YX" else 1) for axis in axes
+            ]
             datasets.append(
                 {
                     "path": name,
@@ -101,7 +106,7 @@ def write_zarr_labels(
             if max(level.shape[-2:]) <= _SMALLEST:
                 break
             step *= 2
-        _describe(group, datasets, axes, pixel_size, version)
+        _describe(group, datasets, axes, sides, version)
         if path.exists():
             path.rename(old)
         try:
@@ -121,19 +126,26 @@ def write_zarr_labels(
             shutil.rmtree(rest, ignore_errors=True)
 
 
+def _known_sides(
+    pixel_size: tuple[float, float] | None, spacing: float | None
+) -> dict[str, float]:
+    """Give what is known of the sides of a pixel, in µm, by their axes."""
+    sides = {} if pixel_size is None else dict(zip("YX", pixel_size, strict=True))
+    return sides if spacing is None else {"Z": spacing, **sides}
+
+
 def _describe(
     group: Any,
     datasets: list[dict[str, Any]],
     axes: str,
-    pixel_size: tuple[float, float] | None,
+    sides: dict[str, float],
     version: int,
 ) -> None:
-    unit = {"unit": "micrometer"} if pixel_size else {}
     described = [
         {
             "name": axis.lower(),
             "type": _TYPES[axis],
-            **(unit if axis in "YX" else {}),
+            **({"unit": "micrometer"} if axis in sides else {}),
         }
         for axis in axes
     ]

@@ -94,6 +94,7 @@ def image_of(planes: Labels, **values: Any) -> ExportedImage:
         "slices": len(planes),
         "axes": "Z" if len(planes) > 1 else "",
         "pixel_size": (0.5, 0.25),
+        "spacing": 2.0 if len(planes) > 1 else None,
         "read": lambda plane, box: pixels[plane, box[0] : box[2], box[1] : box[3]],
         "measurements": [
             measure_plane(plane, {"DAPI 405": pixels[index, ..., 0]})
@@ -224,6 +225,7 @@ def read_zarr(path: Path, about: ExportedImage, shape: tuple[int, ...]) -> Label
     with open_image(path) as image:
         assert image.info.axes == f"{about.axes}YX"
         assert image.info.pixel_size == about.pixel_size
+        assert image.info.spacing == about.spacing
         planes = [image.read_plane(plane)[..., 0] for plane in range(about.planes)]
     return np.stack(planes)
 

@@ -92,6 +92,8 @@ def test_ome_tiff_has_axes_names_and_pixel_size(tmp_path: Path) -> None:
             "PhysicalSizeYUnit": "µm",
             "PhysicalSizeX": 250.0,
             "PhysicalSizeXUnit": "nm",
+            "PhysicalSizeZ": 0.002,
+            "PhysicalSizeZUnit": "mm",
         },
     )
     with open_image(tmp_path / "a.ome.tif") as image:
@@ -100,6 +102,7 @@ def test_ome_tiff_has_axes_names_and_pixel_size(tmp_path: Path) -> None:
         assert (info.height, info.width, info.rgb) == (5, 7, False)
         assert info.channel_names == ("DAPI", "GFP")
         assert info.pixel_size == pytest.approx((0.5, 0.25))
+        assert info.spacing == pytest.approx(2.0)
         plane = image.read_plane(4, (1, 0), (1, 2, 4, 6))
     np.testing.assert_array_equal(plane[..., 0], pixels[1, 1, 1, 1:4, 2:6])
     np.testing.assert_array_equal(plane[..., 1], pixels[1, 1, 0, 1:4, 2:6])
@@ -111,13 +114,14 @@ def test_imagej_hyperstack(tmp_path: Path) -> None:
         tmp_path / "a.tif",
         pixels,
         imagej=True,
-        resolution=(4.0, 2.0),
-        metadata={"axes": "ZCYX", "unit": "um"},
+        resolution=(0.004, 0.002),
+        metadata={"axes": "ZCYX", "unit": "nm", "spacing": 800.0},
     )
     with open_image(tmp_path / "a.tif") as image:
         assert image.info.planes == 3
         assert image.info.channel_names == ("0", "1")
         assert image.info.pixel_size == pytest.approx((0.5, 0.25))
+        assert image.info.spacing == pytest.approx(0.8)
         np.testing.assert_array_equal(image.read_plane(2, (1,))[..., 0], pixels[2, 1])
 
 
@@ -331,6 +335,7 @@ def test_ome_zarr(tmp_path: Path, version: str) -> None:
         assert image.info.axes == "CYX"
         assert image.info.channel_names == ("DAPI", "GFP")
         assert image.info.pixel_size == pytest.approx((0.5, 0.25))
+        assert image.info.spacing is None  # a plane has none
         plane = image.read_plane(0, (1,), (2, 3, 9, 11))
     np.testing.assert_array_equal(plane[..., 0], pixels[1, 2:9, 3:11])
 

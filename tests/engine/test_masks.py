@@ -48,6 +48,21 @@ def test_labels_without_pixel_size_claim_none(tmp_path: Path) -> None:
         assert image.info.pixel_size is None
 
 
+def test_labels_of_a_stack_lie_as_far_apart_as_its_slices(tmp_path: Path) -> None:
+    labels = numbers(3, 4, 5, dtype="int32")
+    write_labels(tmp_path / "a.tif", labels, (0.5, 0.25), "ZYX", 2.0)
+    write_zarr_labels(tmp_path / "b.zarr", labels, None, (0.5, 0.25), "ZYX", 2.0)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:  # what Fiji looks at
+        assert (tiff.imagej_metadata or {})["spacing"] == 2.0
+    for name in ("a.tif", "b.zarr"):
+        with open_image(tmp_path / name) as image:
+            assert image.info.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)
+            assert image.info.spacing == 2.0
+    write_zarr_labels(tmp_path / "c.zarr", labels, None, (0.5, 0.25), "ZYX")
+    with open_image(tmp_path / "c.zarr") as image:
+        assert image.info.spacing is None
+
+
 def test_labels_of_a_stack_are_read_by_plane(tmp_path: Path) -> None:
     labels = numbers(3, 4, 5)
     write_labels(tmp_path / "a.tif", labels, axes="ZYX")

@@ -51,6 +51,8 @@ class ExportedImage:
         Axes in front of the rows, of T and Z: those that the image has.
     pixel_size : tuple of float, optional
         Height and width of a pixel in µm.
+    spacing : float, optional
+        From one slice to the next, in µm.
     rgb : bool
         Whether the pixels are red, green and blue.
     read : callable, optional
@@ -73,6 +75,7 @@ class ExportedImage:
     channels: int = 1
     axes: str = ""
     pixel_size: tuple[float, float] | None = None
+    spacing: float | None = None
     rgb: bool = False
     read: Callable[[int, Box], NDArray[Any]] | None = None
     measurements: Sequence[Mapping[str, NDArray[Any]]] | None = None
@@ -120,6 +123,7 @@ class ExportedImage:
             channels=1 if info.rgb else info.channels,
             axes="".join(axis for axis in "TZ" if axis in info.axes),
             pixel_size=info.pixel_size,
+            spacing=info.spacing,
             rgb=len(shown) == 3,
             read=read,
             measurements=measurements,

@@ -39,4 +39,10 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
     sizes = {"T": about.times, "Z": about.slices}
     outer = tuple(sizes[axis] for axis in about.axes)
     labels = planes.reshape(*outer, *planes.shape[1:])
-    write_zarr_labels(path, labels, pixel_size=about.pixel_size, axes=f"{about.axes}YX")
+    write_zarr_labels(
+        path,
+        labels,
+        pixel_size=about.pixel_size,
+        axes=f"{about.axes}YX",
+        spacing=about.spacing,
+    )

@@ -64,6 +64,11 @@ def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
             "PhysicalSizeY": height,
             "PhysicalSizeYUnit": "µm",
         }
+    if about.spacing is not None:
+        description |= {
+            "PhysicalSizeZ": about.spacing,
+            "PhysicalSizeZUnit": "µm",
+        }
     with failures_named(path), replacing(path) as fresh:
         tifffile.imwrite(
             fresh,
