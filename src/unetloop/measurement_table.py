@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from unetloop.atomic import replacing
 from unetloop.errors import EngineError
 from unetloop.measurements import column_names
+from unetloop.plain_cells import plain_path, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 __all__ = ["MeasurementsWriter", "join_measurements"]
+
+
+# What users name, a spreadsheet might calculate.
+_PLAIN = {"image": plain_path, "class": plain_text}
 
 
 class MeasurementsWriter:
@@ -115,7 +120,12 @@ class MeasurementsWriter:
     def _write_texts(self, texts: Mapping[str, list[str]], count: int) -> None:
         self._names += [name for name in texts if name not in self._names]
         empty = [""] * count
-        in_order = [texts.get(name, empty) for name in self._names]
+        plain = {
+            name: [safe(cell) for cell in texts[name]]
+            for name, safe in _PLAIN.items()
+            if name in texts
+        }
+        in_order = [{**texts, **plain}.get(name, empty) for name in self._names]
         csv.writer(self._rows).writerows(zip(*in_order, strict=True))
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.atomic import replacing
+from unetloop.plain_cells import plain_path, plain_text
 from unetloop.quality import STATISTICS
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ COLUMNS: Mapping[str, str] = {
     "channel": "channel that was looked at; empty: there is but one",
 }
 """Columns of ``summary.csv`` and their meaning."""
+
+_TEXTS = ("reason", "model", "channel")
 
 DIAMETER_EDGES = [round(2 ** (step / 4), 2) for step in range(45)]
 """Bins of ``diameter_bins``: from 1 to 2048 pixels, four in each doubling."""
@@ -256,7 +259,8 @@ def _left(name: str, reason: str) -> dict[str, Any]:
 def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write ``summary.csv`` in one atomic step (RFC 4180, UTF-8).
 
-    Areas of classes get columns of their own, behind the others.
+    Areas of classes get columns of their own, behind the others. What is named by
+    users is written so that no spreadsheet takes it for a formula (`plain_cells`).
     """
     listed = list(rows)
     areas = dict.fromkeys(name for row in listed for name in row if "@" in name)
@@ -269,4 +273,9 @@ def write_summary(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         columns = [*COLUMNS, *areas]
         table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
-        table.writerows(listed)
+        table.writerows({**row, **_plain(row)} for row in listed)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, str]:
+    texts = {name: plain_text(row[name]) for name in _TEXTS if name in row}
+    return {**texts, "image": plain_path(row["image"])}

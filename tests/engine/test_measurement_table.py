@@ -56,6 +56,20 @@ def test_tables_can_be_joined(tmp_path: Path) -> None:
     assert [row["intensity_max_b"] for row in rows] == ["", "", "1", "1"]
 
 
+def test_what_users_name_is_no_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    table = {"label": np.array([1]), "class": np.array(["=1+1"])}
+    with MeasurementsWriter(tmp_path / "a.csv", ()) as writer:
+        writer.write("-3h.tif", 0, {**table, "area_um2": np.array([-0.5])})
+        writer.write("day/-3h.tif", 0, table)
+    join_measurements([tmp_path / "a.csv"], tmp_path / "b.csv")
+    for name in ("a.csv", "b.csv"):  # made safe once, not twice
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["image"] for row in rows] == ["./-3h.tif", "day/-3h.tif"]
+        assert [row["class"] for row in rows] == ["'=1+1"] * 2
+        assert rows[0]["area_um2"] == "-0.5"  # a number is one
+
+
 def test_a_name_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:
     table = measure_plane(np.ones((2, 2), np.int32), {})
     with MeasurementsWriter(tmp_path / "a.csv") as writer:

@@ -161,3 +161,12 @@ def test_the_table_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert [row[0] for row in read] == [names[0], names[1], "\\udcff.tif"]
     assert [row[-1] for row in read] == ["", "7", ""]
     assert {len(row) for row in read} == {len(header)}
+
+
+def test_what_users_name_is_no_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    row = {"image": "=A1.tif", "labels": "labels/=A1.tif", "channel": "@DAPI"}
+    write_summary(tmp_path / "summary.csv", [{**row, "focus": -2.5}])
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        (read,) = csv.DictReader(file)
+    assert (read["image"], read["labels"]) == ("./=A1.tif", "labels/=A1.tif")
+    assert (read["channel"], read["focus"]) == ("'@DAPI", "-2.5")
