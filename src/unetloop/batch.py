@@ -200,6 +200,9 @@ class _Run:
                     shares.pop(job.stem, None)
                     ended += 1
                     yield self.account.tell(job, news)
+                    if news.status == "done" and news.reason:
+                        text = f"{job.name}: {news.reason}"
+                        yield Notice(text=text, level="warning")
                 yield clock.progress(ended + sum(shares.values()), what)
         except DiskFull as error:
             self.account.stopped = "disk full"

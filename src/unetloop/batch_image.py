@@ -44,6 +44,10 @@ __all__ = ["process_image"]
 
 _PLANES_AT_ONCE = 2
 _PROBABILITIES = "probabilities"
+_BLANK = (
+    "All its pixels are alike in the channel that was looked at: there is nothing to "
+    "find."
+)
 
 
 def process_image(
@@ -136,6 +140,7 @@ class _Work:
         return replace(
             record,
             status="done",
+            reason=_BLANK if all(plane.blank for plane in found) else "",
             # Somebody may have gone on correcting since the run began.
             corrections=combined_hash(self._corrections),
             outputs={self._relative(path): FileState.of(path) for path in outputs},

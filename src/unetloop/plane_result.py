@@ -50,6 +50,8 @@ class PlaneResult:
         Of classes: `ClassTally.doubtful` and ``certainty``, NaN if not known.
     reviewed : array of bool or None
         (nuclei + 1,): whether somebody said that it is right; None: none is.
+    blank : bool
+        Whether its pixels are all alike, so that there is nothing to find.
     """
 
     certainty: NDArray[np.float64]
@@ -63,6 +65,7 @@ class PlaneResult:
     doubtful: float = 0.0
     sure: float = 0.0
     reviewed: NDArray[np.bool_] | None = None
+    blank: bool = False
 
     def keep(self, output: NDArray[np.int32], verdicts: NDArray[np.uint32]) -> None:
         """Put what is right among predicted nuclei; how sure it is of these stays."""

@@ -75,6 +75,16 @@ class PlaneView:
             self.image.read_plane(self.plane, self.channels, box), self.limits
         )
 
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to see: pixels are all alike, or no numbers."""
+        height, width = self.shape
+        rows = max(1, _LIMITS_PIXELS // max(width, 1))
+        return not any(
+            self.read((start, 0, min(start + rows, height), width)).any()
+            for start in range(0, height, rows)
+        )
+
     def lively_box(self, size: int) -> Box:
         """Find the window with most contrast, of nine that are evenly spread.
 

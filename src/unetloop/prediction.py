@@ -34,6 +34,7 @@ __all__ = [
 _Result = TypeVar("_Result")
 
 _FLIPS = ((1,), (2,), (1, 2))
+_MAPS = 2  # of nuclei: foreground and distance
 _ZOOMS = (0.1, 8.0)
 _FIRST_LOOK = 512
 _FIRST_ZOOMS = (1.0, 0.5, 2.0, 0.25, 4.0)
@@ -134,9 +135,14 @@ def predict_region(
     Returns
     -------
     PredictedPlane
-        At the image's own size.
+        At the image's own size. Where all pixels are 0 there is no nucleus.
     """
     pixels = view.read(box)
+    if not (pixels.any() or scale.task.classes):
+        # Background alone. What a network makes of it may be one nucleus as large.
+        yield 1.0
+        nothing = np.zeros((*pixels.shape[:2], _MAPS), np.float32)
+        return PredictedPlane(np.zeros(pixels.shape[:2], np.int32), nothing)
     zoom = float(np.clip(scale.diameter / diameter, *_ZOOMS))
     shape = (
         max(1, round(pixels.shape[0] * zoom)),

@@ -51,8 +51,9 @@ def intensity_limits(
     array of float64
         (4, channels): intensities of 0 and of 1 in each channel. They differ
         even where a plane is constant; the first is the higher one where
-        nuclei are dark. Then the lowest and the highest value that no camera
-        saw, NaN where there is none.
+        nuclei are dark. Where no pixel is a finite number, they are 0 and
+        infinite. Then the lowest and the highest value that no camera saw, NaN where
+        there is none.
     """
     step = max(
         1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
@@ -67,8 +68,8 @@ def intensity_limits(
             values = values[(values != found[0]) & (values != found[1])]
         if values.dtype.kind == "f":
             values = values[np.isfinite(values)]
-        if values.size == 0:
-            limits[:2, channel] = 0, 1
+        if values.size == 0:  # nothing is a number: all becomes 0
+            limits[:2, channel] = 0, np.inf
             continue
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
@@ -101,18 +102,20 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
     -------
     array of float32
         Same shape, clipped to -1..4; NaN becomes 0, and so does what no camera
-        saw.
+        saw, and a plane whose pixels are all alike.
     """
     zero, one, *fills = limits
     if pixels.dtype.itemsize > 2 and pixels.dtype != np.float32:
         # Large numbers that differ little, or too large ones for 32 bits.
         wide = pixels.astype(np.float64) - zero
-        wide /= one - zero
+        with np.errstate(invalid="ignore"):
+            wide /= one - zero
         result: NDArray[np.float32] = np.clip(wide, -1.0, _BRIGHTEST).astype(np.float32)
     else:
         result = pixels.astype(np.float32)
         result -= zero.astype(np.float32)
-        result /= (one - zero).astype(np.float32)
+        with np.errstate(invalid="ignore"):  # where nothing is a number
+            result /= (one - zero).astype(np.float32)
     if pixels.dtype.kind == "f":
         np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
     np.clip(result, -1.0, _BRIGHTEST, out=result)

@@ -70,7 +70,7 @@ class ImageRecord:
     status : str
         ``begun``, ``done`` or ``failed``.
     reason : str
-        Why it failed.
+        Why it failed; of one that is done, why there is nothing in it.
     detail : str
         The traceback of what nobody foresaw, for a bug report.
     input : FileState or None

@@ -626,3 +626,16 @@ def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) 
     events = run(folder, out, model, channel="0", channels=more)
     done = of_kind(events, "PredictionDone")[0]
     assert (done.predicted, done.skipped) == (1, 2)
+
+
+def test_an_image_without_anything_in_it_says_so(tmp_path: Path, model: Model) -> None:
+    folder = write_discs(tmp_path / "in", {"a.tif": 2})
+    tifffile.imwrite(folder / "b.tif", np.full((64, 64), np.inf, np.float32))
+    events = run(folder, tmp_path / "out", model)
+    said = [event.text for event in of_kind(events, "Notice") if "b.tif" in event.text]
+    assert len(said) == 1
+    assert "nothing to find" in said[0]
+    rows = {row["image"]: row for row in read_table(tmp_path / "out/summary.csv")}
+    assert (rows["b.tif"]["status"], rows["b.tif"]["nuclei"]) == ("done", "0")
+    assert "alike" in rows["b.tif"]["reason"]
+    assert not rows["a.tif"]["reason"]

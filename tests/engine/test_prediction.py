@@ -93,6 +93,32 @@ class _Ramp:
         return np.broadcast_to(rows, (*batch.shape[:3], 2)).astype(np.float32)
 
 
+class _Everywhere:
+    """A network that finds nuclei wherever it looks."""
+
+    backend, channels, bytes_a_pixel = "a test", 1, 1500
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        return np.full((*batch.shape[:3], 2), 0.9, np.float32)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan, np.inf])
+def test_where_all_pixels_are_alike_nothing_is_found(value: float) -> None:
+    data = np.full((90, 70), value, np.float32)
+    info = ImageInfo(Path("a.tif"), "YX", data.shape, data.dtype, ("0",), None)
+    view = PlaneView.of(Image(info, data), 0, (0,), SCALE.normalization)
+    assert view.blank
+    assert estimate_diameter(_Everywhere(), view, SCALE, CONFIG) is None
+    box = (10, 10, 50, 60)
+    _, found = _end(predict_region(_Everywhere(), view, box, 20.0, SCALE, CONFIG))
+    assert found.labels.shape == (40, 50)
+    assert not found.labels.any()
+    assert not found.maps.any()
+    data[:] = 7
+    data[80, 3] = 9
+    assert not PlaneView.of(Image(info, data), 0, (0,), SCALE.normalization).blank
+
+
 def test_flips_average_the_mirror_images() -> None:
     image = np.zeros((64, 64, 1), np.float32)
     config = PredictionConfig(tile=64, overlap=0, flips=True)

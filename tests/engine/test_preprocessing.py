@@ -71,8 +71,14 @@ def test_nan_and_infinity_harm_nothing() -> None:
     pixels = np.array([[0, 1, np.nan, np.inf, -np.inf]])[..., None]
     result = normalize(pixels, intensity_limits(pixels, CONFIG))
     np.testing.assert_array_equal(result[0, :, 0], [0, 1, 0, 4, -1])
-    nothing = np.full((3, 3, 1), np.nan)
-    assert (normalize(nothing, intensity_limits(nothing, CONFIG)) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_plane_without_a_finite_number_becomes_zero(dtype: type) -> None:
+    for value in (np.nan, np.inf, -np.inf):
+        nothing = np.full((3, 3, 1), value, dtype)
+        nothing[0, 0] = np.inf
+        assert (normalize(nothing, intensity_limits(nothing, CONFIG)) == 0).all()
 
 
 @pytest.mark.parametrize("value", [0, 7])
