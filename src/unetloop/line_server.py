@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from unetloop.errors import EngineError
 from unetloop.events import Failed, to_json
 from unetloop.jobs import unforeseen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from unetloop.events import Event
 
 __all__ = ["LineServer"]
+
+# What a handler's field may be annotated with, and what people call it.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "str": (str, "a text"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "list": (list, "a list"),
+    "Sequence": (list, "a list"),
+    "dict": (dict, "an object"),
+    "None": (type(None), "null"),
+    "Any": (object, "anything"),
+}
 
 
 class LineServer:
@@ -48,20 +64,54 @@ class LineServer:
             command = json.loads(line)
             if not isinstance(command, dict) or "command" not in command:
                 raise EngineError('A command is an object with a "command".')
-            name = command.pop("command")
-            job = command.pop("job", None)
+            name = str(command.pop("command"))
+            named = command.pop("job", None)
+            job = None if named is None else str(named)
             if name == "quit":
                 return False
             action = getattr(self, f"_do_{name}", None)
             if action is None:
-                raise EngineError("There is no such command.", command=str(name))
-            action(None if job is None else str(job), **command)
+                raise EngineError("There is no such command.", command=name)
+            _check_fields(name, action, command)
+            action(job, **command)
         except json.JSONDecodeError as error:
             self.emit(Failed(message=f"This line is not JSON ({error})."), job)
         except EngineError as error:
             self.emit(Failed(message=str(error)), job)
-        except TypeError as error:
-            self.emit(Failed(message=f"A setting is missing or wrong: {error}."), job)
         except Exception as error:  # noqa: BLE001 - the engine must live on
             self.emit(unforeseen(error), job)
         return True
+
+
+def _check_fields(
+    name: str, action: Callable[..., None], given: Mapping[str, Any]
+) -> None:
+    """Refuse a command whose fields are not those of the method that answers it.
+
+    Raises
+    ------
+    EngineError
+        If one is unknown, missing, or of another kind than its annotation says.
+    """
+    _, *known = inspect.signature(action).parameters.values()  # the first is the job
+    fields = {field.name: field for field in known}
+    for field in given:
+        if field not in fields:
+            raise EngineError(
+                f'The command "{name}" has no field "{field}".',
+                known=", ".join(fields) or "none",
+            )
+    for field, about in fields.items():
+        if field not in given:
+            if about.default is about.empty:
+                raise EngineError(f'The command "{name}" needs a field "{field}".')
+            continue
+        # Annotations are strings here: "dict[str, Any] | None".
+        names = [part.split("[")[0].strip() for part in about.annotation.split("|")]
+        kinds = [_KINDS[each] for each in names]
+        if not any(isinstance(given[field], kind) for kind, _ in kinds):
+            wanted = " or ".join(words for _, words in kinds)
+            raise EngineError(
+                f'The field "{field}" of the command "{name}" must be {wanted}.',
+                **{field: json.dumps(given[field])},
+            )

@@ -397,9 +397,9 @@ def test_a_batch_is_cancelled_and_fields_are_answered_within_it(
         ("[]", "an object"),
         ('{"command": "fly"}', "no such command"),
         ('{"command": "train", "out": "m"}', "No project is open"),
-        ('{"command": "train"}', "missing"),
+        ('{"command": "train"}', 'needs a field "out"'),
         ('{"command": "pause"}', "Nothing is being trained"),
-        ('{"command": "describe_images", "paths": 3}', "wrong"),
+        ('{"command": "describe_images", "paths": 3}', "must be a list"),
         ('{"command": "open_project", "folder": "/nonexistent/x"}', "no project"),
         (
             '{"command": "train", "out": "m", "settings": {"epochs": -1}}',
