@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from unetloop.errors import EngineError
 from unetloop.held_planes import COPY_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshots"]
 
+_LISTED = 5
 _Arrays = dict["PlaneKey", "NDArray[Any]"]
 
 
@@ -50,13 +52,18 @@ class Snapshots:
         Raises
         ------
         EngineError
-            If one can't be written; it and those behind it are tried again next time.
+            If some planes can't be written. All others are; these are tried again next
+            time.
         """
+        failed: dict[str, EngineError] = {}
         with self._flushing:
             with self._lock:
                 planes = self._planes.changed()
             for image, plane in planes:
-                self._flush_plane(image, plane)
+                if error := self._flush_plane(image, plane):
+                    failed[f"{image} (plane {plane})"] = error
+        if failed:
+            raise _join(failed)
 
     def forget(self, image: str, but: int | None = None) -> None:
         """Let go of an image's planes in memory, or of all but one; not of unstored."""
@@ -64,11 +71,17 @@ class Snapshots:
         with self._flushing, self._lock:
             self._planes.forget(image, but)
 
-    def _flush_plane(self, image: str, plane: int) -> None:
+    def _flush_plane(self, image: str, plane: int) -> EngineError | None:
+        """Write what can be written of a plane; give the first error."""
         changed, tick, proposals = self._copy(image, plane)
+        failed: EngineError | None = None
         try:
             for key in sorted(changed):
-                self._planes.store(key, changed[key], tick)
+                try:
+                    self._planes.store(key, changed[key], tick)
+                except EngineError as error:
+                    failed = failed or error
+                    continue
                 del changed[key]
                 if key[2] == "segmentation":
                     with self._lock:
@@ -76,6 +89,7 @@ class Snapshots:
         finally:
             with self._lock:
                 self._planes.set_changed(changed)
+        return failed
 
     def _copy(self, image: str, plane: int) -> tuple[_Arrays, int, list[int]]:
         """Copy what changed of a plane; give the tick, and the proposals in it, too.
@@ -102,3 +116,17 @@ class Snapshots:
         self._planes.set_changed(copies, False)
         # Later edits get a later tick, and are applied to the snapshot.
         return copies, self._log.last_tick, list(self._loose.on((image, plane)))
+
+
+def _join(failed: dict[str, EngineError]) -> EngineError:
+    """Make one error of those of several planes."""
+    first = next(iter(failed.values()))
+    if len(failed) == 1:
+        return first
+    named, more = list(failed)[:_LISTED], len(failed) - _LISTED
+    return EngineError(
+        f"{len(failed):,} planes can't be written: {', '.join(named)}"
+        f"{f' and {more:,} more' if more > 0 else ''}. Of the first: {first.what}",
+        todo=first.todo,
+        **first.received,
+    )

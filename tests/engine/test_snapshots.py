@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,8 @@ from unetloop.snapshots import Snapshots
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from unetloop.project_file import ProjectImage
 
 
 @pytest.fixture
@@ -74,6 +76,49 @@ def test_what_could_not_be_written_stays_and_is_written_next_time(
     assert project.read_segmentation(project.images[0])[3, 5] == 1
     assert parts.planes.changed() == []
     assert parts.loose.on(("a", 0)) == {}
+
+
+def test_planes_that_can_not_be_written_keep_no_others_waiting(
+    project: Project, parts: _Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros = np.zeros((16, 16), np.uint16)
+    for name in "bcd":
+        path = project.folder.parent / f"{name}.tif"
+        tifffile.imwrite(path, zeros)
+        project.add_images([path])
+        parts.planes.get((name, 0, "segmentation"))[:] = 7
+        parts.planes.note_change((name, 0, "segmentation"))
+        parts.loose.put((name, 0), (0, 0, 16, 16))
+    real = Project.write_segmentation
+
+    def some(self: Project, image: ProjectImage, *rest: Any) -> None:
+        if image.id in "ac":
+            raise EngineError("The disk is full.", todo="Free some space.")
+        real(self, image, *rest)
+
+    with monkeypatch.context() as full:
+        full.setattr(Project, "write_segmentation", some)
+        with pytest.raises(EngineError) as refused:
+            parts.snapshots.flush()
+    assert str(refused.value).startswith("2 planes can't be written: a (plane 0), c")
+    assert "The disk is full. Free some space." in str(refused.value)
+    written = [project.read_segmentation(image).any() for image in project.images]
+    assert written == [False, True, False, True]
+    assert [bool(parts.loose.on((name, 0))) for name in "abcd"] == [True, False] * 2
+    # What says that it is right is in its file, too.
+    assert project.read_review(project.images[0])[3, 5] == 1
+    assert parts.planes.changed() == [("a", 0), ("c", 0)]
+
+
+def test_a_review_that_can_not_be_written_keeps_no_segmentation_waiting(
+    project: Project, parts: _Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(Project, "write_review", _refuse)
+        with pytest.raises(EngineError, match="disk is full"):
+            parts.snapshots.flush()
+    assert project.read_segmentation(project.images[0])[3, 5] == 1
+    assert parts.planes.changed_of("a", 0).keys() == {("a", 0, "review")}
 
 
 def _refuse(*_: object) -> None:
