@@ -135,7 +135,7 @@ class AdvancedPanel(QWidget):
 
     def _on_reset(self) -> None:
         for form in self.forms.values():
-            form.reset()
+            form.write({})
         self._on_changed()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

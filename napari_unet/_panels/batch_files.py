@@ -43,7 +43,7 @@ class FilesTable(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setAccessibleName("Files of the batch")
         self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(20)
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 5)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(36)
         header.setResizeContentsPrecision(50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QMenu, QWidget
 
 from napari_unet._batch_state import read_paths
 from napari_unet._panels.button import Button
-from napari_unet._panels.look import Word
+from napari_unet._panels.look import Lines, Word, write_at
 from napari_unet._words import channel_in_words
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 
@@ -36,6 +37,9 @@ _NAMES = {
 }
 _ACROSS = 3
 _CHANNEL = {False: "Channel with the nuclei", True: "Channel that the model looks at"}
+_REFUSED = (
+    "“{}” was not taken: type a number of pixels above 0, such as 25, or nothing."
+)
 _SAMPLE = "/data/plate1 or /data/*/dapi_*.tif"
 
 
@@ -63,7 +67,11 @@ class BatchForm(QWidget):
             tooltip="Diameter of a nucleus in pixels; auto: estimated for each image"
         )
         self.diameter.native.setPlaceholderText(_AUTO)
-        self._of_nuclei = (Word("Diameter"), self.diameter.native, Word("px"))
+        self.refused = Lines(2)
+        self.refused.setVisible(False)
+        named = Word("Diameter")
+        _name(self.diameter, named)
+        self._of_nuclei = (named, self.diameter.native, Word("px"))
         self._classes = False
         self.exports = {
             name: CheckBox(text=_NAMES.get(name, name), tooltip=entry.help.capitalize())
@@ -74,8 +82,8 @@ class BatchForm(QWidget):
             text="Overwrite",
             tooltip="Predict everything again, and replace what is there",
         )
-        for line in (self.paths, self.out):
-            line.native.setAcceptDrops(False)  # files are dropped onto the dock
+        for line in (self.paths, self.out):  # files are dropped onto the dock
+            line.native.setAcceptDrops(False)
         self.choose_button = Button("Choose…", tip="Choose images")
         self.menu = QMenu(self)
         self.menu.addAction("Files…", self._choose_files)
@@ -106,26 +114,28 @@ class BatchForm(QWidget):
                 ("", self.recursive),
                 ("Model", self.model, self.model_button),
                 ("Channel", self.channel, *self._of_nuclei),
+                ("", self.refused),
                 ("Also", self.also),
                 ("Results", self.out, self.out_button),
                 ("", self.overwrite),
             )
         ):
-            # Beside the first of two lines of formats.
-            above = Qt.AlignmentFlag.AlignTop if name == "Also" else Qt.AlignmentFlag(0)
-            grid.addWidget(Word(str(name)), line, 0, above)
+            if name:
+                word = Word(str(name))
+                grid.addWidget(word, line, 0)
+                if name == "Also":  # beside the first of two lines of formats
+                    grid.setAlignment(word, Qt.AlignmentFlag.AlignTop)
+                _name(widgets[0], word)
             grid.addLayout(_row(widgets), line, 1)
 
     def _offer_exports(self) -> None:
         """Lay out the formats that there are for what the model finds."""
         known = CLASS_EXPORTERS if self._classes else EXPORTERS
-        place = 0
         for name, box in self.exports.items():
             self._boxes.removeWidget(box.native)
             box.native.setVisible(name in known)
-            if name in known:
-                self._boxes.addWidget(box.native, *divmod(place, _ACROSS))
-                place += 1
+        for place, name in enumerate(known):
+            self._boxes.addWidget(self.exports[name].native, *divmod(place, _ACROSS))
 
     def _show_kind(self, classes: bool) -> None:
         """Show what there is to choose for a model of nuclei, or one of classes."""
@@ -196,15 +206,19 @@ class BatchForm(QWidget):
             self._say(out=out)
 
     def _on_diameter(self) -> None:
+        if not self.diameter.native.isModified():
+            return
         text = self.diameter.value.strip().lower().removesuffix("px").replace(",", ".")
         try:
             value = float(text) if text not in ("", _AUTO) else None
         except ValueError:
             value = -1.0
-        if value is not None and not 0 < value < float("inf"):
-            # Not a diameter: what was there before.
-            before = self._wish.diameter if self._wish is not None else None
-            self.diameter.value = "" if not before else f"{before:.6g}"
+        refused = value is not None and not 0 < value < float("inf")
+        self.refused.say(_REFUSED.format(text) if refused else "")
+        self.refused.setVisible(refused)
+        if refused:  # what was there before
+            before = self._wish.diameter if self._wish else None
+            self.diameter.value = f"{before:.6g}" if before else ""
             return
         if self._wish is None or value != self._wish.diameter:
             self._say(diameter=value)
@@ -236,7 +250,7 @@ class BatchForm(QWidget):
             self._say(**values(name))
 
     def _near(self) -> str:
-        return self._wish.paths[0] if self._wish and self._wish.paths else ""
+        return next(iter(self._wish.paths), "") if self._wish else ""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keep keys of the fields, Enter above all, from acting on the image."""
@@ -250,22 +264,25 @@ class BatchForm(QWidget):
         return bool(super().eventFilter(watched, event))
 
 
+def _name(field: Any, word: Word) -> None:
+    """Say what a field is, and have what is typed there as large as the word."""
+    native = getattr(field, "native", field)
+    native.setAccessibleName(word.text())
+    if isinstance(field, LineEdit):
+        word.rewritten.connect(partial(write_at, native))
+
+
 def _row(widgets: Sequence[Any]) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setSpacing(6)
     for widget in widgets:
-        if isinstance(widget, str):
-            row.addWidget(Word(widget))
-        elif isinstance(widget, QWidget):
-            row.addWidget(widget)
-        elif isinstance(widget, CheckBox):
-            row.addWidget(widget.native)
+        if isinstance(widget, QWidget | CheckBox):
+            row.addWidget(getattr(widget, "native", widget))
         else:
             widget.native.setMinimumWidth(48)
             row.addWidget(widget.native, 1)
     if isinstance(widgets[-1], CheckBox):
         row.addStretch(1)
-    row.setAlignment(Qt.AlignmentFlag.AlignVCenter)
     return row
 
 

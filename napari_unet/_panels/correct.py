@@ -78,11 +78,7 @@ _OF_CLASSES = {
         *("Ignore a box", "I", "Drag a box that is never used; again: use it"),
         "Drag a box that is never to be used",
     ),
-    "box": _Tool(
-        *("View is right", "⏎", "All in view is right; go to the next place"),
-        "Drag a box in which all is right",
-        ".\nOf a part: press Shift+Enter, or click here with Shift, then drag a box",
-    ),
+    "box": _TOOLS["box"],
     "undo": _TOOLS["undo"],
     "redo": _TOOLS["redo"],
 }
@@ -105,7 +101,7 @@ class CorrectPanel(QWidget):
         super().__init__(parent)
         self._armed = ""
         self._outlines = True
-        self._busy: tuple[bool, bool, bool] | None = None
+        self._can: tuple[bool, bool, bool] | None = None
         self._task = "nuclei"
         self._tools = _TOOLS
         self._painting = ""
@@ -187,8 +183,8 @@ class CorrectPanel(QWidget):
             self._show_task()
         self._show_classes(state)
         can = (bool(state.current), state.can_undo, state.can_redo)
-        if can != self._busy:
-            self._busy = can
+        if can != self._can:
+            self._can = can
             for name, button in self.buttons.items():
                 button.setEnabled(
                     {"undo": state.can_undo, "redo": state.can_redo}.get(name, can[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -16,9 +17,10 @@ from typing import (
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
-from napari_unet._panels.look import Word, colour
+from napari_unet._panels.look import Word, colour, write_at
 from unetloop.config import from_dict
 from unetloop.errors import EngineError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Form"]
 
 _LARGEST = 2**31 - 1
+_LONGEST = "Steps per epoch"  # of the names of fields
 
 
 class Form(QWidget):
@@ -60,10 +63,6 @@ class Form(QWidget):
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
         self._grid.setColumnStretch(1, 1)
-        # Parts of the form stand in one line with it.
-        self._grid.setColumnMinimumWidth(
-            0, self.fontMetrics().horizontalAdvance("Steps per epoch") + 4
-        )
         hints = get_type_hints(kind)
         for item in dataclasses.fields(kind):
             if item.name in left_out:
@@ -103,10 +102,17 @@ class Form(QWidget):
         editor.on_change(self.changed.emit)
         label = Word(_spoken(name))
         label.setToolTip(tip)
+        label.rewritten.connect(partial(write_at, native))
+        label.rewritten.connect(lambda: self._align(label))
         row = self._grid.rowCount()
         self._grid.addWidget(label, row, 0)
         self._grid.addWidget(native, row, 1)
         self._grid.addWidget(field.trouble, row + 1, 0, 1, 2)
+
+    def _align(self, label: Word) -> None:
+        """Have parts of the form stand in one line with it."""
+        metrics = QFontMetrics(label.written_font())
+        self._grid.setColumnMinimumWidth(0, metrics.horizontalAdvance(_LONGEST) + 4)
 
     def read(self) -> dict[str, Any] | None:
         """Give what differs from the defaults; None, and says why, if it is refused."""
@@ -140,13 +146,6 @@ class Form(QWidget):
             return None
         return values
 
-    def reset(self) -> None:
-        """Put all fields back to their defaults."""
-        for field in self.fields.values():
-            field.editor.write(field.editor.default)
-        for part in self.parts.values():
-            part.reset()
-
     def write(self, values: Mapping[str, Any]) -> None:
         """Show these values, nested as `read` gives them, and defaults elsewhere.
 
@@ -166,7 +165,7 @@ class Form(QWidget):
         return bool(super().eventFilter(watched, event))
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class _Field:
     editor: _Editor
     trouble: _Trouble

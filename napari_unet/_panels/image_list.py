@@ -135,9 +135,9 @@ def describe(row: ImageRow) -> str:
     if row.nuclei == 1:
         words.append("1 nucleus")
     elif row.nuclei >= 0 and 0 < row.reviewed < row.nuclei:
-        words.append(f"{row.reviewed} of {row.nuclei} nuclei")
+        words.append(f"{row.reviewed:,} of {row.nuclei:,} nuclei")
     elif row.nuclei >= 0:
-        words.append(f"{row.nuclei} nuclei")
+        words.append(f"{row.nuclei:,} nuclei")
     if row.planes > 1:
         words.append(f"{row.planes} planes")
     return " · ".join(words)
@@ -164,8 +164,8 @@ class _RowPainter(QStyledItemDelegate):
     """Paints thumbnail, name, and below it state and counts."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Give the same size for every row."""
-        return QSize(120, _PICTURE + 8)
+        """Give the same size for every row: that of the picture, or of two lines."""
+        return QSize(120, max(_PICTURE, 2 * option.fontMetrics.height() + 2) + 8)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex

@@ -10,6 +10,7 @@ from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QMenu,
     QStackedLayout,
     QVBoxLayout,
@@ -63,8 +64,12 @@ class ImagesPanel(QWidget):
         self.setAcceptDrops(True)
         self._state: LoopState | None = None
         self.count = Word()
-        self.task = InlineCombo("What is segmented: single nuclei, or areas of tissue")
-        self.task.setAccessibleName("What is segmented")
+        self.task = InlineCombo(
+            "What is segmented", "What is segmented: single nuclei, or areas of tissue"
+        )
+        # Not while the style is being applied: Qt would lose one of the two.
+        queued = Qt.ConnectionType.QueuedConnection
+        self.count.rewritten.connect(self.task.write_at, queued)
         self.task.addItems(list(_TASKS.values()))
         self.task.activated.connect(self._on_task)
         self.open_button = Button("Open images…", tip="Open files or a folder")
@@ -215,7 +220,7 @@ class ImagesPanel(QWidget):
         """Show that files may be let go here."""
         if dropped_paths(event.mimeData()):
             event.acceptProposedAction()
-            self.hint.say(_DROP)
+            self.hint.setText(_DROP)
             self._pages.setCurrentIndex(0)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -231,7 +236,7 @@ class ImagesPanel(QWidget):
             self.open_requested.emit(paths)
 
     def _end_drag(self) -> None:
-        self.hint.say(_EMPTY)
+        self.hint.setText(_EMPTY)
         self._pages.setCurrentIndex(1 if self.list.rows.rowCount() else 0)
 
 
@@ -250,34 +255,23 @@ def _is_reviewed(row: ImageRow) -> bool:
     return row.state == "done" or 0 < row.nuclei <= row.reviewed
 
 
-class _DropHint(QWidget):
+class _DropHint(QLabel):
     """A sentence in a dashed frame."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._text = _EMPTY
+        super().__init__(_EMPTY)
         self.setMinimumHeight(LEAST_HEIGHT)
-        self.setAccessibleName(_EMPTY)
-
-    def text(self) -> str:
-        """Give the sentence."""
-        return self._text
-
-    def say(self, text: str) -> None:
-        """Change the sentence."""
-        self._text = text
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw frame and sentence."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         text = colour(self, "text")
-        ready = self._text == _DROP
+        ready = self.text() == _DROP
         pen = QPen(faint(text, 0.9 if ready else 0.45), 2 if ready else 1.5)
         pen.setDashPattern([4, 3])
         painter.setPen(pen)
         frame = QRectF(self.rect()).adjusted(2, 2, -2, -2)
         painter.drawRoundedRect(frame, 6, 6)
         painter.setPen(faint(text, 0.85))
-        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self._text)
+        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self.text())

@@ -42,6 +42,8 @@ class InlineNumber(QLineEdit):
 
     Parameters
     ----------
+    name : str
+        What it is, for those who can't see the line.
     unit : str
         Behind the number.
     tip : str
@@ -53,8 +55,9 @@ class InlineNumber(QLineEdit):
     edited = Signal(object)
     refused = Signal(str)
 
-    def __init__(self, unit: str, tip: str, expected: str) -> None:
+    def __init__(self, name: str, unit: str, tip: str, expected: str) -> None:
         super().__init__()
+        self.setAccessibleName(name)
         self._unit = unit
         self._expected = expected
         self._value: float | None = None
@@ -157,10 +160,19 @@ class InlineNumber(QLineEdit):
 
 
 class InlineCombo(QComboBox):
-    """A choice within a line of text; gives way where the line is too long."""
+    """A choice within a line of text; gives way where the line is too long.
 
-    def __init__(self, tip: str) -> None:
+    Parameters
+    ----------
+    name : str
+        What it is, for those who can't see the line.
+    tip : str
+        Tooltip.
+    """
+
+    def __init__(self, name: str, tip: str) -> None:
         super().__init__()
+        self.setAccessibleName(name)
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.write_at(self.font().pointSizeF())

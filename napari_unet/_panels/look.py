@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QRect, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["Heading", "Lines", "Word", "colour", "faint", "small"]
+__all__ = ["Heading", "Lines", "Word", "colour", "faint", "small", "write_at"]
 
 # On a dark and on a light background; told apart by colour-blind people too
 # (after Okabe and Ito, https://jfly.uni-koeln.de/color/).
@@ -67,6 +67,14 @@ def small(font: QFont) -> QFont:
     return smaller
 
 
+def write_at(widget: QWidget, points: float) -> None:
+    """Give a widget's text a size: napari's theme leaves that of some as it is."""
+    font = QFont(widget.font())
+    if points > 0 and font.pointSizeF() != points:
+        font.setPointSizeF(points)
+        widget.setFont(font)
+
+
 class _Written(QLabel):
     """A label that draws its text itself, up to its edges."""
 
@@ -81,7 +89,11 @@ class Word(_Written):
 
     It is a label for the theme's sake, but stands where it is put: labels of a
     style sheet keep a margin that would put them beside the line of the buttons.
+
+    Signal: ``rewritten(points)`` when the theme gave it another size.
     """
+
+    rewritten = Signal(float)
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
@@ -91,6 +103,12 @@ class Word(_Written):
     def written_font(self) -> QFont:
         """Give the font that it is drawn in."""
         return small(self.font())
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Let what stands beside it be as large."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.rewritten.emit(self.written_font().pointSizeF())
 
     def sizeHint(self) -> QSize:
         """Give the size of the text."""

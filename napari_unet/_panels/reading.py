@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from napari_unet._panels.inline import InlineCombo, InlineNumber
@@ -49,15 +49,17 @@ class ReadingLine(QWidget):
         super().__init__()
         self._reading: Reading | None = None
         self.axes = Word()
-        self.channel = InlineCombo("Channel that shows the nuclei")
+        self.channel = InlineCombo("Channel", "Channel that shows the nuclei")
         self.depth = Word()
         self.pixel_size = InlineNumber(
+            "Size of a pixel",
             "µm",
             "Size of a pixel in µm; empty: not known",
             "type a number of µm above 0, such as 0.65, or nothing if it is not known",
         )
         self.nuclei = Word()
         self.diameter = InlineNumber(
+            "Diameter of a nucleus",
             "px",
             "Diameter of a typical nucleus in pixels; empty: found by itself (≈)",
             "type a number of pixels above 0, such as 25, or nothing to have it found",
@@ -74,6 +76,11 @@ class ReadingLine(QWidget):
             row.addWidget(widget)
         row.addStretch(1)
         self._show_none()
+        # Not while the style is being applied: Qt would lose one of the two.
+        queued = Qt.ConnectionType.QueuedConnection
+        for part in (self.channel, self.pixel_size, self.diameter):
+            self.axes.rewritten.connect(part.write_at, queued)
+        self.axes.rewritten.connect(self._fit, queued)
         self.channel.activated.connect(self._on_channel)
         self.pixel_size.edited.connect(
             lambda value: self.changed.emit({"pixel_size": value})
@@ -146,9 +153,6 @@ class ReadingLine(QWidget):
         if self._reading.sized:
             parts.append(f"nuclei {self.diameter.text()}")
         self.setToolTip(" · ".join(parts))
-        points = self.axes.written_font().pointSizeF()
-        for part in (self.channel, self.pixel_size, self.diameter):
-            part.write_at(points)
         for word in ("nuclei ", "⌀ "):
             self.nuclei.setText(word)
             row = self.layout()

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import QCoreApplication
+from qtpy.QtCore import QCoreApplication, Qt
 from qtpy.QtGui import QDesktopServices
+from qtpy.QtTest import QTest
 
 from napari_unet._batch_desk import TABLE
 from napari_unet._batch_memory import recall
@@ -432,3 +433,23 @@ def test_closing_the_dock_does_not_end_a_batch_and_closing_the_window_does(
     docks.wait(lambda: not QCoreApplication.instance().findChildren(Farewell))
     assert not batch.engine.ready
     assert preview is None or not preview.exists()
+
+
+def test_a_diameter_that_is_none_is_refused_with_a_sentence(docks: Any) -> None:
+    form = docks.open().form
+    line = form.diameter.native
+    docks.batch.change(diameter=30.0)
+    for typed, said in (("-3", "“-3” was not taken"), ("x", "“x” was not taken")):
+        line.selectAll()
+        QTest.keyClicks(line, typed)
+        QTest.keyClick(line, Qt.Key.Key_Return)
+        assert form.refused.text().startswith(said)
+        assert not form.refused.isHidden()
+        assert line.text() == "30"
+    line.editingFinished.emit()  # the focus goes: nothing more was typed
+    assert not form.refused.isHidden()
+    line.selectAll()
+    QTest.keyClicks(line, "25")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert form.refused.isHidden()
+    assert docks.batch.state.wish.diameter == 25
