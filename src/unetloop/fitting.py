@@ -53,7 +53,8 @@ def fit_instances(
     score : float
         Its mean AP(0.5:0.95) by image, 0..1, on these same images.
     """
-    if windows[0].task.classes:  # they know no thresholds
+    # Classes know no thresholds.
+    if windows[0].task.classes or len(windows) < _FEW:
         return default, score_windows(windows, maps, default)
     thresholds = sorted({*_THRESHOLDS, default.threshold})
     certainties = sorted({*_CERTAINTIES, default.min_certainty})
@@ -65,8 +66,6 @@ def fit_instances(
         ]
     ).reshape(len(windows), len(settings))
     usual = scores[:, settings.index((default.threshold, default.min_certainty))]
-    if len(windows) < _FEW:
-        return default, float(usual.mean())
     gains = scores - usual[:, None]
     sure = gains.mean(0) - gains.std(0, ddof=1) / np.sqrt(len(windows))
     best = int(sure.argmax())

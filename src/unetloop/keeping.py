@@ -71,7 +71,7 @@ class Keeper:
         self.out = out
         self.diameter = diameter
         self.instances = start.instances if start else InstanceConfig()
-        self.pixel_size = start.card.pixel_size if start else None
+        self.pixel_size = start.card.pixel_size if start and task.classes else None
         self.best = Best()
         self._task = task
         self._config = config

@@ -113,8 +113,9 @@ class LiveTraining:
         """
         training = yield from self._prepare(project, request, cancelled)
         self._training = training
+        events = iter(training)
         try:
-            for event in training:
+            for event in events:
                 yield event
                 if self._paused:
                     began = time.monotonic()
@@ -124,6 +125,7 @@ class LiveTraining:
             training.keep()
             raise
         finally:
+            events.close()  # only then may another one write into the folder
             self._training = None
 
     def _prepare(

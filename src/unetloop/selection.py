@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unetloop.validation import predict_windows, window_scores
+from unetloop.events import Event, Notice
+from unetloop.validation import predict_windows, score_windows, window_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
-    from unetloop.config import InstanceConfig
+    from unetloop.checkpoint import Model
+    from unetloop.config import InstanceConfig, Trainable
     from unetloop.network import Network
+    from unetloop.training_plane import TrainingPlane
     from unetloop.validation import Window
 
 __all__ = [
+    "choose_bounds",
     "choose_share",
     "independent_nuclei",
     "is_strange",
@@ -40,6 +44,49 @@ _HALF_WAY = 14.0
 # With more, all weights learn.
 _FEW_NUCLEI = 150.0
 _STRANGE = 0.12
+
+
+def choose_bounds(
+    start: Model, planes: Sequence[TrainingPlane], windows: Sequence[Window]
+) -> Generator[Event, None, tuple[Trainable, float]]:
+    """Choose which weights of a model of nuclei learn, and how far to follow them.
+
+    Parameters
+    ----------
+    start : Model
+        What it goes on from.
+    planes : sequence of TrainingPlane
+        What is learned from, at the model's scale.
+    windows : sequence of Window
+        What the model is tried on: images held out, or some that are learned from.
+
+    Yields
+    ------
+    Notice
+        Where the images are of a kind that the model knows nothing of.
+
+    Returns
+    -------
+    trainable : str
+        ``"biases"`` or ``"all"``.
+    share : float
+        From 0 to 1.
+    """
+    area = np.pi / 4 * start.diameter**2  # of a nucleus at the model's scale
+    counts = [max(plane.inside / area, 1.0) for plane in planes]
+    independent = independent_nuclei(counts)
+    trainable, share = usual_trainable(independent), usual_share(independent)
+    # Where somebody saw background alone, finding nothing is no knowledge.
+    seen = [each for each in windows if each.labels[each.reviewed].any()]
+    if trainable == "biases" and seen:
+        maps = predict_windows(start.network(), seen)
+        if is_strange(score_windows(seen, maps, start.instances)):
+            yield Notice(
+                text="The model knows next to nothing of such images: it "
+                "learns them as new ones, with all its weights."
+            )
+            return "all", 1.0
+    return trainable, share
 
 
 def independent_nuclei(nuclei: Sequence[float]) -> float:

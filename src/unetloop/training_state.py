@@ -139,7 +139,8 @@ def training_alone(out: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     path = _path(out, "lock")
-    lock = FileLock(path, timeout=0)
+    # The generator that holds it may be closed by another thread.
+    lock = FileLock(path, timeout=0, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()

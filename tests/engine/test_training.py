@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetloop import epochs, final_choice, training
+from unetloop import epochs, final_choice, selection
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
@@ -212,7 +213,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
     trainable, share, news = learned("b")
     assert (trainable, share, len(news)) == ("all", 1.0, 1)
     assert learned("c", trainable="biases")[0] == "biases"  # as it was asked for
-    monkeypatch.setattr(training, "score_windows", lambda *_: 0.3)
+    monkeypatch.setattr(selection, "score_windows", lambda *_: 0.3)
     trainable, share, news = learned("d")
     assert trainable == "biases"
     assert share < 0.8
@@ -222,7 +223,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
 def test_few_images_move_a_trained_model_part_of_the_way(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "is_strange", lambda _: False)
+    monkeypatch.setattr(selection, "is_strange", lambda _: False)
     list(train(images, tmp_path / "a", _config(), model=SMALL))
     start = open_model(tmp_path / "a")
     run = Training(images[:1], tmp_path / "b", _config(), start=start)
@@ -358,6 +359,23 @@ def test_whole_files_are_held_out(images: list[TrainingImage]) -> None:
     assert len(train_set) == len(held_out) == 4
     assert not {i.image for i in train_set} & {i.image for i in held_out}
     assert split_images(images, None, None, seed=3)[1] == []
+
+
+def test_only_one_run_writes_into_a_folder_whoever_starts_it(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    first = iter(Training(images, tmp_path / "m", _config(), model=SMALL))
+    next(first)
+    with pytest.raises(EngineError, match="Another training"):
+        list(train(images, tmp_path / "m", _config(), model=SMALL))
+    assert next(first) is not None  # it goes on
+    # A server's thread reads the events, and its end may come in another one.
+    closing = threading.Thread(target=first.close)
+    closing.start()
+    closing.join()
+    events = list(train(images, tmp_path / "m", _config(), model=SMALL))
+    assert isinstance(events[-1], TrainingDone)
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 RUN = """
