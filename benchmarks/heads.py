@@ -26,11 +26,11 @@ from scipy import ndimage
 
 from unetloop.annotations import distance_to_edge, make_targets
 from unetloop.config import AugmentationConfig, NormalizationConfig, TrainingConfig
-from unetloop.files import pair_by_stem
 from unetloop.masks import read_labels
 from unetloop.metrics import evaluate_pair
 from unetloop.models.unet import UNetConfig, build_unet
 from unetloop.optimizers import adamw
+from unetloop.pairing import pair_by_stem
 from unetloop.patches import sample_patches
 from unetloop.preprocessing import (
     intensity_limits,

@@ -35,9 +35,9 @@ from qtpy.QtCore import QCoreApplication, QTimer
 
 from unetloop.checkpoint import open_model
 from unetloop.corrections import accept_box
-from unetloop.files import pair_by_stem
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
+from unetloop.pairing import pair_by_stem
 from unetloop.project import open_project
 from unetloop.proposals import where_most_is_left
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.files import Pair
+    from unetloop.pairing import Pair
     from unetloop.project import ProjectImage
 
 _VIEW = 768

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from unetloop.files import pair_by_stem
 from unetloop.images import open_image
 from unetloop.masks import read_labels
+from unetloop.pairing import pair_by_stem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,10 +24,10 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 from scipy import ndimage
 
-from unetloop.files import pair_by_stem
 from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
+from unetloop.pairing import pair_by_stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -78,9 +78,9 @@ def _print(text: str) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     if wants_classes(options):
         return evaluate_classes(options)
-    from unetloop.files import pair_by_stem
     from unetloop.masks import number_areas, read_both
     from unetloop.metrics import average, evaluate_pair, pool, to_table
+    from unetloop.pairing import pair_by_stem
 
     pairs = pair_by_stem(
         options.pred, options.truth, called=("prediction", "true mask")

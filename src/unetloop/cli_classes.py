@@ -91,7 +91,7 @@ def class_task(options: argparse.Namespace) -> Classes | None:
             "Which classes there are is not known.",
             todo="Name them, with commas between them: --classes background,tumour",
         )
-    from unetloop.files import pair_by_stem
+    from unetloop.pairing import pair_by_stem
 
     pairs = pair_by_stem(options.images, options.masks, options.review)
     highest = _highest([pair.mask for pair in pairs])
@@ -104,8 +104,8 @@ def class_channels(options: argparse.Namespace) -> int:
         return len(options.channel.split(","))
     if options.images is None:
         return 1
-    from unetloop.files import pair_by_stem
     from unetloop.images import open_image
+    from unetloop.pairing import pair_by_stem
 
     for pair in pair_by_stem(options.images, options.masks, options.review):
         with open_image(pair.image) as image:
@@ -130,8 +130,8 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     ``first_class``, and what it says is not labelled does not count.
     """
     from unetloop.class_metrics import compare_classes, pool_classes
-    from unetloop.files import pair_by_stem
     from unetloop.masks import read_both
+    from unetloop.pairing import pair_by_stem
 
     pairs = pair_by_stem(
         options.pred, options.truth, called=("prediction", "true mask")

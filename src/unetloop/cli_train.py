@@ -59,7 +59,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Give the command its options."""
     add = parser.add_argument
     add("--images", type=cli_values.path, help="folder of images")
-    add("--masks", type=cli_values.path, help="folder of masks of the same names")
+    add(
+        "--masks",
+        type=cli_values.path,
+        help="folder of masks of the same names, or called NAME_mask, NAME_masks, "
+        "NAME_label, NAME_labels, NAME_seg or NAME_cp_masks; these may lie beside "
+        "the images",
+    )
     add("--review", type=cli_values.path, help="folder of reviews: 1 right, 2 ignore")
     add("--project", type=cli_values.path, help="project folder instead")
     add_class_options(parser)
@@ -133,7 +139,6 @@ def train(options: argparse.Namespace) -> int:
     from unetloop.checkpoint import open_model
     from unetloop.console import MEASURES, run_job
     from unetloop.events import TrainingDone
-    from unetloop.training_state import training_alone
 
     began = time.monotonic()
     recipe = RECIPES[options.recipe] if options.recipe else None
@@ -179,8 +184,7 @@ def train(options: argparse.Namespace) -> int:
             began=began,
         )
 
-    with training_alone(options.out):
-        done = run_job(job)
+    done = run_job(job)
     if not isinstance(done, TrainingDone):
         return 1
     measure = MEASURES.get(done.measure, done.measure)
@@ -236,8 +240,8 @@ def _seen(options: argparse.Namespace) -> int:
     published: int = ARCHITECTURES[RECIPES[options.recipe].architecture].input[2]
     if published == 1 or options.images is None:
         return 1
-    from unetloop.files import pair_by_stem
     from unetloop.images import open_image
+    from unetloop.pairing import pair_by_stem
 
     for pair in pair_by_stem(options.images, options.masks, options.review):
         with open_image(pair.image) as image:
@@ -265,8 +269,8 @@ def _training_images(options: argparse.Namespace, channels: int) -> list[Trainin
 def _paired(
     images: Path, masks: Path, review: Path | None, channel: str | None, count: int
 ) -> list[TrainingImage]:
-    from unetloop.files import pair_by_stem
     from unetloop.images import open_image, resolve_channels
+    from unetloop.pairing import pair_by_stem
     from unetloop.training_image import TrainingImage
 
     result = []

@@ -1,4 +1,4 @@
-"""Which files a user means."""
+"""Which images a user means."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unetloop.ome_files import ome_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FoundImage", "Pair", "find_images", "pair_by_stem"]
+__all__ = ["FoundImage", "find_images"]
 
 _SUFFIXES = {
     *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
@@ -24,7 +24,6 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
-_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -50,19 +49,6 @@ class FoundImage:
         """Relative path without its suffixes: ``a/x`` of ``a/x.ome.tif``."""
         stem = self.relative.with_suffix("")
         return stem.with_suffix("") if stem.suffix.lower() == ".ome" else stem
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image with its mask, its review where there is one, and their common name.
-
-    The name is that below the folders, without suffixes: ``a/x`` of ``a/x.ome.tif``.
-    """
-
-    image: Path
-    mask: Path
-    review: Path | None = None
-    stem: str = ""
 
 
 @refusals_named()
@@ -226,79 +212,3 @@ def _list(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path]:
             and not _is_ours(entry)
         ):
             yield from _list(entry, recursive, seen)
-
-
-def pair_by_stem(
-    images: Path,
-    masks: Path,
-    review: Path | None = None,
-    called: tuple[str, str] = ("image", "mask"),
-) -> list[Pair]:
-    """Match the images, masks and reviews of folders by the stem of their names.
-
-    Two single files belong together, whatever they are called.
-
-    Parameters
-    ----------
-    images, masks : Path
-        Folders (looked into recursively), or one file each.
-    review : Path, optional
-        Folder of reviews; an image without one counts as not looked at, so
-        each needs one.
-    called : tuple of str
-        What the first two are, in messages.
-
-    Raises
-    ------
-    EngineError
-        If any image or mask has no partner, or two have the same stem; the first
-        of them are listed.
-    """
-    if images.is_file() and masks.is_file() and review is None:
-        return [
-            Pair(images, masks, stem=FoundImage(images, Path(images.name)).stem.name)
-        ]
-    one, other = called
-    by_image = _by_stem(images, f"{one}s")
-    by_mask = _by_stem(masks, f"{other}s")
-    wrong = _differences(by_image, by_mask, one, other)
-    by_review: dict[str, Path] = {}
-    if review is not None:
-        by_review = _by_stem(review, "reviews")
-        wrong += _differences(by_mask, by_review, other, "review")
-    if wrong:
-        more = len(wrong) - _LISTED
-        raise EngineError(
-            f"{one.capitalize()}s and {other}s are paired by name, and some have no "
-            f"partner: {'; '.join(wrong[:_LISTED])}"
-            f"{f'; and {more:,} more' if more > 0 else ''}.",
-            todo="Give both the same names (suffixes may differ), or remove them.",
-        )
-    return [
-        Pair(by_image[stem], by_mask[stem], by_review.get(stem), stem)
-        for stem in sorted(by_image)
-    ]
-
-
-def _by_stem(folder: Path, what: str) -> dict[str, Path]:
-    stems: dict[str, Path] = {}
-    for found in find_images([folder], recursive=True):
-        stem = found.stem.as_posix()
-        if stem in stems:
-            raise EngineError(
-                f"Two {what} have the same name without suffix.",
-                todo="Rename one of them.",
-                first=str(stems[stem]),
-                second=str(found.path),
-            )
-        stems[stem] = found.path
-    return stems
-
-
-def _differences(
-    left: dict[str, Path], right: dict[str, Path], one: str, other: str
-) -> list[str]:
-    return [
-        *(f"{one} {left[stem]}" for stem in sorted(set(left) - set(right))),
-        *(f"{other} {right[stem]}" for stem in sorted(set(right) - set(left))),
-    ]

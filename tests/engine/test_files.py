@@ -1,4 +1,4 @@
-"""Which files are meant, which belong together, and writing that can't break off."""
+"""Which files are meant, and writing that can't break off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from unetloop.errors import EngineError
-from unetloop.files import find_images, pair_by_stem
+from unetloop.files import find_images
 from unetloop.images import open_image
 
 
@@ -72,45 +72,6 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         find_images([tmp_path / "a.tif"])
     with pytest.raises(EngineError, match=r"a pipe.*a\.tif"):
         open_image(tmp_path / "a.tif")
-
-
-def test_pairs_by_stem_and_lists_what_has_none(tmp_path: Path) -> None:
-    for name in ("images/a.png", "images/b.tif", "masks/a.tif", "masks/b.tif"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    pairs = pair_by_stem(tmp_path / "images", tmp_path / "masks")
-    assert [(pair.image.name, pair.mask.name) for pair in pairs] == [
-        ("a.png", "a.tif"),
-        ("b.tif", "b.tif"),
-    ]
-    (tmp_path / "images" / "lonely.tif").touch()
-    (tmp_path / "masks" / "alone.tif").touch()
-    with pytest.raises(EngineError, match=r"lonely\.tif.*alone\.tif"):
-        pair_by_stem(tmp_path / "images", tmp_path / "masks")
-    for number in range(1000):
-        (tmp_path / "images" / f"{number}.tif").touch()
-    with pytest.raises(EngineError, match=r"992 more\.") as caught:
-        pair_by_stem(tmp_path / "images", tmp_path / "masks")
-    assert str(caught.value).count(".tif") == 10
-
-
-def test_two_images_of_one_stem_are_refused(tmp_path: Path) -> None:
-    for name in ("images/a.png", "images/a.tif", "masks/a.tif"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    with pytest.raises(EngineError, match="Two images have the same name"):
-        pair_by_stem(tmp_path / "images", tmp_path / "masks")
-
-
-@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.OME.TIF", "a.ome.zarr"])
-def test_an_image_is_paired_whatever_its_suffixes(tmp_path: Path, name: str) -> None:
-    image, mask = tmp_path / "images" / name, tmp_path / "masks" / "a.png"
-    image.parent.mkdir()
-    mask.parent.mkdir()
-    image.touch()
-    mask.touch()
-    (pair,) = pair_by_stem(image.parent, mask.parent)
-    assert (pair.image, pair.mask) == (image, mask)
 
 
 def test_a_project_beside_the_images_is_not_searched_for_images(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from PIL import Image as PillowImage
 
 from unetloop import tiff_images
 from unetloop.errors import EngineError
-from unetloop.files import pair_by_stem
 from unetloop.images import open_image, resolve_channels
 from unetloop.masks import read_labels
+from unetloop.pairing import pair_by_stem
 
 STACK = np.arange(2 * 3 * 4 * 8 * 9, dtype=np.uint16).reshape(2, 3, 4, 8, 9)
 DATA = Path(__file__).parents[3] / "shared" / "data" / "nuclei"

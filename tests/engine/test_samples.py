@@ -9,8 +9,8 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from unetloop.files import pair_by_stem
 from unetloop.masks import read_labels
+from unetloop.pairing import pair_by_stem
 from unetloop.samples import LARGE, SMALL, SampleKind, draw_nuclei, write_samples
 
 if TYPE_CHECKING:
