@@ -21,11 +21,26 @@ from unetloop.errors import EngineError
 from unetloop.samples import LARGE, draw_nuclei
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from pytestqt.qtbot import QtBot
 
 PROGRAM = [str(Path(__file__).with_name("fake_engine.py"))]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell napari's fixture of a test whose setup failed.
+
+    It asks whether the test failed, and did not find out where none was begun: that
+    hid why, and left the viewer to the next test.
+    """
+    report = yield
+    if report.when == "setup" and report.failed:
+        setattr(item, "rep_call", report)  # noqa: B010 - no attribute of pytest's
+    return report
 
 
 @pytest.fixture
@@ -52,7 +67,7 @@ class Loop:
         self.said: list[str] = []
         self.session.said.connect(lambda text, level: self.said.append(text))
 
-    def wait(self, condition: Callable[[], Any], seconds: int = 30) -> None:
+    def wait(self, condition: Callable[[], Any], seconds: int = 90) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
 
     def open(self, *paths: Path) -> None:
@@ -210,7 +225,7 @@ class HeldUp:
             result = function(*arguments, **named)
             if not self._done.is_set():
                 self._done.set()
-                assert self._let_go.wait(30)
+                assert self._let_go.wait(90)
             return result
 
         return held
@@ -255,7 +270,7 @@ class Docks:
     def results(self) -> Any:
         return self.desk.results
 
-    def wait(self, condition: Callable[[], Any], seconds: int = 40) -> None:
+    def wait(self, condition: Callable[[], Any], seconds: int = 90) -> None:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
 
     def plan(self, *paths: Path) -> None:

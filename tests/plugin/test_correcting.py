@@ -352,10 +352,11 @@ def test_undo_that_waits_for_the_disk_does_not_take_back_what_came_later(
     _, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("D")
-    done: list[None] = []
+    done: list[int] = []
     held.let_go()
-    for _ in range(2):  # there are two threads: one of them was held up
-        loop.session._background.run(lambda: None, done.append, print)
+    both = threading.Barrier(2)  # there are two threads: that which was held up is free
+    for _ in range(2):
+        loop.session._background.run(lambda: both.wait(60), done.append, print)
     loop.wait(lambda: len(done) == 2)
     assert loop.session.state.current == "b"
     assert loop.review[point] == 1
