@@ -141,6 +141,7 @@ def train(options: argparse.Namespace) -> int:
     from unetloop.events import TrainingDone
 
     began = time.monotonic()
+    _check_sources(options)
     recipe = RECIPES[options.recipe] if options.recipe else None
     task = class_task(options)
     if recipe and recipe.classes and task is None:
@@ -158,9 +159,7 @@ def train(options: argparse.Namespace) -> int:
     channels = model.channels if model else start.channels if start else 1
     images = class_images(_training_images(options, channels), options)
     validation = None
-    if options.val_images or options.val_masks:
-        if not (options.val_images and options.val_masks):
-            raise EngineError("--val-images and --val-masks go together.")
+    if options.val_images:
         validation = _paired(
             options.val_images, options.val_masks, None, options.channel, channels
         )
@@ -198,6 +197,17 @@ def train(options: argparse.Namespace) -> int:
     if done.stopped == "minutes" and not done.steps:
         sys.stderr.write("Nothing was learned: give it more --minutes.\n")
     return 130 if done.stopped == "cancelled" else 0
+
+
+def _check_sources(options: argparse.Namespace) -> None:
+    """Refuse what is not enough to learn from, or too much, before anything is read."""
+    if options.project is None:
+        if not (options.images and options.masks):
+            raise EngineError("Give --images and --masks, or --project.")
+    elif options.images or options.masks or options.review:
+        raise EngineError("Give either --project or --images and --masks.")
+    if bool(options.val_images) != bool(options.val_masks):
+        raise EngineError("--val-images and --val-masks go together.")
 
 
 def _settings(options: argparse.Namespace) -> TrainingConfig:
@@ -252,15 +262,11 @@ def _seen(options: argparse.Namespace) -> int:
 
 def _training_images(options: argparse.Namespace, channels: int) -> list[TrainingImage]:
     if options.project is not None:
-        if options.images or options.masks:
-            raise EngineError("Give either --project or --images and --masks.")
         from unetloop.project import open_project
         from unetloop.project_training import annotated_planes
 
         with open_project(options.project) as project:
             return annotated_planes(project, options.channel, channels)
-    if not (options.images and options.masks):
-        raise EngineError("Give --images and --masks, or --project.")
     return _paired(
         options.images, options.masks, options.review, options.channel, channels
     )

@@ -72,6 +72,7 @@ def examine(
         return False  # another network: they do not see the same
     exams = _read(path)
     taken: dict[str, Any] = exams.setdefault(root.weights_hash, {})
+    before_these = len(taken)
     known = _learned(model) | _learned(root) | set(taken)
     fresh = [image for image in images if _key(image.describe()) not in known]
     config = TrainingConfig(normalization=root.normalization)
@@ -94,7 +95,7 @@ def examine(
         taken[_key(image.describe())] = exam
     if not taken:
         return False
-    if fresh:
+    if len(taken) > before_these:
         with suppress(OSError), replacing(path) as temporary:
             temporary.write_text(json.dumps(exams, indent=1), encoding="utf-8")
     gains = [float(exam["gain"]) for exam in taken.values()][-_MOST:]

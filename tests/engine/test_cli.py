@@ -222,6 +222,21 @@ def test_a_stack_with_a_mask_of_one_plane_is_not_learned_from(
     assert "file of its own" in error
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--images x --recipe dsb2018", "Give --images and --masks, or --project."),
+        ("--images x --task classes --classes a,b", "Give --images and --masks, or"),
+        ("--project x --review y", "Give either --project or --images"),
+        ("--images x --masks y --val-masks z", "--val-masks go together"),
+    ],
+)
+def test_what_training_lacks_is_said_before_anything_is_read(
+    words: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sentence in _error(capsys, "train", *words.split(), "--out", tmp_path / "m")
+
+
 def test_only_one_training_writes_into_a_folder(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from unetloop import training_state
-from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.classes import number_classes
+from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
 from unetloop.keeping import Keeper
 from unetloop.model_saving import check_folder
+from unetloop.tasks import NUCLEI, Classes
 from unetloop.training import train
 
 if TYPE_CHECKING:
@@ -52,6 +54,19 @@ def test_a_folder_that_can_take_it_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "m" / "model.json").write_text("{}")
     check_folder(tmp_path / "m")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_model_of_nuclei_has_no_pixel_size_of_tissue(tmp_path: Path) -> None:
+    """That of a model of classes, whose weights it takes over where they fit."""
+    start: Any = SimpleNamespace(
+        card=SimpleNamespace(pixel_size=0.5), instances=InstanceConfig()
+    )
+    classes = Classes(number_classes(2))
+    sizes = [
+        Keeper(tmp_path, TrainingConfig(), ModelConfig(), start, 32.0, task).pixel_size
+        for task in (NUCLEI, classes)
+    ]
+    assert sizes == [None, 0.5]
 
 
 def test_a_disk_without_room_for_the_model_is_noticed(
