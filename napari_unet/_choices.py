@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from unetloop.config import InstanceConfig
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from napari_unet._learner import Learner
     from napari_unet._opener import Opener
     from napari_unet._predictor import Predictor
-    from unetloop.config import InstanceConfig
 
 __all__ = ["Choices"]
 
@@ -48,6 +48,7 @@ class Choices(QObject):
         self._predictor = predictor
         self._learner = learner
         self._board = board
+        self._of_model = InstanceConfig()
 
     def how(self) -> tuple[str | None, float | None]:
         """Say by which channel and diameter the image on the screen is predicted."""
@@ -142,34 +143,33 @@ class Choices(QObject):
 
     def instances(self) -> dict[str, float]:
         """Give what the user changed of how maps become nuclei; wrong values: none."""
-        return self._changed(self._as_model())
-
-    def show_instances(self) -> None:
-        """Make nuclei as the model says, but for what the user changed."""
-        state, instances = self._board.state, self._as_model()
-        changed = self._changed(instances)
-        instances = replace(instances, **changed)
-        shown = replace(
-            state.shown, threshold=instances.threshold, min_size=instances.min_size
-        )
-        self._board.update(shown=shown)
-        self._predictor.maps.label_with(instances if changed else None)
-
-    def _as_model(self) -> InstanceConfig:
-        return self._learner.models.instances(self._board.state.model)
-
-    def _changed(self, instances: InstanceConfig) -> dict[str, float]:
         workspace = self._opener.workspace
         changed = dict(workspace.view.instances) if workspace is not None else {}
         try:
-            replace(instances, **changed)
+            replace(self._of_model, **changed)
         except (EngineError, TypeError):
             return {}
         return changed
+
+    def take_model(self) -> None:
+        """Make nuclei as the model that predicts says, but for what was changed."""
+        self._of_model = self._learner.models.instances(self._board.state.model)
+        self._show_instances()
+
+    def _show_instances(self) -> None:
+        changed = self.instances()
+        instances = replace(self._of_model, **changed)
+        shown = replace(
+            self._board.state.shown,
+            threshold=instances.threshold,
+            min_size=instances.min_size,
+        )
+        self._board.update(shown=shown)
+        self._predictor.maps.label_with(instances if changed else None)
 
     def _set_instances(self, **values: float) -> None:
         """Change ``threshold`` or ``min_size``, by which maps become nuclei."""
         if self._opener.workspace is not None:
             self._opener.workspace.view.instances.update(values)
-            self.show_instances()
+            self._show_instances()
             self._opener.bookmark.note()

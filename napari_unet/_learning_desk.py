@@ -111,7 +111,7 @@ class LearningDesk(QObject):
         models = self._learner.models
         self._board.update(model=name, models=models.names())
         self._choices.tell_learner()
-        self._choices.show_instances()
+        self._choices.take_model()
         self._predictor.use_model(models.location(name))
 
     def _note_training(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_unet._contrast import LOOKED_AT, as_colours, contrast_of
 from napari_unet._lazy import LazyPlanes, Source
-from napari_unet._pyramid import make_pyramid
+from napari_unet._pyramid import is_large, make_pyramid
 from napari_unet._words import channel_in_words
 from unetloop.channel_colours import read_channel_colours
 from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME
@@ -32,7 +32,6 @@ _RGB = ("#ff0000", "#00ff00", "#0000ff")
 CHANNEL_COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#f0e442", "#d55e00", "#56b4e9")
 
 _WHOLE_BYTES = 1 << 30
-_PYRAMID_PIXELS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     plane = info.first_shown if plane is None else min(plane, info.planes - 1)
     first = image.read_plane(plane, channels)
     contrast, limits = contrast_of(first)
-    large = info.height * info.width > _PYRAMID_PIXELS
+    large = is_large(info.height * info.width)
     copies = image.levels[1:] if large and lead and not rgb else ()
     small = first.nbytes * info.planes <= _WHOLE_BYTES and not copies
     if small or rgb or info.planes == 1:

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["make_pyramid"]
+__all__ = ["is_large", "make_label_pyramid", "make_pyramid"]
 
+_LARGE = 1 << 26
 _COARSEST = 2048
 _STRIP = 256
+
+
+def is_large(pixels: int) -> bool:
+    """Whether a plane of so many pixels is shown in ever coarser copies."""
+    return pixels > _LARGE
 
 
 def make_pyramid(
@@ -38,6 +44,25 @@ def make_pyramid(
     levels = [plane, *copies]
     while max(levels[-1].shape[:2]) > _COARSEST and min(levels[-1].shape[:2]) > 1:
         levels.append(_halve(levels[-1]))
+    return levels
+
+
+def make_label_pyramid(
+    labels: NDArray[Any],
+) -> NDArray[Any] | list[NDArray[Any]]:
+    """Give labels, those of a large plane in ever coarser copies: none is mixed.
+
+    Parameters
+    ----------
+    labels : array of int
+        (planes..., rows, columns).
+    """
+    if labels.ndim > 2 or not is_large(labels.size):
+        return labels
+    levels = [labels]
+    while max(levels[-1].shape) > _COARSEST and min(levels[-1].shape) > 1:
+        rows, columns = (side // 2 * 2 for side in levels[-1].shape)
+        levels.append(np.ascontiguousarray(levels[-1][:rows:2, :columns:2]))
     return levels
 
 

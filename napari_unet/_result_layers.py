@@ -23,15 +23,12 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, NDArray[Any]]
 
-__all__ = ["ResultLayers", "make_levels"]
+__all__ = ["ResultLayers"]
 
 _OUTLINE, _SELECTED = (0.34, 0.71, 0.91, 1.0), (0.9, 0.62, 0.0, 0.6)
 _NOTHING = (0.0, 0.0, 0.0, 0.0)
 _CLASS_OPACITY = 0.5
 _CENTRE = ("centroid_row", "centroid_column")
-# As of images: more pixels than that are shown in ever coarser copies.
-_PYRAMID_PIXELS = 1 << 26
-_COARSEST = 2048
 
 
 class ResultLayers:
@@ -83,7 +80,7 @@ class ResultLayers:
             What was read of it; None: it is away, and only the masks are shown.
         labels : array of int
             (planes..., rows, columns): nuclei, or class numbers; or a list of ever
-            coarser copies, of `make_levels`.
+            coarser copies, of `make_label_pyramid`.
         features : pandas.DataFrame or None
             What napari is to know of each number.
         classes : sequence of TissueClass
@@ -260,23 +257,6 @@ class ResultLayers:
             if layer is not None and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self.nuclei = self.selection = None
-
-
-def make_levels(labels: NDArray[Any]) -> NDArray[Any] | list[NDArray[Any]]:
-    """Give masks, those of a large plane in ever coarser copies: no label is mixed.
-
-    Parameters
-    ----------
-    labels : array of int
-        (planes..., rows, columns).
-    """
-    if labels.ndim > 2 or labels.size <= _PYRAMID_PIXELS:
-        return labels
-    levels = [labels]
-    while max(levels[-1].shape) > _COARSEST and min(levels[-1].shape) > 1:
-        rows, columns = (side // 2 * 2 for side in levels[-1].shape)
-        levels.append(np.ascontiguousarray(levels[-1][:rows:2, :columns:2]))
-    return levels
 
 
 def _one_colour(colour: tuple[float, ...]) -> DirectLabelColormap:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._pixels import read_pixels, with_contrast
-from napari_unet._result_layers import ResultLayers, make_levels
+from napari_unet._pyramid import make_label_pyramid
+from napari_unet._result_layers import ResultLayers
 from napari_unet._results import features_of, read_labels_of, read_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari import Viewer
@@ -59,6 +60,7 @@ class ResultsView(QObject):
         self.image = -1
         self.row = -1
         self._turn = 0
+        self._coming = False  # whether an image is being read
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.mouse_drag_callbacks.append(self._on_click)
 
@@ -82,7 +84,7 @@ class ResultsView(QObject):
         image : str or None
             Path of the image; one that is not there: the first; None: show none.
         """
-        self._turn += 1
+        self._leave()
         turn = self._turn
 
         def then(results: Results) -> None:
@@ -94,7 +96,7 @@ class ResultsView(QObject):
             if paths and image is not None:
                 self.show(paths.index(image) if image in paths else 0)
 
-        self._background.run(lambda: read_results(folder), then, self._on_failed)
+        self._background.run(lambda: read_results(folder), then, self._tell(turn))
 
     def show(self, image: int, row: int = -1) -> None:
         """Show an image, by its place in the results, and select a nucleus of it."""
@@ -102,24 +104,28 @@ class ResultsView(QObject):
         if results is None:
             return
         if image == self.image and self.nuclei is not None:
+            if self._coming:  # another one, which is not wanted any more
+                self._leave()
             self._select(row)
             return
-        self._turn += 1
+        self._leave()
+        self._coming = True
         turn, item = self._turn, results.images[image]
 
         def work() -> Read:
             pixels = None
             if item.path is not None:
                 pixels = read_pixels(item.path, results.channel or None)
-            labels = make_levels(read_labels_of(item))
+            labels = make_label_pyramid(read_labels_of(item))
             return pixels, labels, features_of(results, image)
 
         def then(found: Read) -> None:
             if turn == self._turn:
+                self._coming = False
                 self._on_read(image, *found)
                 self._select(row)
 
-        self._background.run(work, then, self._on_failed)
+        self._background.run(work, then, self._tell(turn))
 
     def select(self, row: int) -> None:
         """Highlight what a row of the measurements is of; -1: nothing."""
@@ -132,7 +138,7 @@ class ResultsView(QObject):
 
     def close(self) -> None:
         """Take the results away, and bring back what they covered."""
-        self._turn += 1
+        self._leave()
         if self.results is None:
             return
         self.results, self.image, self.row = None, -1, -1
@@ -141,7 +147,7 @@ class ResultsView(QObject):
 
     def give_way(self) -> None:
         """Take the layers away for what they cover; a row leads back to them."""
-        self._turn += 1
+        self._leave()
         if self.nuclei is None:
             return
         self.image, self.row = -1, -1
@@ -150,15 +156,27 @@ class ResultsView(QObject):
 
     def let_go(self) -> None:
         """Listen no more."""
-        self._turn += 1
+        self._leave()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         if self._on_click in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_click)
 
     # Showing
 
-    def _on_failed(self, error: EngineError) -> None:
-        self.problem.emit(str(error))
+    def _leave(self) -> None:
+        """Wait no more for what is being read."""
+        self._turn += 1
+        self._coming = False
+
+    def _tell(self, turn: int) -> Callable[[EngineError], None]:
+        """Give what says why something can't be read, unless it was left since."""
+
+        def failed(error: EngineError) -> None:
+            if turn == self._turn:
+                self._coming = False
+                self.problem.emit(str(error))
+
+        return failed
 
     def _on_read(
         self, image: int, pixels: Pixels | None, labels: Any, features: Any
@@ -192,7 +210,7 @@ class ResultsView(QObject):
                 self._show_channels(pixels, number + 1)
 
         self._background.run(
-            lambda: with_contrast(pixels.channels[number], 0), then, self._on_failed
+            lambda: with_contrast(pixels.channels[number], 0), then, self._tell(turn)
         )
 
     def _on_removed(self, event: Any) -> None:

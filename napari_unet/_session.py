@@ -165,11 +165,10 @@ class Session(QObject):
         self.stage.plane_loaded.connect(lambda plane: self.predictor.request())
         self.stage.plane_loaded.connect(lambda plane: self._count())
         self.stage.missing.connect(self.gallery.set_missing)
-        self.stage.busy.connect(self.board.set_busy)
-        self.stage.problem.connect(self.board.set_problem)
         self.opener.opened.connect(self._on_opened)
-        self.opener.busy.connect(self.board.set_busy)
-        self.opener.problem.connect(self.board.set_problem)
+        for reader in (self.stage, self.opener):
+            reader.busy.connect(self.board.set_busy)
+            reader.problem.connect(self.board.set_problem)
         self.choices.locked.connect(self.gallery.set_locked)
         self.tools.wanted.connect(self.actions.do)
         self.tools.armed.connect(self.tool_armed)
@@ -186,9 +185,7 @@ class Session(QObject):
         self.learner.changed.connect(self._refresh)
         self.gallery.changed.connect(self._refresh)
         self.closed.connect(lambda: self.comparer.set_on(False))
-        self.comparer.changed.connect(
-            lambda comparison: self.board.update(comparison=comparison)
-        )
+        self.comparer.changed.connect(lambda now: self.board.update(comparison=now))
 
     def save(self) -> None:
         """Store everything now."""
@@ -282,9 +279,7 @@ class Session(QObject):
         current, predictor = self.opener.current, self.predictor
         if current is None or predictor.coming or predictor.diameter_found is None:
             return False
-        truth, plane = current.truth, self.layers.plane
-        arrays = truth.segmentation[plane], truth.review[plane]
-        return not any(array[::4, ::4].any() for array in arrays)
+        return current.truth.is_empty(self.layers.plane)
 
     def _refresh(self) -> None:
         if self._closed or self.opener.workspace is None:

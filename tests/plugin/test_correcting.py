@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
+from napari_unet._models import Models
 from napari_unet._placing import place
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -720,3 +721,12 @@ def test_a_drive_that_is_away_costs_nothing_on_the_screen(
     loop.session.save()
     assert loop.session.state.problem == ""
     _same(loop)
+
+
+def test_a_slider_reads_no_card_of_a_model(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Models, "_card", None)  # it lies on a disk, perhaps a far one
+    loop.session.choices.set_threshold(0.7)
+    assert loop.session.state.shown.threshold == 0.7
+    assert loop.session.choices.instances() == {"threshold": 0.7}

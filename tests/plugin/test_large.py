@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An image and a stack, of two channels, and large."""
-    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._LARGE", 160 * 200 - 1)
     monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
     folder = tmp_path / "images"
     folder.mkdir()

@@ -971,7 +971,7 @@ def test_a_channel_that_was_removed_stays_away_and_harms_nothing(
 def test_a_large_plane_has_coarser_copies_and_is_corrected_as_any(
     start: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._LARGE", 160 * 200 - 1)
     monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
     loop = start()
     loop.open(folder)
@@ -1012,7 +1012,7 @@ def copied(folder: Path) -> Path:
 def test_copies_that_a_file_holds_are_shown(
     start: Callable[..., Any], copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._LARGE", 160 * 200 - 1)
     monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
     loop = start()
     loop.open(copied)
@@ -1039,7 +1039,7 @@ def test_copies_that_a_file_holds_are_shown(
 def test_copies_that_are_damaged_are_made_anew(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet._pixels._PYRAMID_PIXELS", 160 * 200 - 1)
+    monkeypatch.setattr("napari_unet._pyramid._LARGE", 160 * 200 - 1)
     monkeypatch.setattr("napari_unet._pyramid._COARSEST", 60)
     with tifffile.TiffFile(copied / "a.ome.tif") as file:
         page = file.series[0].levels[1].pages[0]

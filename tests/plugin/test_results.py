@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ import tifffile
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_unet import _result_layers
+from napari_unet import _pyramid, _results_view
 from napari_unet._batch_desk import TABLE
 from napari_unet._desk import LOOP, session_of
 from napari_unet._panels.measurements import NucleiModel
 from napari_unet._results import ResultImage, Results, read_results
 from napari_unet._words import found_in_words
 from unetloop.classes import classes_to_json, name_classes
+from unetloop.errors import EngineError
 from unetloop.run_record import write_run
 
 if TYPE_CHECKING:
@@ -212,8 +214,8 @@ def test_all_channels_of_an_image_are_layers(docks: Any, tmp_path: Path) -> None
 def test_masks_of_large_planes_are_shown_in_copies(
     docks: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_result_layers, "_PYRAMID_PIXELS", 100 * 100)
-    monkeypatch.setattr(_result_layers, "_COARSEST", 100)
+    monkeypatch.setattr(_pyramid, "_LARGE", 100 * 100)
+    monkeypatch.setattr(_pyramid, "_COARSEST", 100)
     docks.open()
     docks.plan(folder)
     docks.run()
@@ -226,6 +228,56 @@ def test_masks_of_large_planes_are_shown_in_copies(
     assert area == columns["area_px"][2]
     click(docks.viewer, np.argwhere(nuclei.data[0] == 4).mean(axis=0))
     docks.wait(lambda: docks.results.row == 3)
+
+
+def test_an_image_that_was_left_while_it_was_read_does_not_come_back(
+    docks: Any, folder: Path, hold_up: Any
+) -> None:
+    docks.open()
+    docks.plan(folder)
+    docks.run()
+    docks.open_results(Path(f"{folder}-nuclei"))
+    held = hold_up(_results_view, "read_labels_of")
+    docks.results.show(1)
+    docks.wait(held.is_done)
+    docks.results.show(0, 2)
+    held.let_go()
+    finish(docks)
+    assert (docks.results.image, docks.results.row) == (0, 2)
+
+
+def test_an_image_that_was_left_does_not_say_that_it_can_not_be_read(
+    docks: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, hold_up: Any
+) -> None:
+    docks.open()
+    docks.plan(folder)
+    docks.run()
+    docks.open_results(Path(f"{folder}-nuclei"))
+    said: list[str] = []
+    docks.results.problem.connect(said.append)
+    held = hold_up(_results_view, "read_pixels")
+    monkeypatch.setattr(_results_view, "read_labels_of", fail_to_read)
+    docks.results.show(1)
+    docks.wait(held.is_done)
+    docks.results.close()
+    held.let_go()
+    finish(docks)
+    assert not said
+    docks.results.open(Path(f"{folder}-nuclei"))  # who waits for it is told
+    docks.wait(lambda: said)
+
+
+def fail_to_read(item: Any) -> Any:
+    raise EngineError("The masks can't be read.")
+
+
+def finish(docks: Any) -> None:
+    """Wait until both threads of the results have told what they were busy with."""
+    both = threading.Barrier(2)
+    done: list[int] = []
+    for _ in range(2):
+        docks.results._background.run(lambda: both.wait(60), done.append, print)
+    docks.wait(lambda: len(done) == 2)
 
 
 def class_model(folder: Path) -> Path:
