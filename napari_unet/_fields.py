@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from unetloop.boxes import Box
 
-__all__ = ["Field", "Fields", "StoredMaps"]
+__all__ = ["OTHER_SIZE", "Field", "Fields", "StoredMaps"]
+
+OTHER_SIZE = "The image on the disk has another size now: put the old file back."
+"""What is wrong where a field's maps are not as large as the field."""
 
 CELL = 256
 MOST_CELLS = 4

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._fields import StoredMaps
+from napari_unet._fields import OTHER_SIZE, StoredMaps
 from napari_unet._maps import Maps
 from napari_unet._placing import Labelled, label_field
 from napari_unet._proposals import Proposals
@@ -293,8 +293,11 @@ class Predictor(QObject):
         def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
             self._reading = False
             labels, maps = found
-            fits = labels.shape == (bottom - top, right - left)
-            if fits and turn == self._turn:
+            if turn == self._turn and labels.shape != (bottom - top, right - left):
+                # Ask again when the view changes, not without end.
+                self._fail(OTHER_SIZE)
+                return
+            if turn == self._turn:
                 stored = StoredMaps(asked.field, maps, diameter)
                 shape = current.pixels.plane_shape
                 if not asked.live:

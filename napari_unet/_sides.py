@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._fields import Fields, StoredMaps
+from napari_unet._fields import OTHER_SIZE, Fields, StoredMaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +145,7 @@ class Sides(QObject):
             self._reading = False
             top, left, bottom, right = wanted.field.box
             if maps.shape[:2] != (bottom - top, right - left):
-                self._refuse(wanted, "The image on the disk has another size now.")
+                self._refuse(wanted, OTHER_SIZE)
             elif turn == self._turn:
                 stored = StoredMaps(wanted.field, maps, diameter)
                 known = self.of(wanted.model)

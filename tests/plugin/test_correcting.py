@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
+from napari_unet import _predictor
 from napari_unet._models import Models
 from napari_unet._placing import place
 from unetloop.errors import EngineError
@@ -730,3 +732,26 @@ def test_a_slider_reads_no_card_of_a_model(
     loop.session.choices.set_threshold(0.7)
     assert loop.session.state.shown.threshold == 0.7
     assert loop.session.choices.instances() == {"threshold": 0.7}
+
+
+def test_a_file_of_another_size_is_said_and_not_asked_for_without_end(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.wait(lambda: not loop.session.predictor.coming)
+    sent: list[str] = []
+    send = loop.engine.send
+
+    def spy(command: str, **values: Any) -> str:
+        sent.append(command)
+        job: str = send(command, **values)
+        return job
+
+    monkeypatch.setattr(loop.engine, "send", spy)
+    cut = SimpleNamespace(load=lambda file: np.load(file)[:-1])
+    monkeypatch.setattr(_predictor, "np", cut)
+    loop.session.predictor.predict_again()
+    loop.wait(lambda: "another size" in loop.session.state.problem)
+    assert sent == ["predict_field"]
+    monkeypatch.undo()
+    loop.session.predictor.predict_again()
+    loop.wait(lambda: not loop.session.state.problem)
