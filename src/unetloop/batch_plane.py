@@ -101,9 +101,9 @@ def work_on_plane(
         result = predictor.classify(view, output, probabilities, painted)
     else:
         result = predictor.predict(view, output)
-        result.blank = not output.any() and view.blank
         if verdicts is not None:
             result.keep(output, verdicts)
+        result.blank = not output.any() and view.blank
     result.focus = quality.focus(view.read(middle_box(view.shape, _MIDDLE))[..., 0])
     if scale.task.classes:
         return result
