@@ -99,6 +99,14 @@ class Truth:
         changed, self.changed = self.changed, set()
         return changed
 
+    def all_marks(self) -> NDArray[np.uint8]:
+        """Draw the marks of all planes that are loaded."""
+        marks = np.zeros(self.review.shape, np.uint8)
+        rows, columns = self.review.shape[1:]
+        for plane in self.loaded:
+            marks[plane] = self.draw_marks(plane, (slice(0, rows), slice(0, columns)))
+        return marks
+
     def draw_marks(self, plane: int, window: Window) -> NDArray[np.uint8]:
         """Draw the marks of a rectangle of a plane, which its neighbours change."""
         seen = grown(window, HALO, self.review.shape[1:])

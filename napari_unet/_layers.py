@@ -87,7 +87,7 @@ class Layers(Overlay):
             self.asked_for.emit()
         self._name, self._pixels = name, pixels
         self._truth = opened.current.truth
-        self._line = None
+        self._outlines.show(opened.current.truth)
         self._redraw.forget()
         with self._doing():
             self._compared.remove()

@@ -11,13 +11,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_unet._brushwork import Brushwork
 from napari_unet._current import Truth
 from napari_unet._hand import Hand
-from napari_unet._marks import HALO, draw_line, line_width
+from napari_unet._marks import line_width
 from napari_unet._nuclei import NUCLEI
+from napari_unet._outlines import Outlines
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
 from napari_unet._screen import planes_of
 from napari_unet._thumbnails import Thumbnails, sample
-from unetloop.pieces import grown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,20 +54,24 @@ class Overlay(Hand):
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(viewer, parent)
-        self.outlines: Labels | None = None
         self._redraw = Redraw(self)
+        self._outlines = Outlines(self._redraw)
         self._thumbnails = Thumbnails(self)
         self._brushwork = Brushwork(self)
         self._truth: Truth | None = None
         self._ours = False
         self._filled = False
-        self._line: tuple[int, Window] | None = None
         self._zoomed = QTimer(self)
         self._zoomed.setSingleShot(True)
         self._zoomed.setInterval(_ZOOMED_MS)
         self._zoomed.timeout.connect(self.fit_lines)
         self.view_changed.connect(self._zoomed.start)
         self.released.connect(self._on_released)
+
+    @property
+    def outlines(self) -> Labels | None:
+        """The layer of the marks."""
+        return self._outlines.layer
 
     @property
     def task(self) -> Task:
@@ -103,11 +107,7 @@ class Overlay(Hand):
             place = planes_of(self.nuclei.data)[plane]
             place[window] = truth.segmentation[plane][window]
             self._redraw.draw(self.nuclei, plane, window)
-        if marks is None or self.outlines is None:
-            self._draw_marks(plane, window)
-        else:
-            planes_of(self.outlines.data)[plane][window] = marks
-            self._redraw.draw(self.outlines, plane, window)
+        self._outlines.draw(plane, window, marks)
 
     def fit_lines(self) -> None:
         """Draw outlines as wide as it takes to see them at this zoom."""
@@ -118,7 +118,7 @@ class Overlay(Hand):
         width = line_width(self.zoom, rows * columns)
         if width != truth.width(plane):
             truth.widths[plane] = width
-            self._draw_marks(plane, (slice(0, rows), slice(0, columns)))
+            self._outlines.draw(plane, (slice(0, rows), slice(0, columns)))
 
     def set_filled(self, filled: bool) -> None:
         """Show filled nuclei, or outlines alone."""
@@ -127,25 +127,13 @@ class Overlay(Hand):
 
     def draw_line(self, plane: int, points: list[tuple[int, int]]) -> None:
         """Draw a thin line, or wipe it where there are no points."""
-        if self.outlines is None or self._truth is None:
-            return
-        if self._line is not None:
-            self._draw_marks(*self._line)
-            self._line = None
-        if not points:
-            return
-        marks = planes_of(self.outlines.data)[plane]
-        window = draw_line(marks, points, max(1, round(1.5 / self.zoom)))
-        if window is not None:
-            self._line = (plane, window)
-            self._redraw.draw(self.outlines, plane, window)
+        self._outlines.draw_line(plane, points, max(1, round(1.5 / self.zoom)))
 
     def painted_plane(self, plane: int) -> NDArray[np.int32] | None:
         """Give a plane of the nuclei's layer, strokes that just came included."""
         if self.nuclei is None:
             return None
-        data: NDArray[np.int32] = planes_of(self.nuclei.data)[plane]
-        return data
+        return planes_of(self.nuclei.data)[plane]
 
     def put_back(self) -> None:
         """Give the nuclei's layer what is recorded, whatever it holds now."""
@@ -213,43 +201,41 @@ class Overlay(Hand):
     def _add_outlines(
         self, marks: NDArray[np.uint8], bright: bool, how: dict[str, Any]
     ) -> None:
-        self.outlines = self.viewer.add_labels(
+        layer: Labels = self.viewer.add_labels(
             marks,
             name=_OUTLINES,
             opacity=1.0,
             colormap=mark_colours(bright, self.task.classes),
             **how,
         )
-        self.outlines.editable = False
-        self.outlines.events.visible.connect(self._on_visible)
-        self._thumbnails.watch(self.outlines, self._see_marks)
+        layer.editable = False
+        layer.events.visible.connect(self._on_visible)
+        self._outlines.layer = layer
+        self._thumbnails.watch(layer, self._see_marks)
 
     def _remove_overlay(self) -> None:
         for layer in (self.nuclei, self.outlines):
             if layer is not None and layer in self.viewer.layers:
                 self._leave(layer)
                 self.viewer.layers.remove(layer)
-        self.nuclei = self.outlines = None
+        self.nuclei = self._outlines.layer = None
 
     def _lose(self, layer: Any) -> bool:
         """Take note that a layer was removed; say whether it was one of these."""
-        for name in ("nuclei", "outlines"):
-            if layer is not None and layer is getattr(self, name):
-                self._leave(layer)
-                setattr(self, name, None)
-                return True
-        return False
+        if layer is None or layer not in (self.nuclei, self.outlines):
+            return False
+        self._leave(layer)
+        if layer is self.nuclei:
+            self.nuclei = None
+        else:
+            self._outlines.layer = None
+        return True
 
     def _copy(self) -> NDArray[np.int32]:
         return self._shaped(self._recorded().copy_segmentation())
 
     def _marks(self) -> NDArray[np.uint8]:
-        truth = self._recorded()
-        marks = np.zeros(truth.review.shape, np.uint8)
-        for plane in truth.loaded:
-            recorded = truth.segmentation[plane], truth.review[plane]
-            marks[plane] = truth.task.draw_marks(*recorded, width=truth.width(plane))
-        return self._shaped(marks)
+        return self._shaped(self._recorded().all_marks())
 
     def _shaped(self, planes: NDArray[Any]) -> NDArray[Any]:
         lead = self._pixels.lead if self._pixels else ()
@@ -257,16 +243,6 @@ class Overlay(Hand):
 
     def _recorded(self) -> Truth:
         return self._truth or Truth.of(1, (1, 1))
-
-    def _draw_marks(self, plane: int, window: Window) -> None:
-        if self.outlines is not None and self._truth is not None:
-            wide = grown(window, HALO, self._truth.review.shape[1:])
-            self._redraw.draw(self.outlines, plane, wide, self._write_marks)
-
-    def _write_marks(self, plane: int, window: Window) -> None:
-        if self.outlines is not None and self._truth is not None:
-            marks = self._truth.draw_marks(plane, window)
-            planes_of(self.outlines.data)[plane][window] = marks
 
     def _see_nuclei(self) -> NDArray[np.int32] | None:
         plane = self._shown_plane()
