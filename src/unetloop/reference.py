@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unetloop.boxes import middle_box
-from unetloop.checkpoint import file_hash
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
+from unetloop.file_state import FileState
 from unetloop.images import open_image
 from unetloop.instances import nucleus_certainty
 from unetloop.plane_view import PlaneView
@@ -161,7 +161,7 @@ def _name(plane: LearnedPlane, hashes: dict[Path, str]) -> str:
     """Say by what a plane is known again: its file's bytes, and its number."""
     path = plane.image
     if path not in hashes:
-        hashes[path] = file_hash(path) if path.is_file() else path.name
+        hashes[path] = FileState.of(path).sha256
     return f"{hashes[path]}:{plane.plane}"
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.annotations import IGNORED, REVIEWED
-from unetloop.checkpoint import file_hash
 from unetloop.errors import EngineError
+from unetloop.file_state import FileState
 from unetloop.images import open_image
 from unetloop.masks import number_areas, read_labels
 from unetloop.preprocessing import (
@@ -49,6 +49,9 @@ class TrainingImage:
     first_class : int
         Number of the first class in a mask of classes; 0: the mask has no number
         for what nobody labelled.
+    edits : tuple of Path and str, optional
+        The project's journal and the image's id in it, where outlines that were only
+        accepted shall not be learned as if they were drawn: see `drawn`.
     """
 
     image: Path
@@ -57,19 +60,28 @@ class TrainingImage:
     plane: int = 0
     channels: tuple[int, ...] = (0,)
     first_class: int = 1
+    edits: tuple[Path, str] | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Name and hashes, for the model's card."""
-        description = {
+        """Name and hashes, for the model's card; see `FileState` of folders."""
+        description: dict[str, Any] = {
             "image": self.image.name,
-            "image_sha256": file_hash(self.image) if self.image.is_file() else None,
-            "mask_sha256": file_hash(self.mask),
+            "image_sha256": _hash(self.image),
+            "mask_sha256": _hash(self.mask),
             "plane": self.plane,
             "channels": list(self.channels),
         }
         if self.review is not None:
-            description["review_sha256"] = file_hash(self.review)
+            description["review_sha256"] = _hash(self.review)
         return description
+
+
+def _hash(path: Path) -> str | None:
+    """Say by what a file is known again; None: it went away."""
+    try:
+        return FileState.of(path).sha256
+    except (EngineError, OSError):  # no reason to lose a model that learned from it
+        return None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from unetloop.events import Notice
 from unetloop.tasks import NUCLEI, Classes
 from unetloop.training_data import fingerprint, load_planes
 from unetloop.training_image import TrainingImage, load_annotated
+from unetloop.zarr_labels import write_zarr_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,25 @@ def test_proposals_that_come_and_go_make_no_other_run(image: TrainingImage) -> N
     _rewrite(image.mask, (slice(12, 20), slice(12, 30)), 9)
     assert fingerprint([image], {"epochs": 2}, None) == before
     assert fingerprint([image], {"epochs": 3}, None) != before
+
+
+def test_folders_are_known_again_as_files_are(tmp_path: Path) -> None:
+    """Masks that are OME-Zarr ended a training; all such images were one exam."""
+    for name, value in (("a", 1), ("b", 22)):
+        labels = np.full((9, 9), value, np.int32)
+        write_zarr_labels(tmp_path / f"{name}.zarr", labels)
+    first, second = (
+        TrainingImage(tmp_path / f"{name}.zarr", tmp_path / f"{name}.zarr")
+        for name in "ab"
+    )
+    assert first.describe()["image_sha256"] == first.describe()["mask_sha256"]
+    assert first.describe()["image_sha256"] != second.describe()["image_sha256"]
+    assert fingerprint([first], {}, None) != fingerprint([second], {}, None)
+
+
+def test_a_file_that_went_away_does_not_end_a_training(image: TrainingImage) -> None:
+    image.image.unlink()
+    assert image.describe()["image_sha256"] is None
 
 
 @pytest.mark.parametrize("name", ["image", "mask", "review"])
