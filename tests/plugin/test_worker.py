@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from napari_unet._fields import Field
+from napari_unet._marks import HALO
 from napari_unet._nuclei import NUCLEI
 from napari_unet._placing import Labelled, cut, label_field, place
 from napari_unet._worker import Worker
@@ -105,5 +106,5 @@ def test_a_field_is_placed_there_as_it_would_be_here(worker: Worker) -> None:
     np.testing.assert_array_equal(placed.marks, here.marks)
     assert set(np.unique(placed.segmentation)) == {0, 4, 5}
     assert (placed.before, placed.after) == (4, 5)
-    assert placed.window == (slice(0, 42), slice(0, 52))
+    assert placed.window == (slice(0, 40 + HALO), slice(0, 50 + HALO))
     assert not np.shares_memory(placed.segmentation, truth.segmentation)
