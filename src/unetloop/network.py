@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib import import_module
@@ -45,6 +46,8 @@ def start_keras() -> None:
         os.dup2(nowhere, 2)
         keras = import_module("keras")
         keras.ops.zeros(1)
+        # It advises programmers, of shapes that come anew with each image.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     finally:
         os.dup2(kept, 2)
         os.close(kept)

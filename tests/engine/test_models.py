@@ -193,6 +193,24 @@ def test_every_architecture_runs_on_every_other_backend(backend: str) -> None:
     assert done.stdout.count(backend) == len(SMALL)
 
 
+def test_images_of_many_shapes_are_predicted_without_a_word() -> None:
+    """TensorFlow warned of each "retracing", between the lines of the progress."""
+    script = (
+        "import numpy as np\n"
+        "from unetloop.checkpoint import build_network\n"
+        "from unetloop.config import ModelConfig\n"
+        "from unetloop.network import KerasNetwork, start_keras\n"
+        "start_keras()\n"
+        "config = ModelConfig(options={'filters': [4, 8, 8]})\n"
+        "for side in range(16, 160, 16):\n"
+        "    network = KerasNetwork(build_network(config))\n"
+        "    network(np.ones((1, side, 16, 1), np.float32))\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_original_maps_572_to_388() -> None:
     entry = catalog.ARCHITECTURES["unet2015"]
     model = build_network(ModelConfig("unet2015"))
