@@ -99,9 +99,8 @@ class Overlay(Hand):
         nuclei : bool
             Whether they may have changed, too, and not their reviews alone.
         """
-        if self._truth is None:
+        if (truth := self._truth) is None:
             return
-        truth = self._truth
         self._thumbnails.note()
         if self.nuclei is not None and nuclei:
             place = planes_of(self.nuclei.data)[plane]
@@ -133,7 +132,8 @@ class Overlay(Hand):
         """Give a plane of the nuclei's layer, strokes that just came included."""
         if self.nuclei is None:
             return None
-        return planes_of(self.nuclei.data)[plane]
+        data: NDArray[np.int32] = planes_of(self.nuclei.data)[plane]
+        return data
 
     def put_back(self) -> None:
         """Give the nuclei's layer what is recorded, whatever it holds now."""
