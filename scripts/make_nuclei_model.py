@@ -1,7 +1,7 @@
 """Make the model ``nuclei`` that ships, from the annotated images it learned from.
 
 python scripts/make_nuclei_model.py DATA --out FIRST --minutes 65
-python scripts/make_nuclei_model.py DATA --out FOLDER --start FIRST --minutes 5
+python scripts/make_nuclei_model.py DATA --out FOLDER --start FIRST --minutes 20
 
 DATA holds ``fluorescence/train`` and ``histology``, each with ``images`` and
 ``masks`` (2018 Data Science Bowl, BBBC038, CC0). At first a tenth of each, by name,
@@ -33,7 +33,7 @@ from unetloop.training_image import TrainingImage
 _HELD_OUT = 0.1
 _UNSEEN = 0.25
 # Nuclei look alike in many stains; what lies behind them does not.
-_AUGMENTATION = AugmentationConfig(texture=0.15, noise=0.2, blur=2.5)
+_TEXTURE, _NOISE, _BLUR = 0.15, 0.2, 2.5
 _RGB = (0, 1, 2)
 _RATE_ONWARDS = 4e-3  # of which training that goes on takes a tenth
 
@@ -82,6 +82,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="model folder to go on from")
+    parser.add_argument("--noise", type=float, default=_NOISE, help="with --start")
+    parser.add_argument("--blur", type=float, default=_BLUR, help="with --start")
     parser.add_argument("--without-histology", action="store_true")
     parser.add_argument("--list-unseen", action="store_true")
     options = parser.parse_args()
@@ -106,7 +108,11 @@ def main() -> int:
         # and the thresholds are those that it has.
         learned, held_out = [*images, *through_colours(stained)], []
         config = replace(
-            config, learning_rate=_RATE_ONWARDS, augmentation=_AUGMENTATION
+            config,
+            learning_rate=_RATE_ONWARDS,
+            augmentation=AugmentationConfig(
+                texture=_TEXTURE, noise=options.noise, blur=options.blur
+            ),
         )
     else:
         learned = [image for image in images if share(image.image) >= _HELD_OUT]
