@@ -202,7 +202,8 @@ def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(
 
 def test_a_running_field_can_be_cancelled(client: Client, tmp_path: Path) -> None:
     save_untrained(tmp_path / "m")
-    tifffile.imwrite(tmp_path / "large.tif", np.zeros((1024, 1024), np.uint8))
+    noise = np.random.default_rng(0).integers(0, 255, (1024, 1024), np.uint8)
+    tifffile.imwrite(tmp_path / "large.tif", noise)  # of a blank one no tile is seen
     client.send(
         "open_project",
         job="o",
