@@ -24,10 +24,10 @@ import numpy as np
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import AugmentationConfig, TrainingConfig
 from unetloop.console import run_job
-from unetloop.files import pair_by_stem
 from unetloop.images import open_image, resolve_channels
 from unetloop.model_saving import save_model
 from unetloop.network import start_keras
+from unetloop.pairing import pair_by_stem
 from unetloop.training_image import TrainingImage
 
 _HELD_OUT = 0.1
