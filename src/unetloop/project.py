@@ -17,14 +17,15 @@ reads what was flushed, and writes models and cache alone.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from unetloop.classes import check_classes
 from unetloop.errors import EngineError, refusals_named
+from unetloop.locks import take_lock
 from unetloop.masks import read_labels, write_labels
 from unetloop.project_file import (
     ProjectImage,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from filelock import FileLock
     from numpy.typing import NDArray
 
     from unetloop.classes import TissueClass
@@ -309,18 +311,15 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     if shared:
         images, classes = read_project(file)
         return Project(folder, images, None, classes)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock", thread_local=False)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise EngineError(
+    lock = take_lock(
+        folder / "lock",
+        taken=EngineError(
             "The project is open in another program or window.",
             todo="Close it there first.",
             path=str(folder),
-        ) from error
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        ),
+        refused=partial(unwritable, folder),
+    )
     try:
         for kind in ("segmentation", "review"):  # of programs that were killed
             for rest in (folder / kind).glob("*/.*.new"):

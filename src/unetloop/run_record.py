@@ -22,6 +22,7 @@ from unetloop.atomic import replacing
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.errors import EngineError
 from unetloop.file_state import FileState
+from unetloop.locks import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,24 +162,19 @@ class Records:
         EngineError
             If another run writes into it, or it can't be written.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise EngineError(
+        lock = take_lock(
+            self.folder / ".lock",
+            taken=EngineError(
                 "Another run writes into this folder.",
                 todo="Wait for it, or choose another folder.",
                 out=str(self.out),
-            ) from error
-        except OSError as error:
-            raise EngineError(
-                f"The output folder can't be written ({error.strerror}).",
+            ),
+            refused=lambda error: EngineError(
+                f"The output folder can't be written ({error.strerror or error}).",
                 todo="Choose another folder.",
                 out=str(self.out),
-            ) from error
+            ),
+        )
         try:
             self._clear()
             yield

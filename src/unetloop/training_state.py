@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.locks import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,26 +137,20 @@ def training_alone(out: Path) -> Iterator[None]:
     EngineError
         If another one does, or the lock can't be written.
     """
-    from filelock import FileLock, Timeout
-
     path = _path(out, "lock")
-    # The generator that holds it may be closed by another thread.
-    lock = FileLock(path, timeout=0, thread_local=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise EngineError(
+    lock = take_lock(
+        path,
+        taken=EngineError(
             "Another training writes into this folder.",
             todo="Wait for it, or choose another folder.",
             out=str(out),
-        ) from error
-    except OSError as error:
-        raise EngineError(
-            f"The model could not be saved here ({error.strerror}).",
+        ),
+        refused=lambda error: EngineError(
+            f"The model could not be saved here ({error.strerror or error}).",
             todo="Choose another folder.",
             out=str(out),
-        ) from error
+        ),
+    )
     try:
         yield
     finally:
