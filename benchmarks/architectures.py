@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,11 @@ _PATCH = 128
 _MAPS = 2
 
 
+def weights(kernel: Any) -> int:
+    """Count the weights of a kernel."""
+    return math.prod(map(int, kernel.shape))
+
+
 def operations(layer: Any, shape: tuple[int, ...], result: tuple[int, ...]) -> float:
     """Floating-point operations of a layer on one image: 2 a multiplication-addition.
 
@@ -44,12 +50,12 @@ def operations(layer: Any, shape: tuple[int, ...], result: tuple[int, ...]) -> f
     """
     pixels = result[1] * result[2]
     if isinstance(layer, layers.Conv2DTranspose):
-        return 2.0 * shape[1] * shape[2] * np.prod(layer.kernel.shape)
+        return 2.0 * shape[1] * shape[2] * weights(layer.kernel)
     if isinstance(layer, layers.SeparableConv2D):
         kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-        return 2.0 * pixels * sum(np.prod(kernel.shape) for kernel in kernels)
+        return 2.0 * pixels * sum(weights(kernel) for kernel in kernels)
     if isinstance(layer, layers.Conv2D):
-        return 2.0 * pixels * np.prod(layer.kernel.shape)
+        return 2.0 * pixels * weights(layer.kernel)
     return 0.0
 
 

@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--export", action="append", default=[])
     parser.add_argument("--diameter", type=float, default=None)
     options = parser.parse_args()
-    batch.SharedNetwork = Recorded  # type: ignore[misc]
+    batch.SharedNetwork = Recorded  # type: ignore[attr-defined]
     model = open_model(SHIPPED)
     pixels = None if options.keras else 1.0
     loaded = Model.network(model, pixels)

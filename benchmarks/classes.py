@@ -157,8 +157,10 @@ def main() -> None:
             "| learned from | background | rim | nucleus | mean IoU | pixel accuracy "
             "| CPU s | wall s |\n|---|---|---|---|---|---|---|---|"
         )
-        common = ("train", "--task", "classes", "--classes", ",".join(NAMES))
-        common = (*common, "--seed", options.seed, "--class-balance", options.balance)
+        common = (
+            *("train", "--task", "classes", "--classes", ",".join(NAMES)),
+            *("--seed", options.seed, "--class-balance", options.balance),
+        )
         cpu, wall, _ = run(
             *common,
             *("--images", folder / "scribbles/images", "--epochs", 2),

@@ -76,7 +76,9 @@ class Desk:
     def predict_field(self, image: ProjectImage, box: Box) -> None:
         """Put proposals into a box of an image, as the plugin's predictor does."""
         shape = image.height, image.width
-        rows, columns = grown(box_window(box, shape), _MARGIN, shape)
+        window = box_window(box, shape)
+        assert window is not None
+        rows, columns = grown(window, _MARGIN, shape)
         told = self._ask(
             "predict_field",
             image=image.id,

@@ -6,6 +6,8 @@ of the distance transform: what ilastik-like tools do, in seconds.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 from skimage.feature import multiscale_basic_features, peak_local_max
@@ -17,7 +19,7 @@ __all__ = ["fit_forest", "predict_forest"]
 _MOST_PIXELS = 60_000
 
 
-def _features(image: np.ndarray) -> np.ndarray:
+def _features(image: np.ndarray) -> Any:
     low, high = np.percentile(image, (1, 99.8))
     scaled = ((image - low) / max(high - low, 1e-6)).astype(np.float32)
     return multiscale_basic_features(
@@ -42,10 +44,11 @@ def fit_forest(
     forest = RandomForestClassifier(
         100, min_samples_leaf=5, n_jobs=-1, random_state=0, max_features="sqrt"
     )
-    return forest.fit(np.concatenate(features), np.concatenate(classes))
+    forest.fit(np.concatenate(features), np.concatenate(classes))
+    return forest
 
 
-def predict_forest(forest: RandomForestClassifier, image: np.ndarray) -> np.ndarray:
+def predict_forest(forest: RandomForestClassifier, image: np.ndarray) -> Any:
     """Classify pixels, then part touching nuclei by a distance watershed."""
     stack = _features(image)
     flat = stack.reshape(-1, stack.shape[-1])

@@ -91,13 +91,13 @@ def run(data: Path, nuclei: int, minutes: float, seed: int) -> list[dict[str, ob
             result = predict_forest(forest, tifffile.imread(path))
             tifffile.imwrite(folder / "forest" / path.name, result.astype(np.int32))
         began = time.monotonic()
-        unetloop = [sys.executable, "-m", "unetloop"]
+        unetloop = (sys.executable, "-m", "unetloop")
         subprocess.run(
             [
-                *(*unetloop, "train", "--images", folder / "images"),
-                *("--masks", folder / "masks", "--review", folder / "review"),
+                *(*unetloop, "train", "--images", str(folder / "images")),
+                *("--masks", str(folder / "masks"), "--review", str(folder / "review")),
                 *("--minutes", str(minutes), "--seed", str(seed)),
-                *("--start", "scratch", "--out", folder / "model"),
+                *("--start", "scratch", "--out", str(folder / "model")),
             ],
             check=True,
             stderr=subprocess.DEVNULL,
@@ -105,8 +105,8 @@ def run(data: Path, nuclei: int, minutes: float, seed: int) -> list[dict[str, ob
         seconds = time.monotonic() - began
         subprocess.run(
             [
-                *(*unetloop, "predict", data / "val/images"),
-                *("--model", folder / "model", "--out", folder / "out"),
+                *(*unetloop, "predict", str(data / "val/images")),
+                *("--model", str(folder / "model"), "--out", str(folder / "out")),
             ],
             check=True,
             stderr=subprocess.DEVNULL,

@@ -116,12 +116,13 @@ def work(
     """Go to an image, mend a box of it, and say that it is right."""
     box = view_of(truth)
     desk.predict_field(image, box)
-    arrays = {
-        name: desk.journal.state(image, 0, name) for name in ("segmentation", "review")
-    }
+    segmentation, review = (
+        desk.journal.state(image, 0, name) for name in ("segmentation", "review")
+    )
+    arrays = {"segmentation": segmentation, "review": review}
     counts = Counter({"next": 1})
     row.hand_seconds += THINKING + SECONDS["next"]
-    for action, change in correct(truth, *arrays.values(), box, **slips):
+    for action, change in correct(truth, segmentation, review, box, **slips):
         counts[action.kind] += 1
         row.hand_seconds += action.seconds
         if change is None:

@@ -55,7 +55,11 @@ class Peer:
     """StarDist in a process of its own, that answers image by image."""
 
     def __init__(self, python: Path, model: Path, threads: int) -> None:
-        command = [python, _SCRIPT, "predict", model, "--threads", str(threads)]
+        command = [
+            *(str(python), str(_SCRIPT), "predict", str(model)),
+            "--threads",
+            str(threads),
+        ]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -97,7 +101,7 @@ def environment(folder: Path) -> Path:
     python = folder / "bin/python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", *_PACKAGES, *_LEGACY]
+        command = [str(python), "-m", "pip", "install", "-q", *_PACKAGES, *_LEGACY]
         subprocess.run(command, check=True)
     return python
 

@@ -114,7 +114,8 @@ def visible(truth: NDArray[np.int32]) -> NDArray[np.int32]:
     """
     pieces = label(truth, connectivity=2)
     pieces[np.bincount(pieces.ravel())[pieces] < _CRUMB] = 0
-    return relabel_sequential(pieces)[0].astype(np.int32)
+    numbered: NDArray[np.int32] = relabel_sequential(pieces)[0].astype(np.int32)
+    return numbered
 
 
 def correct(
@@ -258,7 +259,7 @@ class _Scene:
         """Split what holds most of several nuclei, unless it is mostly nothing."""
         several = self._holds.sum(0) > 1
         several &= self._shared[1:].sum(0) * 2 > self._areas
-        for piece in np.flatnonzero(several & self._pieces_here):
+        for piece in np.flatnonzero(several & self._pieces_here).tolist():
             nucleus, line = self._cut(piece, np.flatnonzero(self._holds[:, piece]))
             if self._names[nucleus] in tried:
                 yield self._paint(nucleus)
@@ -267,7 +268,7 @@ class _Scene:
 
     def divided(self, tried: Collection[int]) -> Iterator[Action]:
         """Join what lies in one nucleus, where a line from one to the other does."""
-        for nucleus in np.flatnonzero((self._lies_in.sum(1) > 1) & self._here):
+        for nucleus in np.flatnonzero((self._lies_in.sum(1) > 1) & self._here).tolist():
             parts = np.flatnonzero(self._lies_in[nucleus])
             line = self._path(nucleus, parts)
             crossed = self._pieces[tuple(line_pixels(line, self._true.shape).T)]

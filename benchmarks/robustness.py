@@ -39,12 +39,14 @@ _DEEP, _BYTE = 60000, 255
 
 def deep(image: NDArray[np.floating]) -> NDArray[np.uint16]:
     """Give 16 bits."""
-    return np.clip(image * _DEEP, 0, 65535).astype(np.uint16)
+    scaled: NDArray[np.uint16] = np.clip(image * _DEEP, 0, 65535).astype(np.uint16)
+    return scaled
 
 
 def byte(image: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Give 8 bits."""
-    return np.clip(image * _BYTE, 0, _BYTE).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.clip(image * _BYTE, 0, _BYTE).astype(np.uint8)
+    return scaled
 
 
 def lit_from_one_side(image: NDArray[Any], rng: Any) -> NDArray[Any]:

@@ -17,7 +17,7 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tifffile
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from unetloop.pairing import Pair
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_WAYS = ("auto", "all")
+_WAYS: tuple[Literal["auto", "all"], ...] = ("auto", "all")
 _EVERY = 5
 
 
@@ -72,7 +72,12 @@ def score(network: Network, scored: list[Window], start: Model) -> float:
 
 
 def learn(
-    half: TrainingImage, way: str, steps: int, seed: int, start: Model, out: Path
+    half: TrainingImage,
+    way: Literal["auto", "all"],
+    steps: int,
+    seed: int,
+    start: Model,
+    out: Path,
 ) -> Any:
     """Train, and give the learner at its end."""
     from unetloop.training import Training

@@ -56,7 +56,8 @@ def draw(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.uint
     image += 0.35 + 0.08 * texture / texture.std() + 0.1 * (labels == 0)
     image = ndimage.gaussian_filter(image, 0.7)
     image += 0.03 * rng.standard_normal(labels.shape)
-    return np.clip(image * 20000, 0, 65535).astype(np.uint16)
+    drawn: NDArray[np.uint16] = np.clip(image * 20000, 0, 65535).astype(np.uint16)
+    return drawn
 
 
 def run(*words: object) -> None:
@@ -122,8 +123,8 @@ def main() -> None:
         for nuclei in options.nuclei:
             review = folder / f"review-{nuclei}"
             review.mkdir()
-            labels = [read_labels(path) for path in sorted(learned)]
-            marks = scatter(labels, nuclei, options.seed)
+            truths = [read_labels(path) for path in sorted(learned)]
+            marks = scatter(truths, nuclei, options.seed)
             for path, mark in zip(sorted(learned), marks, strict=True):
                 tifffile.imwrite(review / path.name, mark)
             for way, words in _WAYS.items():

@@ -14,7 +14,7 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -58,7 +58,9 @@ def best(**jobs: Callable[[], object]) -> dict[str, float]:
     return {name: min(values) for name, values in times.items()}
 
 
-def convolution_flops(model: keras.Model, shape: tuple[int, ...]) -> list[tuple]:
+def convolution_flops(
+    model: keras.Model, shape: tuple[int, ...]
+) -> list[tuple[Any, ...]]:
     """(layer's input shape, filters, kernel, FLOP) of each convolution."""
     probe = keras.Model(
         model.input,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from unetloop.atomic import replacing
 from unetloop.checkpoint import file_hash, open_model
+from unetloop.events import Progress
 from unetloop.files import find_images
 from unetloop.network import OnnxNetwork
 from unetloop.reference import LearnedPlane, learn_reference
@@ -40,7 +41,8 @@ def main() -> int:
     while True:
         try:
             event = next(work)
-            sys.stderr.write(f"\r{event.done} of {event.total} ")
+            if isinstance(event, Progress):
+                sys.stderr.write(f"\r{event.done} of {event.total} ")
         except StopIteration as stop:
             reference = stop.value
             break

@@ -79,8 +79,11 @@ def segment(viewer: napari.Viewer, folder: Path, session: Session) -> None:
     need(lambda: desk.batch.state.run.report is not None, "A batch", session)
     desk.batch.show_results()
     need(lambda: desk.results.nuclei is not None, "Results", session)
-    columns = desk.results.results.columns
-    rows, across = desk.results.nuclei.data.shape
+    found, nuclei = desk.results.results, desk.results.nuclei
+    assert found is not None
+    assert nuclei is not None
+    columns = found.columns
+    rows, across = nuclei.data.shape
     away = np.hypot(
         columns["centroid_row"] - rows / 2, columns["centroid_column"] - across / 2
     )
