@@ -11,7 +11,8 @@ from unetloop import cli_values
 from unetloop.catalog import EXPORTERS, SHIPPED
 from unetloop.config import InstanceConfig, PredictionConfig
 from unetloop.errors import EngineError
-from unetloop.events import PredictionDone, to_json
+from unetloop.event_json import to_json
+from unetloop.events import PredictionDone
 
 if TYPE_CHECKING:
     import argparse

@@ -7,12 +7,12 @@ assertions. The names and fields are public: docs/formats.md describes them.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unetloop.boxes import Box
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "RolledBack",
     "StartScored",
     "TrainingDone",
-    "to_json",
 ]
 
 
@@ -282,41 +281,3 @@ class Failed(Event):
 
     message: str
     detail: str = ""
-
-
-def to_json(event: Event) -> str:
-    """Write an event as one line of JSON.
-
-    Parameters
-    ----------
-    event : Event
-        What to write. Numbers that JSON does not know (NaN, infinity) become
-        null, paths become strings.
-
-    Returns
-    -------
-    str
-        ``{"event": "<class name>", <field>: <value>, ...}`` without newlines.
-
-    Examples
-    --------
-    >>> to_json(Notice(text="hello"))
-    '{"event": "Notice", "job": null, "text": "hello", "level": "info"}'
-    """
-    record = {"event": type(event).__name__, **asdict(event)}
-    return json.dumps(_plain(record), allow_nan=False, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, float) and (value != value or value in (_INF, -_INF)):
-        return None
-    return value
-
-
-_INF = float("inf")

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from unetloop.errors import EngineError
-from unetloop.events import Failed, to_json
+from unetloop.event_json import to_json
+from unetloop.events import Failed
 from unetloop.jobs import unforeseen
 
 if TYPE_CHECKING:

@@ -382,7 +382,7 @@ RUN = """
 import json, sys
 from pathlib import Path
 from unetloop.config import ModelConfig, TrainingConfig
-from unetloop.events import to_json
+from unetloop.event_json import to_json
 from unetloop.training import train
 from unetloop.training_image import TrainingImage
 folder = Path(sys.argv[1])

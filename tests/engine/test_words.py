@@ -16,7 +16,8 @@ from unetloop.config import (
     to_dict,
 )
 from unetloop.errors import EngineError
-from unetloop.events import EpochDone, ModelSaved, to_json
+from unetloop.event_json import to_json
+from unetloop.events import EpochDone, ModelSaved
 
 
 def test_settings_survive_json() -> None:

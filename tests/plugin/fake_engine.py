@@ -203,7 +203,7 @@ class FakeEngine:
         beside: bool = False,
     ) -> dict[str, Any]:
         from unetloop.config import PredictionConfig, from_dict
-        from unetloop.events import to_json
+        from unetloop.event_json import to_json
         from unetloop.field import predict_field
         from unetloop.tasks import task_of
 
@@ -387,7 +387,7 @@ class FakeEngine:
             self.do_train(**queued)
 
     def tell(self, event: Any, job: str) -> None:
-        from unetloop.events import to_json
+        from unetloop.event_json import to_json
 
         self.write(to_json(replace(event, job=job)).encode() + b"\n")
 
