@@ -16,7 +16,6 @@ reads what was flushed, and writes models and cache alone.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,19 +26,11 @@ from unetloop.classes import check_classes
 from unetloop.errors import EngineError, refusals_named
 from unetloop.locks import take_lock
 from unetloop.masks import read_labels, write_labels
-from unetloop.project_file import (
-    ProjectImage,
-    describe_image,
-    find_again,
-    free_name,
-    read_project,
-    unwritable,
-    write_project,
-)
+from unetloop.project_file import read_project, unwritable, write_project
+from unetloop.project_images import ProjectImage, list_with, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from filelock import FileLock
     from numpy.typing import NDArray
@@ -157,7 +148,7 @@ class Project:
         EngineError
             If it is not there any more.
         """
-        path = self._place(image)
+        path = place_of(image, self.folder)
         if not path.exists():
             raise EngineError(
                 "The image was moved or its drive is away.",
@@ -177,23 +168,9 @@ class Project:
         EngineError
             If one can't be read; then none is added. Or if it is shared.
         """
-        entries = {image.id: image for image in self.images}
-        places = {self._place(image): image.id for image in self.images}
-        lost = {
-            path: entries[name] for path, name in places.items() if not path.exists()
-        }
-        for path in map(Path.resolve, map(Path, paths)):
-            if path in places:
-                continue
-            fresh = describe_image(path, self.folder)
-            old = find_again(fresh, path, lost)
-            if old is None:
-                places[path] = free_name(path.stem, set(entries))
-            else:
-                places[path] = lost.pop(old).id
-            entries[places[path]] = replace(fresh, id=places[path])
-        self._store(tuple(entries.values()))
-        return [entries[places[Path(path).resolve()]] for path in paths]
+        images, added = list_with(self.images, paths, self.folder)
+        self._store(images, self.classes)
+        return added
 
     def read_segmentation(self, image: ProjectImage, plane: int = 0) -> NDArray[Any]:
         """Read label numbers, int32 (rows, columns); zeros where there are none."""
@@ -227,17 +204,8 @@ class Project:
     def __enter__(self) -> Project:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _place(self, image: ProjectImage) -> Path:
-        """Where an image's file is, if it was not moved."""
-        return (self.folder / image.path).resolve()
 
     def _read(self, kind: str, image: ProjectImage, plane: int) -> NDArray[Any]:
         self._check_plane(image, plane)
@@ -276,10 +244,9 @@ class Project:
     def _store(
         self,
         images: tuple[ProjectImage, ...],
-        classes: tuple[TissueClass, ...] | None = None,
+        classes: tuple[TissueClass, ...],
     ) -> None:
         self._check_own()
-        classes = self.classes if classes is None else classes
         write_project(self.folder / "project.json", images, classes)
         self.images, self.classes = images, classes
 
@@ -324,11 +291,10 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
         for kind in ("segmentation", "review"):  # of programs that were killed
             for rest in (folder / kind).glob("*/.*.new"):
                 rest.unlink(missing_ok=True)
-        images, classes = read_project(file) if file.exists() else ((), ())
-        project = Project(folder, images, lock, classes)
         if not file.exists():
-            project._store(())
+            write_project(file, (), ())
+        images, classes = read_project(file)
     except BaseException:
         lock.release()
         raise
-    return project
+    return Project(folder, images, lock, classes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from unetloop.project_file import ProjectImage
+    from unetloop.project_images import ProjectImage
 
 
 @pytest.fixture
