@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_unet._asker import Request
 from napari_unet._comparing import Question, compare
 from napari_unet._placing import label_field
 from napari_unet._sides import Sides, Wanted
@@ -212,9 +213,8 @@ class Comparer(QObject):
                 continue
             location = self._learner.models.location(model)
             size = None if current.truth.task.classes else size
-            how = self._how[0], size
-            asked = Wanted(model, location, *where, shape, field, *how)
-            if self._sides.ask(asked) and self._said is None:
+            request = Request(*where, field, location, self._how[0], size)
+            if self._sides.ask(Wanted(model, shape, request)) and self._said is None:
                 self._say(f"The model {model} segments what is in view, too.")
             return
 

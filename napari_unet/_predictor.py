@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_unet._fields import OTHER_SIZE, StoredMaps
+from napari_unet._asker import Asker, Request
+from napari_unet._fields import StoredMaps
 from napari_unet._maps import Maps
 from napari_unet._placing import Labelled, label_field
 from napari_unet._proposals import Proposals
 from unetloop.boxes import clipped
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from napari_unet._asker import Answer, Label
     from napari_unet._background import Background
     from napari_unet._current import Current
     from napari_unet._editor import Editor
     from napari_unet._engine import Engine
     from napari_unet._fields import Field
     from napari_unet._layers import Layers
-    from unetloop.errors import EngineError
     from unetloop.journal import Journal
     from unetloop.pieces import Window
 
@@ -31,17 +28,6 @@ __all__ = ["Predictor"]
 
 _REST_MS = 250
 _LIVE_MS = 4000
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A field that the engine was asked for."""
-
-    job: str
-    image: str
-    plane: int
-    field: Field
-    live: bool
 
 
 class Predictor(QObject):
@@ -74,18 +60,14 @@ class Predictor(QObject):
     ) -> None:
         super().__init__(parent)
         self._layers = layers
-        self._engine = engine
         self._background = background
         self._current: Current | None = None
         self._model = ""
         self._channel: str | None = None
         self._diameter: float | None = None
         self._found: dict[tuple[str, int], float] = {}
-        self._asked: _Asked | None = None
-        self._reading = False
         self._new = False  # whether what was asked for last was not known before
         self._failed = ""
-        self._turn = 0
         self.seconds: float | None = None
         self.live_ms = _LIVE_MS
         self._rest = QTimer(self)
@@ -94,7 +76,11 @@ class Predictor(QObject):
         self._rest.timeout.connect(self.request)
         self._live = QTimer(self)
         self._live.timeout.connect(self._request_live)
-        engine.received.connect(self._on_event)
+        self._asker = Asker(engine, background, labelling=self._labelling, parent=self)
+        self._asker.answered.connect(self._on_answered)
+        self._asker.failed.connect(self._on_failed)
+        self._asker.lost.connect(self.request)
+        self._asker.changed.connect(self.changed)
         layers.view_changed.connect(self._rest.start)
         self.proposals = Proposals(layers, editor, background, self)
         self.proposals.shown.connect(self.shown)
@@ -105,12 +91,12 @@ class Predictor(QObject):
     @property
     def busy(self) -> bool:
         """Whether the field in view is being predicted, and is not known yet."""
-        return self._asked is not None and not self._asked.live
+        return self._asker.asked is not None and bool(self._asker.asked.model)
 
     @property
     def coming(self) -> bool:
         """Whether what is in view is not on the screen yet, or not all of it."""
-        return self.busy or (self._new and (self._reading or self.waits))
+        return self.busy or (self._new and (self._asker.reading or self.waits))
 
     @property
     def failed(self) -> str:
@@ -136,7 +122,7 @@ class Predictor(QObject):
 
     def open(self, journal: Journal | None) -> None:
         """Work with another journal, or with none."""
-        self._drop()
+        self._asker.drop()
         self.proposals.open(journal)
         self._current = None
         self.maps.show(None)
@@ -147,7 +133,7 @@ class Predictor(QObject):
         self, current: Current, channel: str | None, diameter: float | None
     ) -> None:
         """Keep another image predicted."""
-        self._drop()
+        self._asker.drop()
         self._failed = ""
         reread = self._current is not None and self._current.entry is current.entry
         if reread and (channel, diameter) != (self._channel, self._diameter):
@@ -162,13 +148,13 @@ class Predictor(QObject):
         """Predict with another model from now on."""
         if location != self._model:
             self._model = location
-            self._drop()
+            self._asker.drop()
             self.maps.fields.forget()
             self.request()
 
     def predict_again(self) -> None:
         """Forget what is known of all fields, and predict what is in view."""
-        self._drop()
+        self._asker.drop()
         self.maps.fields.forget()
         self.request()
 
@@ -190,20 +176,21 @@ class Predictor(QObject):
     def request(self) -> None:
         """Ask for the next field in view that is not known."""
         current, visible = self._current, self._layers.visible
-        if current is None or visible is None or not self._model or self._reading:
+        if current is None or visible is None or not self._model:
+            return
+        if self._asker.reading:
             return
         plane, image = self._layers.plane, current.entry.id
         if plane not in current.loaded:
             return
-        if self._asked is not None:
-            asked = self._asked
+        if (asked := self._asker.asked) is not None:
             here = (asked.image, asked.plane) == (image, plane)
             if here and clipped(asked.field.core, visible) is not None:
                 return
-            self._drop()
+            self._asker.drop()
         wanted = self._wanted()
         if wanted is not None:
-            self._ask(image, plane, wanted, live=False)
+            self._ask(image, plane, wanted, self._model)
 
     def _wanted(self) -> Field | None:
         """Say what of the view is to be predicted next; None: all of it is known."""
@@ -217,108 +204,58 @@ class Predictor(QObject):
 
     def _request_live(self) -> None:
         current, visible = self._current, self._layers.visible
-        if current is None or visible is None or self._asked or self._reading:
+        if current is None or visible is None:
+            return
+        if self._asker.asked is not None or self._asker.reading:
             return
         plane, image = self._layers.plane, current.entry.id
         if plane in current.loaded:
             shape = current.pixels.plane_shape
             wanted = self.maps.fields.view(shape, visible, self._size(image, plane))
-            self._ask(image, plane, wanted, live=True)
+            self._ask(image, plane, wanted)
 
     def _size(self, image: str, plane: int) -> float | None:
         return self._diameter or self._found.get((image, plane))
 
-    def _ask(self, image: str, plane: int, wanted: Field, live: bool) -> None:
+    def _ask(self, image: str, plane: int, wanted: Field, model: str = "") -> None:
         size = self._size(image, plane)
-        values: dict[str, Any] = {} if live else {"model": self._model}
-        if self._channel:
-            values["channel"] = self._channel
-        if size:
-            values["settings"] = {"diameter": size}
-        job = self._engine.send(
-            "predict_field", image=image, plane=plane, box=list(wanted.box), **values
-        )
-        self._new = not live
-        self._asked = _Asked(job, image, plane, wanted, live)
+        self._new = bool(model)
+        self._asker.ask(Request(image, plane, wanted, model, self._channel, size))
+
+    def _labelling(self) -> Label | None:
+        """Give what labels a field as the user wishes; None: as the engine does."""
+        current, instances = self._current, self.maps.instances
+        if current is None or instances is None:
+            return None
+        task, worker = current.truth.task, self._background.worker
+        return lambda maps, size: worker.call(label_field, task, maps, instances, size)
+
+    def _on_answered(self, answer: Answer) -> None:
+        current, asked = self._current, answer.request
+        if current is None:
+            return
+        self._failed = ""
+        self.problem.emit("")
+        self.seconds = answer.seconds
+        stored = StoredMaps(asked.field, answer.maps, answer.diameter)
+        if asked.model:
+            shape = current.pixels.plane_shape
+            self.maps.fields.add(asked.image, asked.plane, shape, stored)
+            if not current.truth.task.classes:  # those have no diameter
+                self._found[asked.image, asked.plane] = answer.diameter
+        self.maps.tell(asked.plane, stored)
+        new = Labelled(asked.image, asked.plane, asked.field, answer.labels)
+        self.proposals.add(new)
+        if not asked.model:  # most of the time is for learning
+            self._live.setInterval(max(self.live_ms, int(3000 * answer.seconds)))
+            self.learned.emit(new)
         self.changed.emit()
+        self.request()
 
-    def _drop(self) -> None:
-        """Forget what was asked for, or is read: it is not wanted any more."""
-        self._turn += 1
-        if self._asked is not None:
-            asked, self._asked = self._asked, None
-            self._engine.cancel(asked.job)
-            self.changed.emit()
-
-    def _on_event(self, event: dict[str, Any]) -> None:
-        asked = self._asked
-        if asked is None or event.get("job") != asked.job:
-            return
-        kind = event["event"]
-        if kind == "FieldPredicted":
-            self._asked = None
-            self.seconds = float(event["seconds"])
-            self._failed = ""
-            if asked.live:  # most of the time is for learning
-                self._live.setInterval(max(self.live_ms, int(3000 * self.seconds)))
-            self.problem.emit("")
-            self._read(asked, event)
-            self.changed.emit()
-        elif kind in ("Failed", "JobDone"):
-            self._asked = None
-            self.changed.emit()
-            if kind == "Failed" and not event.get("engine_died") and not asked.live:
-                # Ask again when the view changes, not without end.
-                self._fail(str(event.get("message", "")))
-
-    def _read(self, asked: _Asked, event: dict[str, Any]) -> None:
-        """Read the answer in a thread; the next request would overwrite it."""
-        current = self._current
-        if current is None or current.entry.id != asked.image:
-            return
-        self._reading, turn = True, self._turn
-        diameter, instances = float(event["diameter"]), self.maps.instances
-        task = current.truth.task
-        top, left, bottom, right = asked.field.box
-
-        def work() -> tuple[NDArray[np.int32], NDArray[np.float16]]:
-            maps = np.load(event["maps"])
-            if instances is None:
-                labels = np.load(event["labels"])
-            else:
-                worker = self._background.worker
-                labels = worker.call(label_field, task, maps, instances, diameter)
-            return labels, maps
-
-        def then(found: tuple[NDArray[np.int32], NDArray[np.float16]]) -> None:
-            self._reading = False
-            labels, maps = found
-            if turn == self._turn and labels.shape != (bottom - top, right - left):
-                # Ask again when the view changes, not without end.
-                self._fail(OTHER_SIZE)
-                return
-            if turn == self._turn:
-                stored = StoredMaps(asked.field, maps, diameter)
-                shape = current.pixels.plane_shape
-                if not asked.live:
-                    self.maps.fields.add(asked.image, asked.plane, shape, stored)
-                if not (asked.live or task.classes):  # those have no diameter
-                    self._found[asked.image, asked.plane] = diameter
-                self.maps.tell(asked.plane, stored)
-                new = Labelled(asked.image, asked.plane, asked.field, labels)
-                self.proposals.add(new)
-                if asked.live:
-                    self.learned.emit(new)
-            self.request()
-
-        def failed(error: EngineError) -> None:
-            self._reading = False
-            if turn == self._turn:
-                self._fail(str(error))
-            else:  # it is not wanted any more, and what is has waited for it
-                self.request()
-
-        self._background.run(work, then, failed)
+    def _on_failed(self, asked: Request, why: str) -> None:
+        # Asked again when the view changes, not without end; what learns is, anyway.
+        if asked.model:
+            self._fail(why)
 
     def _fail(self, why: str) -> None:
         self._failed = why

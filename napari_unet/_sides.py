@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_unet._fields import OTHER_SIZE, Fields, StoredMaps
+from napari_unet._asker import Asker
+from napari_unet._fields import Fields, StoredMaps
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from napari_unet._asker import Answer, Request
     from napari_unet._background import Background
     from napari_unet._engine import Engine
-    from napari_unet._fields import Field
-    from unetloop.errors import EngineError
 
 __all__ = ["Sides", "Wanted"]
 
@@ -27,30 +24,17 @@ class Wanted:
 
     Parameters
     ----------
-    model, location : str
-        Its name, and by what the engine knows it.
-    image : str
-        Id of the image.
-    plane : int
-        Its plane.
+    model : str
+        Its name.
     shape : tuple of int
         Rows and columns of the plane.
-    field : Field
-        The rectangle.
-    channel : str, optional
-        Chosen by the user.
-    diameter : float, optional
-        Of a nucleus, in pixels; None: as the model estimates it.
+    request : Request
+        What the engine is asked for.
     """
 
     model: str
-    location: str
-    image: str
-    plane: int
     shape: tuple[int, int]
-    field: Field
-    channel: str | None
-    diameter: float | None
+    request: Request
 
 
 class Sides(QObject):
@@ -72,14 +56,13 @@ class Sides(QObject):
         self, engine: Engine, background: Background, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._engine = engine
-        self._background = background
         self._known: dict[str, Fields] = {}
-        self._asked: tuple[str, Wanted] | None = None
+        self._wanted: Wanted | None = None
         self._refused: Wanted | None = None
-        self._reading = False
-        self._turn = 0
-        engine.received.connect(self._on_event)
+        self._asker = Asker(engine, background, beside=True, parent=self)
+        self._asker.answered.connect(self._on_answered)
+        self._asker.failed.connect(self._on_failed)
+        self._asker.lost.connect(self.came)
         engine.started.connect(self.came)
 
     def of(self, model: str) -> Fields:
@@ -89,75 +72,36 @@ class Sides(QObject):
     def forget(self) -> None:
         """Know nothing any more."""
         self.drop()
-        self._turn += 1
         self._known.clear()
         self._refused = None
 
     def drop(self) -> None:
         """Do not wait for what was asked for."""
-        if self._asked is not None:
-            (job, _), self._asked = self._asked, None
-            self._engine.cancel(job)
+        self._asker.drop()
 
     def ask(self, wanted: Wanted) -> bool:
         """Have a field predicted, unless that failed; say whether it is on its way.
 
         What is on its way and another one is not wanted any more.
         """
-        if self._asked is not None and self._asked[1] != wanted:
-            self.drop()
-        if self._asked is not None or self._reading:
+        if self._asker.asked not in (None, wanted.request):
+            self._asker.drop()
+        if self._asker.asked is not None or self._asker.reading:
             return True
         if wanted == self._refused:  # not without end: the view will change
             return False
-        values: dict[str, Any] = {"model": wanted.location, "beside": True}
-        if wanted.channel:
-            values["channel"] = wanted.channel
-        if wanted.diameter:
-            values["settings"] = {"diameter": wanted.diameter}
-        where: dict[str, Any] = {"image": wanted.image, "plane": wanted.plane}
-        box = list(wanted.field.box)
-        job = self._engine.send("predict_field", box=box, **where, **values)
-        self._asked = job, wanted
+        self._wanted = wanted
+        self._asker.ask(wanted.request)
         return True
 
-    def _on_event(self, event: dict[str, Any]) -> None:
-        if self._asked is None or event.get("job") != self._asked[0]:
-            return
-        wanted, kind = self._asked[1], event["event"]
-        if kind == "FieldPredicted":
-            self._asked = None
-            self._read(wanted, event)
-        elif kind == "JobDone":  # somebody cancelled it
-            self._asked = None
-            self.came.emit()
-        elif kind == "Failed":
-            self._asked = None
-            if not event.get("engine_died"):  # the next one is asked again
-                self._refuse(wanted, str(event.get("message", "")))
-
-    def _read(self, wanted: Wanted, event: dict[str, Any]) -> None:
-        """Read the answer in a thread; the next one would be written over it."""
-        self._reading, turn = True, self._turn
-        file, diameter = str(event["maps"]), float(event["diameter"])
-
-        def then(maps: NDArray[np.float16]) -> None:
-            self._reading = False
-            top, left, bottom, right = wanted.field.box
-            if maps.shape[:2] != (bottom - top, right - left):
-                self._refuse(wanted, OTHER_SIZE)
-            elif turn == self._turn:
-                stored = StoredMaps(wanted.field, maps, diameter)
-                known = self.of(wanted.model)
-                known.add(wanted.image, wanted.plane, wanted.shape, stored)
+    def _on_answered(self, answer: Answer) -> None:
+        if (wanted := self._wanted) is not None:
+            asked = answer.request
+            stored = StoredMaps(asked.field, answer.maps, answer.diameter)
+            known = self.of(wanted.model)
+            known.add(asked.image, asked.plane, wanted.shape, stored)
             self.came.emit()
 
-        def failed(error: EngineError) -> None:
-            self._reading = False
-            self._refuse(wanted, str(error))
-
-        self._background.run(lambda: np.load(file), then, failed)
-
-    def _refuse(self, wanted: Wanted, text: str) -> None:
-        self._refused = wanted
-        self.failed.emit(text)
+    def _on_failed(self, _: Request, why: str) -> None:
+        self._refused = self._wanted
+        self.failed.emit(why)

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_unet import _predictor
+from napari_unet import _asker
 from napari_unet._models import Models
 from napari_unet._placing import place
 from unetloop.errors import EngineError
@@ -644,19 +644,19 @@ def test_an_answer_of_the_model_before_is_not_taken_for_the_new_ones(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor, fields = loop.session.predictor, loop.session.predictor.maps.fields
-    read = predictor._read
+    asker, read = predictor._asker, predictor._asker._read
 
     def reading(asked: Any, event: dict[str, Any]) -> None:
-        monkeypatch.setattr(predictor, "_read", read)
+        monkeypatch.setattr(asker, "_read", read)
         read(asked, event)
         predictor.predict_again()  # while it is read
 
-    monkeypatch.setattr(predictor, "_read", reading)
+    monkeypatch.setattr(asker, "_read", reading)
     added: list[Any] = []
     add = fields.add
     monkeypatch.setattr(fields, "add", lambda *what: (added.append(what), add(*what)))
     predictor.predict_again()
-    loop.wait(lambda: predictor._read == read)
+    loop.wait(lambda: asker._read == read)
     assert not added
     loop.wait(lambda: bool(added))
     assert predictor.seconds is not None
@@ -748,7 +748,7 @@ def test_a_file_of_another_size_is_said_and_not_asked_for_without_end(
 
     monkeypatch.setattr(loop.engine, "send", spy)
     cut = SimpleNamespace(load=lambda file: np.load(file)[:-1])
-    monkeypatch.setattr(_predictor, "np", cut)
+    monkeypatch.setattr(_asker, "np", cut)
     loop.session.predictor.predict_again()
     loop.wait(lambda: "another size" in loop.session.state.problem)
     assert sent == ["predict_field"]
