@@ -91,9 +91,16 @@ class Docked(QWidget):
 
     napari's menu puts docks one below the other; ours need the height, and the second
     one would be left with a strip of it.
+
+    Where the screen has room, the window becomes as high as it takes to see it whole.
     """
 
     _placed = False
+
+    @property
+    def out_of_sight(self) -> int:
+        """How many pixels of its height one would have to scroll to."""
+        return 0
 
     def showEvent(self, event: QShowEvent) -> None:
         """Take the place when it is shown for the first time."""
@@ -107,7 +114,7 @@ class Docked(QWidget):
         window = None if dock is None else dock.parentWidget()
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
-        _fit_screen(window)
+        _fit_screen(window, self.out_of_sight)
         area = window.dockWidgetArea(dock)
         for other in window.findChildren(QDockWidget):
             ours = PLUGIN in other.windowTitle() and other.isVisible()
@@ -118,19 +125,25 @@ class Docked(QWidget):
                 return
 
 
-def _fit_screen(window: QWidget) -> None:
-    """Let a window that a dock made larger than its screen be as large as that."""
+def _fit_screen(window: QWidget, lacking: int) -> None:
+    """Let a window be as high as its dock needs, but not larger than its screen."""
     screen = window.screen()
     if screen is None or window.isMaximized() or window.isFullScreen():
         return
     free, frame = screen.availableGeometry(), window.frameGeometry()
-    over = frame.size() - free.size()
-    wide, high = max(over.width(), 0), max(over.height(), 0)
-    if wide or high:
-        window.resize(window.width() - wide, window.height() - high)
-        window.move(
-            free.left() if wide else window.x(), free.top() if high else window.y()
-        )
+    wished = frame.adjusted(0, 0, 0, lacking)
+    size = wished.size().boundedTo(free.size())
+    change = size - frame.size()
+    if change.isNull():
+        return
+    window.resize(window.size() + change)
+    # What became another size stays on the screen.
+    left = min(frame.left(), free.left() + free.width() - size.width())
+    top = min(frame.top(), free.top() + free.height() - size.height())
+    window.move(
+        max(left, free.left()) if change.width() else frame.left(),
+        max(top, free.top()) if change.height() else frame.top(),
+    )
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:

@@ -70,6 +70,7 @@ class LoopWidget(Docked):
         learn.automatic_requested.connect(session.learning.set_automatic)
         learn.model_requested.connect(session.learning.choose_model)
         learn.compare_requested.connect(session.comparer.set_on)
+        learn.advanced_toggled.connect(self.advanced.open)
         self.advanced.settings_changed.connect(session.learning.set_training)
         self.advanced.model_changed.connect(session.learning.set_network)
         self.advanced.write(session.learner.settings)
@@ -78,6 +79,11 @@ class LoopWidget(Docked):
         session.changed.connect(self._show)
         session.tool_armed.connect(correct.show_tool)
         self._show(session.state)
+
+    @property
+    def out_of_sight(self) -> int:
+        """How many pixels of its height one would have to scroll to."""
+        return self.column.out_of_sight
 
     def _lay_out(self) -> None:
         self.column = area = Column(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_unet._panels.button import Button
@@ -50,27 +50,14 @@ class AdvancedPanel(QWidget):
         super().__init__(parent)
         self._task = "nuclei"
         self._sent: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
-        self.content = QWidget(self)
-        self.content.setVisible(False)
-        self.note = QLabel(
-            "Used from the next time that learning starts.", self.content
-        )
+        self.note = QLabel("Used from the next time that learning starts.", self)
         self.note.setIndent(0)
         self.note.setWordWrap(True)
         self.note.setVisible(False)
         self.forms: dict[str, Form] = {}
-        self.toggle = Button(
-            "Advanced", picture="closed", tip="Settings of learning", quiet=True
-        )
-        self.toggle.setCheckable(True)
-        self.toggle.toggled.connect(self._on_toggled)
         self.reset_button = Button("Reset", tip="Put all settings back")
         self.reset_button.clicked.connect(self._on_reset)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.content)
+        self.setVisible(False)
 
     def show(self, state: LoopState) -> None:
         """Say that changes wait, while something is being learned."""
@@ -86,14 +73,14 @@ class AdvancedPanel(QWidget):
         if self.forms:
             self.forms["training"].write(training)
 
-    def _on_toggled(self, opened: bool) -> None:
-        self.toggle.set_face(self.toggle.text(), "open" if opened else "closed")
-        if opened and not self.forms:
+    def open(self, wanted: bool) -> None:
+        """Show all settings, or none."""
+        if wanted and not self.forms:
             self._fill()
-        self.content.setVisible(opened)
+        self.setVisible(wanted)
 
     def _fill(self) -> None:
-        column = QVBoxLayout(self.content)
+        column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         self._make_forms()
@@ -108,7 +95,7 @@ class AdvancedPanel(QWidget):
         # Here and not above: magicgui takes a moment, and the dock opens at once.
         from napari_unet._panels.form import Form
 
-        column = self.content.layout()
+        column = self.layout()
         for form in self.forms.values():
             column.removeWidget(form)
             form.deleteLater()

@@ -28,8 +28,8 @@ class Column(QScrollArea):
         super().__init__()
         inside = QWidget()
         column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(8)
+        column.setContentsMargins(6, 2, 6, 2)
+        column.setSpacing(6)
         for widget in widgets:
             column.addWidget(widget)
         column.addStretch()
@@ -42,6 +42,14 @@ class Column(QScrollArea):
     def follow(self, widget: QWidget) -> None:
         """Scroll to this one when the column becomes longer the next time."""
         self._followed = widget
+
+    @property
+    def out_of_sight(self) -> int:
+        """How many pixels of its height one has to scroll to."""
+        lacking: int = (
+            self.widget().minimumSizeHint().height() - self.viewport().height()
+        )
+        return max(lacking, 0)
 
     def minimumSizeHint(self) -> QSize:
         """Give the width of what it holds and of the scroll bar."""

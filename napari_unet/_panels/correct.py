@@ -34,39 +34,51 @@ class _Tool:
     hint: str = ""  # once it was clicked and waits for the pointer
     more: str = ""  # behind the key in the tooltip
 
-    def say(self, key: str) -> str:
+    @property
+    def written_key(self) -> str:
+        """The key as people of this system write it."""
+        native = QKeySequence.SequenceFormat.NativeText
+        several = "+" in self.key
+        return QKeySequence(self.key).toString(native) if several else self.key
+
+    @property
+    def cap(self) -> str:
+        """The same, short enough to be drawn; as in napari's own lists of keys."""
+        return self.written_key.replace("Shift", "⇧")
+
+    def say(self) -> str:
         """Give the tooltip."""
-        return f"{self.tip} ({key}){self.more}"
+        return f"{self.tip} ({self.written_key}){self.more}"
 
 
 _TOOLS = {
     "accept": _Tool(
         *("Accept", "A", "The nucleus under the pointer is right"),
-        "Click the nucleus that is right",
+        "Click what is right",
     ),
     "delete": _Tool(
         *("Delete", "D", "Remove the nucleus under the pointer"),
-        "Click the nucleus to remove",
+        "Click what to remove",
     ),
     "split": _Tool(
         *("Split", "S", "Drag a line across a nucleus to cut it in two"),
-        "Drag a line across the nucleus",
+        "Drag across the nucleus",
     ),
     "join": _Tool(
         *("Join", "J", "Drag a line across parts that are one nucleus"),
-        "Drag a line across the parts",
+        "Drag across the parts",
     ),
     "new": _Tool(
         *("New", "N", "Paint a nucleus that is missing"),
-        "Paint the missing nucleus",
+        "Paint the nucleus",
     ),
     "ignore": _Tool(
         *("Ignore", "I", "Never use the nucleus under the pointer"),
-        "Click what is never to be used",
+        "Click what to ignore",
     ),
     "box": _Tool(
         *("View is right", "⏎", "All in view is right; go to the next place"),
-        "Drag a box in which all is right",
+        "Drag a box that is right",
         ".\nOf a part: press Shift+Enter, or click here with Shift, then drag a box",
     ),
     "undo": _Tool("Undo", "Ctrl+Z", "Take the last correction back"),
@@ -76,7 +88,7 @@ _TOOLS = {
 _OF_CLASSES = {
     "ignore": _Tool(
         *("Ignore a box", "I", "Drag a box that is never used; again: use it"),
-        "Drag a box that is never to be used",
+        "Drag a box to ignore",
     ),
     "box": _TOOLS["box"],
     "undo": _TOOLS["undo"],
@@ -84,7 +96,7 @@ _OF_CLASSES = {
 }
 _ROWS = (
     *(("accept", "delete", "split"), ("join", "new", "ignore")),
-    *(("box",), ("undo", "redo")),
+    ("box", "undo", "redo"),
 )
 
 
@@ -142,9 +154,7 @@ class CorrectPanel(QWidget):
 
     def _button(self, name: str) -> Button:
         tool = _TOOLS[name]
-        native = QKeySequence.SequenceFormat.NativeText
-        key = QKeySequence(tool.key).toString(native) if "+" in tool.key else tool.key
-        button = Button(tool.text, key=key, tip=tool.say(key))
+        button = Button(tool.text, key=tool.cap, tip=tool.say())
         button.setCheckable(bool(tool.hint))
         button.clicked.connect(lambda: self._on_clicked(name))
         return button
@@ -156,11 +166,11 @@ class CorrectPanel(QWidget):
         top = QHBoxLayout()
         top.addWidget(Heading("2  Correct"))
         top.addWidget(self.hint, 1)
+        top.addWidget(self.outlines)
         column.addLayout(top)
         column.addWidget(self.classes)
         rows = [[self.buttons[name] for name in names] for names in _ROWS]
         rows[1].append(self.probabilities)
-        rows[2].append(self.outlines)
         for buttons in rows:
             row = QHBoxLayout()
             row.setSpacing(4)
@@ -216,7 +226,7 @@ class CorrectPanel(QWidget):
             if name in self._tools:
                 tool = self._tools[name]
                 button.setText(tool.text)
-                button.setToolTip(tool.say(button.key))
+                button.setToolTip(tool.say())
         self.classes.setVisible(classes)
         self.probabilities.setVisible(classes)
         self.threshold.set_visible(not classes)

@@ -63,6 +63,7 @@ class LearnPanel(QWidget):
     automatic_requested = Signal(bool)
     model_requested = Signal(str)
     compare_requested = Signal(bool)
+    advanced_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,13 +82,18 @@ class LearnPanel(QWidget):
         )
         self.stop_button.clicked.connect(self.stop_requested)
         self.sentence = Lines(2)
+        self.advanced = Button(
+            "Advanced", picture="closed", tip="Settings of learning", quiet=True
+        )
+        self.advanced.setCheckable(True)
+        self.advanced.toggled.connect(self._on_advanced)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of learning")
         self.bar.setFixedHeight(6)
         policy = self.bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # nothing below moves when it appears
+        policy.setRetainSizeWhenHidden(True)  # nothing beside it moves when it appears
         self.bar.setSizePolicy(policy)
         self.bar.hide()
         self.left = Lines(right=True, room="1 h 59 min to go")
@@ -96,6 +102,7 @@ class LearnPanel(QWidget):
         self.pages = _Pages()
         self.pages.addWidget(self.plot)
         self.pages.addWidget(self.versus)
+        self.pages.setVisible(False)
         self.compare = Button("Compare")
         self.compare.setCheckable(True)
         self.compare.clicked.connect(self._on_compare)
@@ -117,8 +124,7 @@ class LearnPanel(QWidget):
         column.addLayout(top)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        self.main_button.setMinimumHeight(30)
-        self.stop_button.setMinimumSize(32, 30)
+        self.stop_button.setMinimumWidth(32)
         buttons.addWidget(self.main_button, 1)
         buttons.addWidget(self.stop_button)
         buttons.addSpacing(6)
@@ -126,6 +132,8 @@ class LearnPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.sentence)
         progress = QHBoxLayout()
+        progress.addWidget(self.advanced)
+        progress.addSpacing(6)
         progress.addWidget(self.bar, 1)
         progress.addWidget(self.left)
         column.addLayout(progress)
@@ -153,6 +161,8 @@ class LearnPanel(QWidget):
         self.bar.setValue(round(1000 * learning.fraction) if busy else 0)
         left = learning.seconds_left if learning.phase == "running" else None
         self.left.say("" if left is None else f"{in_words(left)} to go")
+        if busy or learning.curve.steps:
+            self._open_pages()
         if learning.phase == "starting":
             # Between two sentences nobody notices; between two steps they might.
             self.plot.prepare()
@@ -171,7 +181,15 @@ class LearnPanel(QWidget):
         )
         self.pages.setCurrentWidget(self.versus if comparison.on else self.plot)
         if comparison.on:
+            self._open_pages()
             self.versus.show_comparison(comparison)
+
+    def _open_pages(self) -> None:
+        """Give curves and comparison their place, and keep it: nothing moves twice.
+
+        Before anything is learned, step 4 would be out of sight behind nothing.
+        """
+        self.pages.setVisible(True)
 
     def _on_compare(self, wanted: bool) -> None:
         shown = self._comparison
@@ -186,6 +204,10 @@ class LearnPanel(QWidget):
             self.resume_requested.emit()
         else:
             self.start_requested.emit()
+
+    def _on_advanced(self, opened: bool) -> None:
+        self.advanced.set_face(self.advanced.text(), "open" if opened else "closed")
+        self.advanced_toggled.emit(opened)
 
     def _on_automatic(self, wanted: bool) -> None:
         self.automatic.setChecked(self._automatic)

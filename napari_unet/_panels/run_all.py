@@ -33,7 +33,6 @@ class RunAllPanel(QWidget):
         self.more_button = Button(
             "Others…", tip="Predict other folders, in a dock of its own"
         )
-        self.more_button.setMinimumHeight(30)
         self.more_button.clicked.connect(self.more_requested)
         heading = Heading("4  Run all")
         self.box = RunBox("Run over all images", [heading], [self.more_button])

@@ -81,8 +81,7 @@ class RunBox(QWidget):
         column.setSpacing(4)
         top = QHBoxLayout()
         top.setSpacing(4)
-        self.start_button.setMinimumHeight(30)
-        self.stop_button.setMinimumSize(32, 30)
+        self.stop_button.setMinimumWidth(32)
         for widget in before:
             top.addWidget(widget)
             top.addSpacing(6)

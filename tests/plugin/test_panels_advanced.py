@@ -38,9 +38,8 @@ def panel(qtbot: QtBot) -> AdvancedPanel:
     qtbot.addWidget(panel)
     panel.resize(330, 900)
     with qtbot.waitActive(panel):
-        panel.setVisible(True)
+        panel.open(True)
         panel.activateWindow()
-    qtbot.mouseClick(panel.toggle, LEFT)
     return panel
 
 
@@ -63,13 +62,13 @@ def enter(qtbot: QtBot, form: Form, name: str, text: str) -> None:
 def test_it_is_closed_until_somebody_opens_it(qtbot: QtBot) -> None:
     panel = AdvancedPanel()
     qtbot.addWidget(panel)
-    panel.setVisible(True)
-    assert not panel.content.isVisible()
+    panel.show(LoopState())
+    assert not panel.isVisible()
     assert panel.forms == {}
-    qtbot.mouseClick(panel.toggle, LEFT)
-    assert panel.content.isVisible()
-    qtbot.mouseClick(panel.toggle, LEFT)
-    assert not panel.content.isVisible()
+    panel.open(True)
+    assert panel.isVisible()
+    panel.open(False)
+    assert not panel.isVisible()
 
 
 def test_every_setting_of_training_has_its_row_and_tooltip(training: Form) -> None:
@@ -254,7 +253,7 @@ def test_enter_in_a_field_does_not_reach_what_lies_around(qtbot: QtBot) -> None:
     qtbot.addWidget(window)
     panel = AdvancedPanel(window)
     window.setVisible(True)
-    qtbot.mouseClick(panel.toggle, LEFT)
+    panel.open(True)
     enter(qtbot, panel.forms["training"], "minutes", "5")
     enter(qtbot, panel.forms["training"], "batch_size", "5")
     assert heard == []

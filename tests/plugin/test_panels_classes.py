@@ -188,7 +188,7 @@ def test_without_a_model_there_is_nothing_to_run(qtbot: QtBot, tmp_path: Path) -
 def test_advanced_offers_what_fits_classes(qtbot: QtBot) -> None:
     panel = AdvancedPanel()
     qtbot.addWidget(panel)
-    panel.toggle.click()
+    panel.open(True)
     assert "diameter" in panel.forms["training"].fields
     panel.write({"epochs": 8})
     panel.show(STATE)
@@ -205,4 +205,4 @@ def test_advanced_offers_what_fits_classes(qtbot: QtBot) -> None:
     panel.settings_changed.connect(sent.append)
     form.fields["loss"].editor.write("binary_crossentropy")
     assert sent == [{"epochs": 8, "loss": "binary_crossentropy"}]
-    assert panel.content.layout().count() == 3  # the other forms are gone
+    assert panel.layout().count() == 3  # the other forms are gone

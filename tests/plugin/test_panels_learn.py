@@ -111,7 +111,34 @@ def test_progress_and_time_to_go(panel: LearnPanel) -> None:
     assert panel.left.text() == ""
 
 
+def test_before_anything_is_learned_no_room_is_kept_for_it(panel: LearnPanel) -> None:
+    low = panel.minimumSizeHint().height()
+    assert not panel.pages.isVisible()
+    panel.show(learning(phase="starting"))
+    assert panel.pages.isVisible()
+    assert panel.minimumSizeHint().height() >= low + 70
+    panel.show(learning())  # whatever came of it: nothing moves twice
+    assert panel.pages.isVisible()
+
+
+def test_curves_of_the_last_training_are_there_at_once(panel: LearnPanel) -> None:
+    panel.show(learning(curve=CURVE))
+    assert panel.pages.isVisible()
+
+
+def test_settings_are_asked_for_with_one_button(
+    qtbot: QtBot, panel: LearnPanel
+) -> None:
+    for opened, picture in ((True, "open"), (False, "closed")):
+        with qtbot.waitSignal(panel.advanced_toggled) as asked:
+            qtbot.mouseClick(panel.advanced, LEFT)
+        assert asked.args == [opened]
+        assert panel.advanced.picture == picture
+
+
 def test_nothing_jumps_however_long_the_sentence_is(panel: LearnPanel) -> None:
+    panel.show(learning(phase="starting"))
+
     def places() -> list[int]:
         panel.layout().activate()
         widgets = (panel.sentence, panel.bar, panel.plot)
@@ -263,6 +290,8 @@ def test_comparing_asks_and_shows_what_is_so(qtbot: QtBot, panel: LearnPanel) ->
         qtbot.mouseClick(panel.compare, LEFT)
     assert asked.args == [True]
     assert not panel.compare.isChecked()
+    panel.show(LoopState(learning=Learning(curve=CURVE), comparison=ready))
+    panel.layout().activate()
     top = panel.pages.geometry()
     sentence = "The model nuclei finds 41 nuclei in view."
     panel.show(LoopState(comparison=replace(ready, on=True, sentence=sentence)))

@@ -60,7 +60,7 @@ def test_what_is_typed_is_as_large_as_its_name(
 ) -> None:
     panel = make()
     if make is AdvancedPanel:
-        panel.toggle.setChecked(True)
+        panel.open(True)
     else:
         panel.show(BatchState(models=(("nuclei", "nuclei"),)))
     large(panel)
@@ -73,7 +73,7 @@ def test_parts_of_a_form_stand_in_one_line_with_it(
     large: Callable[[QWidget], None],
 ) -> None:
     panel = AdvancedPanel()
-    panel.toggle.setChecked(True)
+    panel.open(True)
     large(panel)
     training = panel.forms["training"]
     forms = [panel.forms["model"], training, *training.parts.values()]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from qtpy.QtCore import QEvent, QRect, Qt
+from qtpy.QtCore import QEvent, QRect
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_unet._curve import Curve
@@ -17,6 +17,7 @@ from napari_unet._panels.correct import CorrectPanel
 from napari_unet._panels.images import ImagesPanel
 from napari_unet._panels.learn import LearnPanel
 from napari_unet._panels.look import Lines
+from napari_unet._panels.run_all import RunAllPanel
 from napari_unet._panels.status import StatusLine
 from napari_unet._state import ImageRow, Learning, LoopState, Reading
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
     from qtpy.QtGui import QPaintEvent
 
-PANELS = (ImagesPanel, CorrectPanel, LearnPanel, AdvancedPanel, StatusLine)
+PANELS = (
+    *(ImagesPanel, CorrectPanel, LearnPanel, AdvancedPanel),
+    *(RunAllPanel, StatusLine),
+)
 FULL = LoopState(
     images=tuple(ImageRow(str(at), f"image {at}.tif") for at in range(30)),
     current="4",
@@ -133,7 +137,7 @@ def test_all_fit_into_a_dock_of_one_screen(qtbot: QtBot, state: LoopState) -> No
     dock.setVisible(True)
     dock.layout().activate()
     need = dock.minimumSizeHint()
-    assert need.width() <= 310
+    assert need.width() <= 380
     assert need.height() <= 735  # what napari leaves of 800
 
 
@@ -171,7 +175,7 @@ def test_nothing_is_left_after_closing(qtbot: QtBot) -> None:
     dock.setVisible(True)
     for panel in panels:
         panel.show(FULL)
-    qtbot.mouseClick(panels[3].toggle, Qt.MouseButton.LeftButton)
+    panels[3].open(True)
     kept = [weakref.ref(panel) for panel in panels]
     dock.close()
     dock.deleteLater()
@@ -188,7 +192,7 @@ def test_loading_the_panels_loads_no_plot_and_no_form() -> None:
 
     names = ", ".join(
         f"napari_unet._panels.{name}"
-        for name in ("images", "correct", "learn", "advanced", "status")
+        for name in ("images", "correct", "learn", "advanced", "run_all", "status")
     )
     program = f"import {names}, sys; print(*sys.modules)"
     result = subprocess.run(

@@ -50,7 +50,8 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     assert session.tools.tool == "split"
     widget.correct.outlines_requested.emit(False)
     assert session.layers.nuclei.opacity == 0.5
-    widget.advanced.toggle.click()
+    widget.learn.advanced.click()
+    assert widget.advanced.isVisible()
     settings = widget.advanced.forms["training"].read()
     assert settings == session.learner.settings
     assert settings["minutes"] == 1.0
@@ -61,6 +62,19 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     widget.images.next_requested.emit()
     qtbot.waitUntil(lambda: session.state.current == "b", timeout=30_000)
     assert session.tools.tool == ""
+
+
+def test_all_four_steps_are_in_sight_before_anything_is_learned(
+    widget: Any, folder: Path, qtbot: QtBot
+) -> None:
+    bar = widget.column.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+    widget.session.entrance.open([folder])
+    qtbot.waitUntil(lambda: widget.session.state.current == "a", timeout=30_000)
+    assert bar.maximum() == 0
+    inside = widget.column.viewport().rect()
+    button = widget.run_all.box.start_button
+    assert inside.contains(button.mapTo(widget.column, button.rect().bottomRight()))
 
 
 def _drop(widget: Any, path: Path) -> None:
