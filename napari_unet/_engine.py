@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import sys
 import time
@@ -15,6 +14,7 @@ from weakref import WeakSet
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, Signal
 
 from napari_unet._commands import Commands
+from napari_unet._event_lines import Lines, read_event
 from napari_unet._farewell import Farewell, end_farewells
 
 if TYPE_CHECKING:
@@ -32,18 +32,6 @@ _ARGUMENTS = ("-P", "-X", "faulthandler", "-m", "unetloop", "serve")
 _MOST_RESTARTS = 3
 _RESTARTS_SECONDS = 60.0
 _TAIL_LINES = 20
-
-
-class _Lines:
-    """Cuts what comes through a pipe into lines, wherever it was cut before."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> list[str]:
-        """Give the lines that are whole now."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [line.decode("utf-8", "replace") for line in lines]
 
 
 class Engine(QObject):
@@ -169,7 +157,7 @@ class Engine(QObject):
     def _launch(self) -> None:
         process = QProcess(self)
         self._process = process
-        self._out, self._err = _Lines(), _Lines()
+        self._out, self._err = Lines(), Lines()
         process.readyReadStandardOutput.connect(self._on_output)
         process.readyReadStandardError.connect(self._on_error_output)
         process.finished.connect(self._on_finished)
@@ -199,11 +187,8 @@ class Engine(QObject):
                 return
 
     def _on_line(self, line: str) -> None:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        event = read_event(line)
+        if event is None:
             _LOG.debug("The engine said what is no event: %r", line)
             return
         if event["event"] in ("JobDone", "Failed"):

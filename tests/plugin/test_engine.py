@@ -16,7 +16,8 @@ import pytest
 import tifffile
 from qtpy.QtCore import QObject
 
-from napari_unet._engine import Engine, _Lines
+from napari_unet._engine import Engine
+from napari_unet._event_lines import Lines
 from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
 
@@ -126,7 +127,7 @@ def test_lines_are_the_same_wherever_they_were_cut() -> None:
     content = "a µm\n\nzweite Zeile: größer\n".encode()
     for first in range(len(content) + 1):
         for second in range(first, len(content) + 1):
-            lines = _Lines()
+            lines = Lines()
             parts = content[:first], content[first:second], content[second:]
             got = [line for part in parts for line in lines.feed(part)]
             assert got == ["a µm", "", "zweite Zeile: größer"]
