@@ -7,7 +7,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["channel_in_words", "found_in_words", "in_words"]
+__all__ = ["axes_in_words", "channel_in_words", "found_in_words", "in_words"]
+
+
+def axes_in_words(axes: str) -> str:
+    """Say what an image is of which only the letters of its axes are known.
+
+    Parameters
+    ----------
+    axes : str
+        Of ``TCZYXS``: time, channels, depth, rows, columns, colours.
+
+    Examples
+    --------
+    >>> axes_in_words("CYX"), axes_in_words("ZYX")
+    ('one plane', 'stack')
+    >>> axes_in_words("TCYX"), axes_in_words("TZYX")
+    ('movie', 'movie of stacks')
+    """
+    if "T" in axes:
+        return "movie of stacks" if "Z" in axes else "movie"
+    return "stack" if "Z" in axes else "one plane"
 
 
 def channel_in_words(name: str) -> str:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_unet._panels.button import Button
 from napari_unet._panels.image_list import LEAST_HEIGHT, ImageList
 from napari_unet._panels.inline import InlineCombo
-from napari_unet._panels.look import Heading, Lines, Word, colour, faint
+from napari_unet._panels.look import Heading, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
 
 if TYPE_CHECKING:
@@ -102,9 +102,6 @@ class ImagesPanel(QWidget):
         self.lock_button.clicked.connect(self._on_lock)
         self.reading = ReadingLine()
         self.reading.changed.connect(self.reading_changed)
-        self.refused = Lines(2)
-        self.refused.setVisible(False)
-        self.reading.refused.connect(self._on_refused)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -135,7 +132,6 @@ class ImagesPanel(QWidget):
         column.addLayout(self._pages, 1)
         column.addLayout(below)
         column.addWidget(self.reading)
-        column.addWidget(self.refused)
 
     def show(self, state: LoopState) -> None:
         """Show the list, the current image and how it is read."""
@@ -148,7 +144,7 @@ class ImagesPanel(QWidget):
         if images_changed or before is None or before.current != state.current:
             self._show_lock()
         if before is not None and before.current != state.current:
-            self._on_refused("")
+            self.reading.refuse("")
         if before is None or before.task != state.task:
             with QSignalBlocker(self.task):
                 self.task.setCurrentText(_TASKS[state.task])
@@ -167,11 +163,6 @@ class ImagesPanel(QWidget):
         self.lock_button.set_face(
             self.lock_button.text(), "locked" if locked else "unlocked"
         )
-
-    def _on_refused(self, sentence: str) -> None:
-        """Say why what was typed is not how the image is read."""
-        self.refused.say(sentence)
-        self.refused.setVisible(bool(sentence))
 
     def _on_lock(self, wanted: bool) -> None:
         # What is drawn is what is so, not what is wished.

@@ -49,7 +49,7 @@ class InlineNumber(QLineEdit):
     tip : str
         Tooltip.
     expected : str
-        What can be typed, as the end of a sentence.
+        What it is none of, and what can be typed, as the end of a sentence.
     """
 
     edited = Signal(object)
@@ -112,8 +112,8 @@ class InlineNumber(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter ends, Esc takes back; neither reaches the viewer, where they act."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.clearFocus()  # which takes it, unless it had none
             self._take()
-            self.clearFocus()
         elif event.key() == Qt.Key.Key_Escape:
             self.setText(self._shown)
             self.clearFocus()
@@ -130,7 +130,7 @@ class InlineNumber(QLineEdit):
             try:
                 value = self._read(typed)
             except ValueError:
-                self.refused.emit(f"“{typed}” was not taken: {self._expected}.")
+                self.refused.emit(f"“{typed}” is {self._expected}.")
             else:
                 self.refused.emit("")
         if value == before:

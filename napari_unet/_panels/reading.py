@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedLayout, QWidget
 
 from napari_unet._panels.inline import InlineCombo, InlineNumber
-from napari_unet._panels.look import Word
-from napari_unet._words import channel_in_words
+from napari_unet._panels.look import Lines, Word
+from napari_unet._words import axes_in_words, channel_in_words
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QResizeEvent
+    from qtpy.QtGui import QMouseEvent, QResizeEvent
 
     from napari_unet._state import Reading
 
@@ -31,19 +31,21 @@ _BITS = {
     "float64": "64 bit float",
 }
 _ALL_CHANNELS = "all channels"
+REFUSAL_MS = 6000
+"""How long it is said that something was not taken."""
 
 
 class ReadingLine(QWidget):
-    """The line itself, as ``CYX · DAPI · 16 bit · 0.325 µm · nuclei ≈ 32 px``.
+    """As ``one plane · DAPI · 16 bit · 0.325 µm · nuclei ≈ 32 px``.
 
-    Where the dock is narrow, words give way to signs; the tooltip has all of it.
+    Where the dock is narrow, words give way to signs; the tooltip has all of it. What
+    was typed and could not be taken is said in its place for a while, or until it is
+    clicked.
 
-    Signals: ``changed(values)``; ``refused(sentence)`` when what was typed could not be
-    taken, with an empty sentence when that is over.
+    Signal: ``changed(values)``.
     """
 
     changed = Signal(dict)
-    refused = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,17 +57,26 @@ class ReadingLine(QWidget):
             "Size of a pixel",
             "µm",
             "Size of a pixel in µm; empty: not known",
-            "type a number of µm above 0, such as 0.65, or nothing if it is not known",
+            "no size in µm: type 0.65, for example, or nothing",
         )
         self.nuclei = Word()
         self.diameter = InlineNumber(
             "Diameter of a nucleus",
             "px",
             "Diameter of a typical nucleus in pixels; empty: found by itself (≈)",
-            "type a number of pixels above 0, such as 25, or nothing to have it found",
+            "no diameter: type 25, for example, or nothing",
         )
         self._dots = [Word("\u2009·\u2009") for _ in range(4)]
-        row = QHBoxLayout(self)
+        self.refusal = Lines()
+        self._read = QWidget()
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._read)
+        self._pages.addWidget(self.refusal)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REFUSAL_MS)
+        self._rest.timeout.connect(lambda: self.refuse(""))
+        row = QHBoxLayout(self._read)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         for widget in (
@@ -88,8 +99,8 @@ class ReadingLine(QWidget):
         self.diameter.edited.connect(
             lambda value: self.changed.emit({"diameter": value})
         )
-        self.pixel_size.refused.connect(self.refused)
-        self.diameter.refused.connect(self.refused)
+        self.pixel_size.refused.connect(self.refuse)
+        self.diameter.refused.connect(self.refuse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def show_reading(self, reading: Reading | None) -> None:
@@ -100,7 +111,7 @@ class ReadingLine(QWidget):
         if reading is None:
             self._show_none()
             return
-        self.axes.setText(reading.axes)
+        self.axes.setText(axes_in_words(reading.axes))
         self.depth.setText(_BITS.get(reading.dtype, reading.dtype))
         for widget in (self.depth, self.pixel_size):
             widget.setVisible(True)
@@ -119,7 +130,7 @@ class ReadingLine(QWidget):
     def _show_none(self) -> None:
         # The first word stays, though empty: the line keeps its height.
         self.axes.setText("")
-        self.setToolTip("")
+        self._read.setToolTip("")
         for widget in (self.channel, self.depth, self.pixel_size, self.nuclei):
             widget.setVisible(False)
         self.diameter.setVisible(False)
@@ -152,12 +163,26 @@ class ReadingLine(QWidget):
             parts.insert(1, self.channel.currentText())
         if self._reading.sized:
             parts.append(f"nuclei {self.diameter.text()}")
-        self.setToolTip(" · ".join(parts))
+        letters = f"Axes in the file: {self._reading.axes}"
+        self._read.setToolTip("\n".join((" · ".join(parts), letters)))
         for word in ("nuclei ", "⌀ "):
             self.nuclei.setText(word)
-            row = self.layout()
+            row = self._read.layout()
             if row.sizeHint().width() <= self.width():
                 break
+
+    def refuse(self, sentence: str) -> None:
+        """Say why what was typed is not how the image is read; empty: no more."""
+        self.refusal.say(sentence, "wrong")
+        self._pages.setCurrentIndex(1 if sentence else 0)
+        if sentence:
+            self._rest.start()
+        else:
+            self._rest.stop()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a click as read."""
+        self.refuse("")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Choose the words for the new width."""

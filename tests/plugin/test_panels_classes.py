@@ -170,7 +170,7 @@ def test_classes_have_no_diameter(qtbot: QtBot) -> None:
     line.setVisible(True)
     line.show_reading(Reading("YXS", "uint8", ("all colours",), "all", sized=False))
     assert not line.diameter.isVisible()
-    assert "nuclei" not in line.toolTip()
+    assert "nuclei" not in line.axes.parentWidget().toolTip()
     line.show_reading(Reading("YX", "uint8", ("0",), "0"))
     assert line.diameter.isVisible()
 

@@ -295,12 +295,13 @@ def test_thumbnails_are_drawn_as_they_are(
 
 def test_the_line_says_how_the_image_is_read(panel: ImagesPanel) -> None:
     line = panel.reading
-    assert line.axes.text() == "CYX"
+    assert line.axes.text() == "one plane"
     assert line.channel.currentText() == "DAPI"
     assert line.depth.text() == "16 bit"
     assert line.pixel_size.text() == "0.325 µm"
     assert line.diameter.text() == "≈ 32 px"
     assert line.isVisible()
+    assert "Axes in the file: CYX" in line.axes.parentWidget().toolTip()
 
 
 def test_what_is_not_known_is_said(panel: ImagesPanel) -> None:
@@ -411,22 +412,39 @@ def test_nonsense_in_the_line_changes_nothing(
 def test_what_can_be_typed_is_said_until_something_else_is_done(
     qtbot: QtBot, panel: ImagesPanel
 ) -> None:
-    said, edit = panel.refused, panel.reading.diameter
+    said, edit = panel.reading.refusal, panel.reading.diameter
+    panel.resize(356, 400)
+    places = [panel.lock_button.geometry(), panel.reading.geometry()]
     assert not said.isVisible()
     for typed in ("0.5a", "-3", "abc"):
         type_into(qtbot, edit, typed)
         assert said.isVisible()
-        assert f"“{typed}” was not taken: type a number of pixels" in said.text()
-    qtbot.mouseClick(edit, LEFT)
-    assert not said.isVisible()
+        assert f"“{typed}” is no diameter: type 25" in said.text()
+        assert said.shown_lines() == [said.text()]
+        assert [panel.lock_button.geometry(), panel.reading.geometry()] == places
+        assert panel.focusWidget() is None
+        qtbot.mouseClick(said, LEFT)
+        assert not said.isVisible()
     type_into(qtbot, panel.reading.pixel_size, "0.5a")
-    assert "above 0, such as 0.65" in said.text()
+    assert "type 0.65" in said.text()
+    panel.show(replace(STATE, reading=replace(READING, diameter_found=30.0)))
+    assert said.isVisible()  # what the engine says meanwhile is nobody's action
     panel.show(replace(STATE, current="another"))
     assert not said.isVisible()
     with qtbot.waitSignal(panel.reading_changed) as changed:
         type_into(qtbot, panel.reading.pixel_size, "0.5 um")
     assert changed.args == [{"pixel_size": 0.5}]
     assert not said.isVisible()
+
+
+def test_what_can_be_typed_is_said_for_a_while(
+    qtbot: QtBot, panel: ImagesPanel
+) -> None:
+    panel.reading._rest.setInterval(50)
+    type_into(qtbot, panel.reading.diameter, "abc")
+    assert panel.reading.refusal.isVisible()
+    qtbot.waitUntil(panel.reading.diameter.isVisible)
+    assert panel.reading.diameter.text() == "≈ 32 px"
 
 
 def test_escape_takes_back_what_was_typed(qtbot: QtBot, panel: ImagesPanel) -> None:
