@@ -76,7 +76,7 @@ class Actions(QObject):
         if name == "new":
             diameter = self._predictor.diameter_found
             size = diameter / 3 if diameter else None
-            self._layers.start_brush(self._editor.free_number(), size)
+            self._layers.hand.start_brush(self._editor.free_number(), size)
         elif name == "erase" or painted_class(name):
             self._classes.start_brush(painted_class(name))
         elif name == "undo":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_unet._current import Truth
     from napari_unet._hand import Hand
+    from napari_unet._screen import Screen
     from unetloop.pieces import Window
 
     Stroke = tuple[int, Window, NDArray[np.int32] | None]
@@ -34,11 +35,12 @@ class Brushwork:
 
     Parameters
     ----------
-    hand : Hand
-        Knows the layer, and what is painted on it.
+    screen, hand
+        Know the layer, and what is painted on it.
     """
 
-    def __init__(self, hand: Hand) -> None:
+    def __init__(self, screen: Screen, hand: Hand) -> None:
+        self._screen = screen
         self._hand = hand
         self._sweep = Sweep()
 
@@ -71,7 +73,7 @@ class Brushwork:
             Of classes, what was painted or passed over in the window, and `NOTHING`
             elsewhere. None: whatever differs from what is recorded.
         """
-        layer, classes = self._hand.nuclei, bool(truth.task.classes)
+        layer, classes = self._screen.nuclei, bool(truth.task.classes)
         passed = self._sweep.take()
         if layer is None:
             return

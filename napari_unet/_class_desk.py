@@ -61,18 +61,18 @@ class ClassDesk(QObject):
         self._choices = choices
         self._board = board
         self._background = background
-        layers.brush_changed.connect(self._on_brush_changed)
+        layers.hand.brush_changed.connect(self._on_brush_changed)
 
     def paint(self, number: int) -> None:
         """Give the user a brush for a class, or with 0 the eraser; again: take it."""
-        if self._layers.brush == number:
-            self._layers.stop_brush()
+        if self._layers.hand.brush == number:
+            self._layers.hand.stop_brush()
         else:
             self._tools.arm(f"class {number}" if number else "erase")
 
     def start_brush(self, number: int) -> None:
         """Give the user a brush that suits the screen: a class has no size."""
-        self._layers.start_brush(number, _BRUSH_ON_SCREEN / self._layers.zoom)
+        self._layers.hand.start_brush(number, _BRUSH_ON_SCREEN / self._layers.zoom)
 
     def add(self) -> None:
         """Add a class behind the others, with a name and a colour that are free."""
@@ -178,7 +178,7 @@ class ClassDesk(QObject):
 
     def _on_brush_changed(self) -> None:
         classes = self._learner.task.classes
-        self._board.update(brush=self._layers.brush if classes else None)
+        self._board.update(brush=self._layers.hand.brush if classes else None)
 
     def _on_failed(self, error: EngineError) -> None:
         self.said.emit(str(error), "error")

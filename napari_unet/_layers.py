@@ -232,7 +232,7 @@ class Layers(Overlay):
         viewer.dims.events.current_step.disconnect(self._on_view)
         viewer.dims.events.ndisplay.disconnect(self._on_view)
         viewer.layers.events.removed.disconnect(self._on_removed)
-        self.let_go()
+        self.hand.let_go()
 
     @property
     def contrast(self) -> list[float] | None:

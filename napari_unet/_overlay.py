@@ -16,7 +16,7 @@ from napari_unet._nuclei import NUCLEI
 from napari_unet._outlines import Outlines
 from napari_unet._palette import fill_colours, mark_colours
 from napari_unet._redraw import Redraw
-from napari_unet._screen import planes_of
+from napari_unet._screen import Screen, planes_of
 from napari_unet._thumbnails import Thumbnails, sample
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ _ZOOMED_MS = 150
 _FILLED, _WHILE_PAINTING, _OUTLINED = 0.5, 0.35, 0.0
 
 
-class Overlay(Hand):
+class Overlay(Screen):
     """Nuclei and marks, which follow what is recorded.
 
     Signals: ``painted(plane, window, stroke)`` after a stroke of napari's own tools,
     where it is known what they passed over, and else None;
     ``replaced()`` when somebody gave the nuclei other data.
+
+    ``hand`` is the user's, which paints on them.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ class Overlay(Hand):
         self._redraw = Redraw(self)
         self._outlines = Outlines(self._redraw)
         self._thumbnails = Thumbnails(self)
-        self._brushwork = Brushwork(self)
+        self.hand = Hand(self)
+        self._brushwork = Brushwork(self, self.hand)
         self._truth: Truth | None = None
         self._ours = False
         self._filled = False
@@ -66,7 +69,7 @@ class Overlay(Hand):
         self._zoomed.setInterval(_ZOOMED_MS)
         self._zoomed.timeout.connect(self.fit_lines)
         self.view_changed.connect(self._zoomed.start)
-        self.released.connect(self._on_released)
+        self.hand.released.connect(self._on_released)
 
     @property
     def outlines(self) -> Labels | None:
@@ -171,9 +174,9 @@ class Overlay(Hand):
             colormap=fill_colours(self.task.classes),
             **how,
         )
-        layer.brush_size = self._brush
         for event, answer in self._answers():
             getattr(layer.events, event).connect(answer)
+        self.hand.watch(layer)
         self._brushwork.watch(layer)
         self.nuclei = layer
         self._set_opacity()
@@ -186,8 +189,6 @@ class Overlay(Hand):
             ("paint", self._on_paint),
             ("data", self._on_data),
             ("mode", self._set_opacity),
-            ("mode", self._on_brush),
-            ("selected_label", self._on_brush),
             ("visible", self._on_visible),
         ]
 
@@ -195,6 +196,7 @@ class Overlay(Hand):
         """Have nothing to do any more with a layer: who keeps it may paint on it."""
         for event, answer in self._answers():
             getattr(layer.events, event).disconnect(answer)
+        self.hand.leave(layer)
         self._brushwork.leave(layer)
         self._thumbnails.forget(layer)
 
@@ -273,9 +275,6 @@ class Overlay(Hand):
         if self.in_sight and not self._ours:
             self.view_changed.emit()
 
-    def _on_brush(self, event: Any) -> None:
-        self.brush_changed.emit()
-
     def _on_paint(self, event: Any) -> None:
         if self._ours or self.nuclei is None:
             return
@@ -286,7 +285,7 @@ class Overlay(Hand):
 
     def _on_released(self) -> None:
         """See what a tool passed over that changed nothing, and so said nothing."""
-        if not self.stroke_in_progress:
+        if not self.hand.stroke_in_progress:
             self._tell([])
 
     def _tell(self, item: list[Any]) -> None:

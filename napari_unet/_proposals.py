@@ -67,7 +67,7 @@ class Proposals(QObject):
         self._keeping.setSingleShot(True)
         self._keeping.setInterval(_KEEP_MS)
         self._keeping.timeout.connect(self._keep)
-        layers.released.connect(self._place_next)
+        layers.hand.released.connect(self._place_next)
         # They waited for it. Later, for it may have been stored by what places them.
         editor.stored.connect(self._place_next, Qt.ConnectionType.QueuedConnection)
 
@@ -146,7 +146,7 @@ class Proposals(QObject):
 
     def _place_next(self) -> None:
         """Put proposals onto the screen, unless the user is painting."""
-        if self._placing or self._layers.stroke_in_progress:
+        if self._placing or self._layers.hand.stroke_in_progress:
             return
         if self._waiting and (not self._editor.unstored or self._editor.store()):
             self._place(self._waiting.popleft())
@@ -165,7 +165,7 @@ class Proposals(QObject):
             self._placing = False
             if current is self._current and new.plane in current.loaded:
                 late = self._editor.revision != revision
-                if late or self._layers.stroke_in_progress:
+                if late or self._layers.hand.stroke_in_progress:
                     self._waiting.appendleft(new)
                 else:
                     self._show(journal, current, new, placed)
@@ -202,7 +202,7 @@ class Proposals(QObject):
         marks = placed.marks if as_shown else None  # one has zoomed meanwhile
         self._layers.update(placed.plane, placed.window, marks)
         if not current.truth.task.classes:
-            self._layers.keep_number_free(placed.before, placed.after)
+            self._layers.hand.keep_number_free(placed.before, placed.after)
         self._keeping.start()
         self.shown.emit()
 

@@ -118,7 +118,11 @@ class Stage(QObject):
             return
         if plane in current.loaded or plane in self._loading:
             return
-        if current.full and not self._layers.stroke_in_progress and not self.keeps():
+        if (
+            current.full
+            and not self._layers.hand.stroke_in_progress
+            and not self.keeps()
+        ):
             self._show_alone(workspace, current, plane)
             return
         self._loading.add(plane)
@@ -160,7 +164,7 @@ class Stage(QObject):
                 self.load_plane()  # another image's may have waited for this
                 return
             same = plane == self._layers.plane and revision == self.revision()
-            if same and not self._layers.stroke_in_progress:
+            if same and not self._layers.hand.stroke_in_progress:
                 self._on_read(workspace, opened)
             else:  # it went on, or was undone, meanwhile
                 self.busy.emit("")

@@ -67,7 +67,7 @@ class Tools(QObject):
             return
         if name == "stop":
             self.disarm()
-            self._layers.stop_brush()  # napari's own is no tool that is armed
+            self._layers.hand.stop_brush()  # napari's own is no tool that is armed
         elif name == "part":
             self.arm("box")
         elif self._is_out_of_reach(name):
@@ -107,7 +107,7 @@ class Tools(QObject):
         if name == "new":
             self.wanted.emit(name, None)
         else:
-            self._layers.hold_camera()
+            self._layers.hand.hold_camera()
         self.armed.emit(name)
 
     def disarm(self) -> None:
@@ -115,7 +115,7 @@ class Tools(QObject):
         if not self._tool:
             return
         self._tool = ""
-        self._layers.stop_brush()
+        self._layers.hand.stop_brush()
         self._layers.draw_line(self._layers.plane, [])
         self.armed.emit("")
 

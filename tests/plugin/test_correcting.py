@@ -613,12 +613,12 @@ def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
 
 def test_a_prediction_waits_while_the_mouse_is_down(loop: Any) -> None:
     layers, before = loop.layers, loop.nuclei.copy()
-    layers.mouse_down = True
+    layers.hand.mouse_down = True
     loop.session.predictor.predict_again()
     loop.wait(lambda: loop.session.predictor.waits)
     np.testing.assert_array_equal(loop.nuclei, before)
-    layers.mouse_down = False
-    layers.released.emit()
+    layers.hand.mouse_down = False
+    layers.hand.released.emit()
     loop.wait(lambda: not loop.session.predictor.waits)
     assert loop.nuclei.max() > before.max()
 
@@ -627,14 +627,14 @@ def test_proposals_that_another_image_overtook_come_when_one_is_back(
     loop: Any,
 ) -> None:
     layers = loop.layers
-    layers.mouse_down = True
+    layers.hand.mouse_down = True
     loop.session.steps.show("b")
     loop.wait(lambda: loop.session.state.current == "b")
     loop.wait(lambda: loop.session.predictor.waits)
     loop.session.steps.show("a")
     loop.wait(lambda: loop.session.state.current == "a")
-    layers.mouse_down = False
-    layers.released.emit()
+    layers.hand.mouse_down = False
+    layers.hand.released.emit()
     loop.show("b")
     loop.wait_for_proposals()
     _same(loop)
