@@ -47,6 +47,8 @@ class Question:
         The same size.
     seen : Box
         What of it is in view.
+    width : int
+        Of thin lines, in pixels: 1, 2 or 4, by how far it is zoomed out.
     """
 
     task: Task
@@ -55,6 +57,7 @@ class Question:
     truth: NDArray[np.int32]
     review: NDArray[np.uint8]
     seen: Box
+    width: int = 1
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def compare(question: Question) -> Difference:
     seen = np.s_[top:bottom, left:right]
     scores = _scores(asked, before[seen], now[seen])
     if task.classes:
-        marks = draw_class_difference(before, now)
+        marks = draw_class_difference(before, now, asked.width)
         share = float((before != now)[seen].mean())
         return Difference(marks, 0, 0, 0, 0, share, *scores)
     partner = _partners(before, now)
@@ -145,7 +148,7 @@ def compare(question: Question) -> Difference:
     only_before = int(np.count_nonzero(seen_before & alone_before))
     only_now = int(np.count_nonzero(seen_now & alone_now))
     return Difference(
-        draw_difference(before, now, alone_before, alone_now),
+        draw_difference(before, now, alone_before, alone_now, asked.width),
         both + only_before,
         both + only_now,
         only_before,

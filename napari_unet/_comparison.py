@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._asker import Request
 from napari_unet._comparing import Question, compare
+from napari_unet._marks import line_width
 from napari_unet._placing import label_field
 from napari_unet._sides import Sides, Wanted
 from napari_unet._state import Comparison
@@ -231,8 +232,12 @@ class Comparer(QObject):
         self, subject: Subject, seen: Box, maps: dict[str, StoredMaps]
     ) -> None:
         current = self._subjects.current
-        about = subject, seen, self._editor.revision, self._wishes
-        if current is None or self._comparing or about == self._said:
+        if current is None or self._comparing:
+            return
+        rows, columns = current.pixels.plane_shape
+        width = line_width(self._layers.zoom, rows * columns)
+        about = subject, seen, self._editor.revision, self._wishes, width
+        if about == self._said:
             return
         self._comparing, self._said = True, about
         top, left, bottom, right = subject.field.box
@@ -253,7 +258,7 @@ class Comparer(QObject):
                 how = instances[model], stored.diameter
                 made[model] = worker.call(label_field, truth.task, stored.maps, *how)
             both = made[subject.before], made[subject.now]
-            question = Question(truth.task, *both, labels, review, inside)
+            question = Question(truth.task, *both, labels, review, inside, width)
             return made, worker.call(compare, question)
 
         def then(found: tuple[dict[str, NDArray[np.int32]], Difference]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet._marks import borders
+from napari_unet._marks import borders, outline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +58,7 @@ def draw_difference(
     now: NDArray[np.int32],
     alone_before: NDArray[np.bool_],
     alone_now: NDArray[np.bool_],
+    width: int = 1,
 ) -> NDArray[np.uint8]:
     """Draw the nuclei before, and of the present ones those that are new.
 
@@ -67,6 +68,8 @@ def draw_difference(
         (rows, columns): nuclei, numbered each for itself.
     alone_before, alone_now : array of bool
         By number, from 0: which of them the other model does not find.
+    width : int
+        Of thin lines, in pixels: 1, 2 or 4, as `_marks.line_width` says.
 
     Returns
     -------
@@ -74,18 +77,19 @@ def draw_difference(
         (rows, columns): keys of `DIFFERENCE_COLORS`.
     """
     marks = np.zeros(before.shape, np.uint8)
-    np.copyto(marks, np.uint8(ONLY_NOW), where=alone_now[now] & _thick(now))
+    np.copyto(marks, np.uint8(ONLY_NOW), where=alone_now[now] & _thick(now, width))
     lost = alone_before[before]
     np.copyto(marks, np.uint8(INSIDE), where=lost)
-    line = (before > 0) & np.where(lost, _thick(before), borders(before, 1))
-    dashes = line & _dashes(before, line)
-    same = ~lost & borders(now, 1)
+    thin = outline(before, width)
+    line = (before > 0) & np.where(lost, _thick(before, width), thin)
+    dashes = line & _dashes(before, line, width)
+    same = ~lost & outline(now, width)
     np.copyto(marks, np.where(same, np.uint8(AGREED), np.uint8(BEFORE)), where=dashes)
     return marks
 
 
 def draw_class_difference(
-    before: NDArray[np.int32], now: NDArray[np.int32]
+    before: NDArray[np.int32], now: NDArray[np.int32], width: int = 1
 ) -> NDArray[np.uint8]:
     """Tint what was of another class before, and draw the edges that it had.
 
@@ -93,6 +97,8 @@ def draw_class_difference(
     ----------
     before, now : array of int32
         (rows, columns): classes.
+    width : int
+        Of lines, in pixels: 1, 2 or 4.
 
     Returns
     -------
@@ -101,8 +107,8 @@ def draw_class_difference(
     """
     marks = np.zeros(before.shape, np.uint8)
     np.copyto(marks, np.uint8(INSIDE), where=before != now)
-    line = (before > 0) & borders(before, 1) & ~borders(now, 1)
-    np.copyto(marks, np.uint8(BEFORE), where=line & _dashes(before, line))
+    line = (before > 0) & outline(before, width) & ~outline(now, width)
+    np.copyto(marks, np.uint8(BEFORE), where=line & _dashes(before, line, width))
     return marks
 
 
@@ -118,18 +124,21 @@ def middles(labels: NDArray[np.int32]) -> tuple[NDArray[Any], ...]:
     return row, column, areas
 
 
-def _thick(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
-    return borders(labels, 1) | borders(labels, 2) | borders(labels, 3)
+def _thick(labels: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
+    """Give lines that are twice as wide as thin ones, and three pixels at least."""
+    return outline(labels, 2 * width) | borders(labels, max(2 * width, 3))
 
 
-def _dashes(labels: NDArray[np.int32], line: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _dashes(
+    labels: NDArray[np.int32], line: NDArray[np.bool_], width: int
+) -> NDArray[np.bool_]:
     """Say what to draw of lines round areas: gaps are equal angles from the middle."""
     row, column, _ = middles(labels)
     rows, columns = np.nonzero(line)
     numbers = labels[rows, columns]
     edge = borders(labels, 1) & (labels > 0)
     length = np.bincount(labels[edge], minlength=len(row))
-    dashes = np.maximum(np.round(length / _DASH_PX), 3)
+    dashes = np.maximum(np.round(length / (width * _DASH_PX)), 3)
     angle = np.arctan2(rows - row[numbers], columns - column[numbers]) / (2 * np.pi)
     drawn = np.zeros(labels.shape, bool)
     drawn[rows, columns] = (angle * dashes[numbers]) % 1 < _DRAWN

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 from napari_unet._comparing import Question, compare
 from napari_unet._difference_marks import AGREED, BEFORE, INSIDE, ONLY_NOW
@@ -100,6 +101,28 @@ def test_marks_differ_in_form_where_only_one_model_finds_a_nucleus() -> None:
     )
     share = np.mean(around["same"][edge] == AGREED)
     assert 0.3 < share < 0.9
+
+
+def test_lines_are_wider_where_one_has_zoomed_out() -> None:
+    gone, new = (30, 30), (30, 70)
+    before, now = (_discs(gone, radius=16), _discs(new, radius=16))
+    for labels in ((before, before), (before, now)):
+        drawn = [_ask(*labels, width=width).marks for width in (1, 2, 4)]
+        lines = [np.isin(marks, (AGREED, BEFORE, ONLY_NOW)) for marks in drawn]
+        counts = [np.count_nonzero(line) for line in lines]
+        assert counts[1] > 1.2 * counts[0]
+        assert counts[2] > 1.5 * counts[1]
+        assert not lines[2][(before == 0) & (labels[1] == 0)].any()
+    # Where every fourth pixel is shown, dashes are still dashes: fewer, and longer.
+    thin, wide = (_ask(before, before, width=width).marks > 0 for width in (1, 4))
+    assert label(wide)[1] < label(thin, np.ones((3, 3)))[1] / 2
+    classes = {"task": Tissue(name_classes(["a", "b"]))}
+    before, now = before + 1, np.ones_like(now)
+    counts = [
+        np.count_nonzero(_ask(before, now, width=width, **classes).marks == BEFORE)
+        for width in (1, 4)
+    ]
+    assert counts[1] > 2 * counts[0]
 
 
 def test_numbers_are_said_in_a_sentence() -> None:
@@ -272,6 +295,17 @@ def test_it_follows_the_view(loop: Any) -> None:
     loop.viewer.scene.camera.zoom *= 4
     loop.wait(lambda: _comparison(loop).sentence != sentence)
     assert _layer(loop).data.any()
+
+
+def test_lines_follow_the_zoom(loop: Any) -> None:
+    _learn(loop)
+    _compare(loop)
+    loop.viewer.scene.camera.zoom = 1.0
+    loop.wait(lambda: not loop.session.comparer._rest.isActive())
+    loop.wait(lambda: not loop.session.comparer._comparing)
+    before = np.count_nonzero(_layer(loop).data)
+    loop.viewer.scene.camera.zoom = 0.3
+    loop.wait(lambda: np.count_nonzero(_layer(loop).data) > 1.5 * before)
 
 
 def test_corrections_are_scored_at_once(loop: Any) -> None:
