@@ -24,8 +24,9 @@ __all__ = ["Actions"]
 class Actions(QObject):
     """Has done what the user wants with a tool.
 
-    Signals: ``corrected()`` when there is something else to count; ``said(text,
-    level)``.
+    Signals: ``corrected()`` when there is something else to count; ``missed(text)``
+    when there was nothing to correct, empty with the next action;
+    ``said(text, level)``.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class Actions(QObject):
     """
 
     corrected = Signal()
+    missed = Signal(str)
     said = Signal(str, str)
 
     def __init__(
@@ -73,6 +75,7 @@ class Actions(QObject):
             Where it was used, as `Tools` says it; None: nowhere in particular.
         """
         self._layers.ensure()
+        self.missed.emit("")
         if name == "new":
             diameter = self._predictor.diameter_found
             size = diameter / 3 if diameter else None
@@ -90,7 +93,8 @@ class Actions(QObject):
         elif name == "previous":
             self._steps.previous()
         elif name != "box":
-            self._editor.correct(name, where)
+            if not self._editor.correct(name, where):
+                self.missed.emit(f"Nothing to {name} there")
         # What nobody could see would be learned as empty background.
         elif not self._say_what_is_missing(where is None):
             self._accept(where)

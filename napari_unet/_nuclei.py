@@ -120,8 +120,8 @@ class Nuclei:
         """Count nuclei; a field that is right says as much as the nuclei in it."""
         count = sum(ledger.values()) + (self.enough - 1) * ledger.get("box", 0)
         nothing = (
-            "Correct some nuclei first: ten nuclei, or one field that is right, "
-            "will do."
+            "Accept or correct ten nuclei first, or press Enter where all in view is "
+            "right."
         )
         return Progress(count, "" if count else nothing)
 

@@ -78,6 +78,7 @@ class LoopWidget(Docked):
         self._join_batches(napari_viewer)
         session.changed.connect(self._show)
         session.tool_armed.connect(correct.show_tool)
+        session.actions.missed.connect(correct.show_missed)
         self._show(session.state)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
@@ -100,6 +100,10 @@ _ROWS = (
 )
 
 
+MISSED_MS = 5000
+"""How long it is said that there was nothing to correct."""
+
+
 class CorrectPanel(QWidget):
     """Step 2 of the dock."""
 
@@ -116,7 +120,11 @@ class CorrectPanel(QWidget):
         self._can: tuple[bool, bool, bool] | None = None
         self._task = "nuclei"
         self._tools = _TOOLS
-        self._painting = ""
+        self._painting = self._missed = ""
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(MISSED_MS)
+        self._rest.timeout.connect(lambda: self.show_missed(""))
         self.classes = ClassList()
         self.hint = Lines(1, right=True)
         self.buttons = {name: self._button(name) for name in _TOOLS}
@@ -166,6 +174,7 @@ class CorrectPanel(QWidget):
         top = QHBoxLayout()
         top.addWidget(Heading("2  Correct"))
         top.addWidget(self.hint, 1)
+        top.addSpacing(4)
         top.addWidget(self.outlines)
         column.addLayout(top)
         column.addWidget(self.classes)
@@ -215,6 +224,13 @@ class CorrectPanel(QWidget):
         self._armed = name
         for key, button in self.buttons.items():
             button.setChecked(key == name)
+        self.show_missed("")
+
+    def show_missed(self, sentence: str) -> None:
+        """Say for a while that there was nothing to correct; empty: no more."""
+        self._missed = sentence
+        if sentence:
+            self._rest.start()
         self._say_hint()
 
     def _show_task(self) -> None:
@@ -256,7 +272,10 @@ class CorrectPanel(QWidget):
 
     def _say_hint(self) -> None:
         tool = self._tools.get(self._armed)
-        self.hint.say(tool.hint if tool is not None else self._painting)
+        if self._missed:
+            self.hint.say(self._missed, "wrong")
+        else:
+            self.hint.say(tool.hint if tool is not None else self._painting)
 
     def _on_clicked(self, name: str) -> None:
         # What looks pressed is what is armed, not what was clicked.

@@ -640,6 +640,23 @@ def test_proposals_that_another_image_overtook_come_when_one_is_back(
     _same(loop)
 
 
+def test_a_tool_that_finds_nothing_says_so_until_the_next_action(loop: Any) -> None:
+    missed: list[str] = []
+    loop.session.actions.missed.connect(missed.append)
+    _, (row, column) = loop.nucleus()
+    empty = tuple(int(at) for at in np.argwhere(loop.nuclei == 0)[0])
+    loop.point_at(*empty)
+    loop.press("D")
+    assert missed[-1] == "Nothing to delete there"
+    loop.point_at(row, column)
+    loop.press("A")
+    assert missed[-1] == ""
+    loop.press("A")
+    assert missed[-1] == "Nothing to accept there"
+    loop.press("Control-Z")
+    assert missed[-1] == ""
+
+
 def test_an_answer_of_the_model_before_is_not_taken_for_the_new_ones(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -219,3 +219,24 @@ def test_a_dragged_slider_is_not_moved_by_news(
     qtbot.mouseRelease(panel.threshold.slider, LEFT)
     panel.show(replace(STATE, shown=Shown(threshold=0.2)))
     assert panel.threshold.value() == pytest.approx(0.2)
+
+
+def test_what_was_missed_is_said_until_something_else_is_done(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    panel.show_missed("Nothing to split there")
+    assert panel.hint.shown_lines() == ["Nothing to split there"]
+    panel.show(replace(STATE, saved="at 12:03"))  # nobody did anything
+    assert panel.hint.text() == "Nothing to split there"
+    panel.show_tool("join")
+    assert panel.hint.text() == "Drag across the parts"
+    panel.show_missed("Nothing to join there")
+    panel.show_missed("")
+    assert panel.hint.text() == "Drag across the parts"
+
+
+def test_what_was_missed_is_said_for_a_while(qtbot: QtBot, panel: CorrectPanel) -> None:
+    panel._rest.setInterval(50)
+    panel.show_missed("Nothing to split there")
+    assert panel.hint.text()
+    qtbot.waitUntil(lambda: not panel.hint.text())
