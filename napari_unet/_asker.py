@@ -68,6 +68,8 @@ class Answer:
         Of a nucleus, in pixels, that it was resized by.
     seconds : float
         How long it took.
+    alone : bool
+        Whether the engine had nothing else to do that takes long.
     """
 
     request: Request
@@ -75,6 +77,7 @@ class Answer:
     labels: NDArray[np.int32]
     diameter: float
     seconds: float
+    alone: bool
 
 
 class Asker(QObject):
@@ -117,6 +120,7 @@ class Asker(QObject):
         self._beside = beside
         self._labelling = labelling
         self._job = ""
+        self._alone = True
         self._turn = 0
         self.asked: Request | None = None
         self.reading = False
@@ -138,7 +142,7 @@ class Asker(QObject):
             box=list(request.field.box),
             **values,
         )
-        self.asked = request
+        self.asked, self._alone = request, not self._engine.strained
         self.changed.emit()
 
     def drop(self) -> None:
@@ -167,11 +171,12 @@ class Asker(QObject):
     def _read(self, request: Request, event: dict[str, Any]) -> None:
         self.reading, turn, label = True, self._turn, self._labelling()
         diameter, seconds = float(event["diameter"]), float(event["seconds"])
+        alone = self._alone and not self._engine.strained
 
         def work() -> Answer:
             maps = np.load(event["maps"])
             labels = label(maps, diameter) if label else np.load(event["labels"])
-            return Answer(request, maps, labels, diameter, seconds)
+            return Answer(request, maps, labels, diameter, seconds, alone)
 
         def then(answer: Answer) -> None:
             self.reading = False

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Command", "Commands"]
 
+_HEAVY = frozenset({"train", "plan_folder", "predict_folder"})
+
 
 @dataclass(frozen=True)
 class Command:
@@ -43,6 +45,11 @@ class Commands:
         self._under_way: dict[str, Command] = {}
         self._project: Command | None = None
         self._numbers = itertools.count(1)
+
+    @property
+    def heavy(self) -> bool:
+        """Whether one is under way beside which all others take longer."""
+        return any(item.name in _HEAVY for item in self._under_way.values())
 
     def make(self, name: str, job: str | None, values: Mapping[str, Any]) -> Command:
         """Write a command down; without a name for its job, that is a fresh one."""

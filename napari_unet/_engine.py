@@ -91,6 +91,11 @@ class Engine(QObject):
         return self._ready
 
     @property
+    def strained(self) -> bool:
+        """Whether it learns, or works on many images: a field takes longer then."""
+        return self._commands.heavy
+
+    @property
     def detail(self) -> str:
         """The last lines that the engine wrote to stderr, for a bug report."""
         return "\n".join(self._tail)

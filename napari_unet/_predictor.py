@@ -236,7 +236,8 @@ class Predictor(QObject):
             return
         self._failed = ""
         self.problem.emit("")
-        self.seconds = answer.seconds
+        if answer.alone:  # what it took beside a training says little
+            self.seconds = answer.seconds
         stored = StoredMaps(asked.field, answer.maps, answer.diameter)
         if asked.model:
             shape = current.pixels.plane_shape

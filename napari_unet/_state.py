@@ -226,7 +226,8 @@ class LoopState:
     device : str
         What the engine runs on; empty while it starts.
     field_seconds : float, optional
-        What the last prediction of the field in view took.
+        What the last prediction of the field in view took, while the engine had nothing
+        else to do.
     saved : str
         When the last correction was stored, in words; empty: nothing yet.
     busy : str

@@ -71,6 +71,24 @@ def test_whoever_gave_up_still_knows_the_project_that_was_opened_last(
     assert commands.take_waiting() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "heavy"),
+    [
+        ("predict_field", False),
+        ("open_project", False),
+        ("train", True),
+        ("predict_folder", True),
+    ],
+)
+def test_it_is_known_beside_what_all_else_takes_longer(
+    commands: Commands, name: str, heavy: bool
+) -> None:
+    sent = _send(commands, name)
+    assert commands.heavy is heavy
+    commands.end({"event": "JobDone", "job": sent.job})
+    assert not commands.heavy
+
+
 def test_nothing_is_left_of_what_was_cleared(commands: Commands) -> None:
     _send(commands, "open_project")
     commands.wait(commands.make("train", None, {}))

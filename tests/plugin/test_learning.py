@@ -77,7 +77,7 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     loop.session.changed.connect(lambda state: phases.append(state.learning.phase))
     loop.session.choices.lock("b", True)
     assert loop.session.state.images[1].state == "locked"
-    assert "Correct some nuclei first" in loop.session.state.learning.can_start
+    assert "Accept or correct ten nuclei first" in loop.session.state.learning.can_start
     loop.press("Enter")
     _until_learned(loop, "round-1")
     (train,) = _commands(log, "train")
@@ -96,6 +96,18 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     folder = loop.session.state.folder
     assert (folder / "review/a/0.tif").exists()
     loop.wait(lambda: _fields(log)[-1].get("model", "").endswith("round-1"))
+
+
+def test_how_long_a_field_takes_is_not_measured_while_it_learns(loop: Any) -> None:
+    predictor, came = loop.session.predictor, []
+    predictor.learned.connect(came.append)
+    loop.press("Enter")
+    loop.wait(lambda: loop.session.state.learning.phase != "idle")
+    predictor.seconds = 1e9
+    loop.wait(lambda: came)
+    assert predictor.seconds == 1e9
+    _until_learned(loop, "round-1")
+    loop.wait(lambda: predictor.seconds < 1e9)  # by the new model, and alone
 
 
 def test_nothing_is_learned_from_images_that_are_kept_for_scoring(
