@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["store_layer"]
 
 
-def store_layer(name: str, data: Any, pixel_size: float | None) -> Path:
+def store_layer(
+    name: str, data: Any, pixel_size: float | None, spacing: float | None
+) -> Path:
     """Write a layer that came from no file as a TIFF, to work on from there.
 
     Parameters
@@ -27,8 +29,8 @@ def store_layer(name: str, data: Any, pixel_size: float | None) -> Path:
         Of the layer.
     data : array-like
         (planes..., rows, columns), perhaps with colours behind.
-    pixel_size : float, optional
-        In micrometres.
+    pixel_size, spacing : float, optional
+        Of a pixel, and from slice to slice, in micrometres.
 
     Raises
     ------
@@ -44,14 +46,16 @@ def store_layer(name: str, data: Any, pixel_size: float | None) -> Path:
     if path.exists():
         return path
     rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.dtype == np.uint8
-    axes = "YXS" if rgb else "TZYX"[-array.ndim :]
+    about: dict[str, Any] = {"axes": "YXS" if rgb else "TZYX"[-array.ndim :]}
+    if spacing:
+        about |= {"spacing": spacing, "unit": "um"}
     try:
         with replacing(path) as fresh:
             tifffile.imwrite(
                 fresh,
                 array,
                 photometric="rgb" if rgb else "minisblack",
-                metadata={"axes": axes},
+                metadata=about,
                 **(
                     {
                         "resolution": (1e4 / pixel_size, 1e4 / pixel_size),

@@ -133,13 +133,14 @@ class Opener(QObject):
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")
             return
-        path, name, data, size = layer
-        if path is not None:
-            self.open([path], task=task, otherwise=otherwise)
+        if layer.path is not None:
+            self.open([layer.path], task=task, otherwise=otherwise)
             return
         self.busy.emit("Storing the layer as an image")
         self._background.run(
-            lambda: store_layer(name, data, size),
+            lambda: store_layer(
+                layer.name, layer.data, layer.pixel_size, layer.spacing
+            ),
             lambda stored: self.open([stored], task=task, otherwise=otherwise),
             self._on_failed,
         )

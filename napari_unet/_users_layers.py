@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,32 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
-__all__ = ["UsersLayers"]
+__all__ = ["UsersImage", "UsersLayers"]
 
 _MICROMETRES = ("micrometer", "micron", "um", "µm")
+
+
+@dataclass(frozen=True)
+class UsersImage:
+    """An image layer of the user's own.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file that it came from, if it is there.
+    name : str
+        Of the layer.
+    data : array-like
+        (planes..., rows, columns), perhaps with colours behind.
+    pixel_size, spacing : float or None
+        Of a pixel, and from slice to slice, in micrometres, where these are known.
+    """
+
+    path: Path | None
+    name: str
+    data: Any
+    pixel_size: float | None
+    spacing: float | None
 
 
 class UsersLayers:
@@ -33,23 +57,15 @@ class UsersLayers:
         self._is_ours = is_ours
         self._given: list[Image] = []
 
-    def image(self) -> tuple[Path | None, str, Any, float | None] | None:
-        """Give the image layer that is selected; `hide` hides it.
-
-        Returns
-        -------
-        tuple or None
-            The file that it came from, its name, its data, and the size of a
-            pixel in micrometres, where these are known.
-        """
+    def image(self) -> UsersImage | None:
+        """Give the image layer that is selected; `hide` hides it."""
         layer = self._viewer.layers.selection.active
         if not isinstance(layer, Image) or self._is_ours(layer):
             return None
         self._given = [layer]
-        unit = str(layer.units[-1])
-        size = float(layer.scale[-1]) if unit in _MICROMETRES else None
         data = layer.data[0] if layer.multiscale else layer.data
-        return _file_of(layer), layer.name, data, size
+        spacing = _side(layer, -3) if layer.ndim > 2 else None
+        return UsersImage(_file_of(layer), layer.name, data, _side(layer, -1), spacing)
 
     def files(self) -> list[Path]:
         """List the files of all image layers that are selected; `hide` hides them."""
@@ -74,6 +90,11 @@ class UsersLayers:
         for layer in self._given:
             layer.visible = False
         self._given = []
+
+
+def _side(layer: Image, axis: int) -> float | None:
+    """Give the size of a pixel along an axis, if its unit is known."""
+    return float(layer.scale[axis]) if str(layer.units[axis]) in _MICROMETRES else None
 
 
 def _file_of(layer: Image) -> Path | None:

@@ -1,27 +1,23 @@
-"""TIFF, OME-TIFF, ImageJ TIFF and kin: planes when asked for, names, pixel size."""
+"""TIFF, OME-TIFF, ImageJ TIFF and kin: planes when asked for."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.image_axes import MICROMETRES, UNKNOWN, usual_axes
+from unetloop.image_axes import usual_axes
+from unetloop.tiff_metadata import read_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unetloop.image_axes import Sides
     from unetloop.image_formats import Opened
 
 __all__ = ["open_tiff"]
 
 _LARGE = 1 << 25
-# Sides of a pixel in µm that are believed. 72 to 1200 dots an inch are what programs
-# write that know no pixel size: of a screen, a printer, a page.
-_FINEST, _COARSEST, _COARSEST_DOTS = 1e-4, 100.0, 20.0
 
 
 class _LazyTiff:
@@ -106,7 +102,7 @@ def open_tiff(path: Path) -> Opened:
                 path=str(path),
             )
         axes = usual_axes(series.axes, series.shape, path)
-        names, sides = _tiff_metadata(tiff, series, number)
+        names, sides = read_metadata(tiff, series, number)
     except BaseException:
         tiff.close()
         raise
@@ -115,55 +111,3 @@ def open_tiff(path: Path) -> Opened:
 
 def _lies_in(series: Any, tiff: Any) -> bool:
     return any(page is not None and page.parent is tiff for page in series.pages)
-
-
-def _tiff_metadata(tiff: Any, series: Any, number: int) -> tuple[list[str], Sides]:
-    if tiff.is_ome and tiff.ome_metadata:
-        return _ome_metadata(tiff.ome_metadata, number)
-    names: list[str] = []
-    unit = None
-    imagej = tiff.imagej_metadata if tiff.is_imagej else None
-    if imagej:
-        labels = imagej.get("Labels")
-        names = list(labels) if isinstance(labels, (list, tuple)) else []
-        unit = MICROMETRES.get(str(imagej.get("unit", "")).strip().lower())
-    tags = series.keyframe.tags
-    resolutions = [tags.get("YResolution"), tags.get("XResolution")]
-    if unit is None:
-        code = tags.get("ResolutionUnit")
-        value = 0 if code is None else int(code.value)
-        unit = None if imagej else {2: 25400.0, 3: 1e4}.get(value)
-    if unit is None or None in resolutions:
-        return names, UNKNOWN
-    try:
-        rows, columns = (tag.value[1] / tag.value[0] * unit for tag in resolutions)
-    except (ZeroDivisionError, TypeError, IndexError):
-        return names, UNKNOWN
-    spacing = (imagej or {}).get("spacing")
-    depth = spacing * unit if isinstance(spacing, (int, float)) else math.nan
-    most = _COARSEST if imagej else _COARSEST_DOTS
-    believed = all(_FINEST < side < most for side in (rows, columns))
-    return names, (depth, rows, columns) if believed else UNKNOWN
-
-
-def _ome_metadata(xml: str, series: int) -> tuple[list[str], Sides]:
-    from xml.etree import ElementTree
-
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return [], UNKNOWN
-    found = root.findall(".//{*}Image/{*}Pixels")
-    if not found:
-        return [], UNKNOWN
-    pixels = found[min(series, len(found) - 1)]
-    names = [item.get("Name") or "" for item in pixels.findall("{*}Channel")]
-    sizes = []
-    for axis in "ZYX":
-        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").lower()
-        try:
-            size = float(pixels.get(f"PhysicalSize{axis}", "nan"))
-        except ValueError:
-            size = math.nan
-        sizes.append(size * MICROMETRES.get(unit, math.nan))
-    return (names if all(names) else []), (sizes[0], sizes[1], sizes[2])

@@ -13,6 +13,7 @@ import tifffile
 from napari_unet import _current, _opener, _stage
 from napari_unet._pixels import read_pixels
 from napari_unet._view import View
+from unetloop.images import open_image
 from unetloop.journal import Journal
 from unetloop.masks import read_labels
 from unetloop.project import open_project
@@ -727,6 +728,21 @@ def test_a_layer_from_no_file_is_stored_and_worked_on(
     assert loop.session.state.images[0].name == "my_cells.tif"
     assert not loop.viewer.layers["my cells"].visible  # ours lies below it
     assert loop.layers.image.visible
+
+
+def test_a_layer_from_no_file_keeps_the_size_of_its_voxels(
+    start: Callable[..., Any], folder: Path, home: Path
+) -> None:
+    loop = start()
+    stack = tifffile.imread(folder / "stack.tif")
+    loop.viewer.add_image(stack, scale=(2, 0.5, 0.5), units=("micrometer",) * 3)
+    loop.session.entrance.use_layer()
+    loop.wait(lambda: loop.session.state.current)
+    assert loop.layers.image.scale[-1] == pytest.approx(0.5)
+    (stored,) = home.glob("napari-unet-loop/layers/*/*.tif")
+    with open_image(stored) as image:
+        assert image.info.pixel_size == pytest.approx((0.5, 0.5))
+        assert image.info.spacing == pytest.approx(2)
 
 
 def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
