@@ -61,7 +61,7 @@ def windows(images: list[TrainingImage], start: Model) -> list[Window]:
     """Cut what is scored."""
     found: list[Window] = []
     config = TrainingConfig(normalization=start.normalization)
-    list(cut_windows(images, start.card.model, start.diameter, config, found.append))
+    list(cut_windows(images, start.diameter, config, found.append))
     return found
 
 

@@ -78,9 +78,7 @@ def examine(
     config = TrainingConfig(normalization=root.normalization)
     for image in fresh:
         windows: list[Window] = []
-        yield from cut_windows(
-            [image], root.card.model, root.diameter, config, windows.append
-        )
+        yield from cut_windows([image], root.diameter, config, windows.append)
         if not windows or count_nuclei(windows[0]) < _FEWEST_NUCLEI:
             continue
         after, before = (

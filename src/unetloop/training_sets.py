@@ -78,8 +78,8 @@ def read_sets(
     planes: list[TrainingPlane] = []
     windows: list[Window] = []
     learned: list[Window] = []
-    how, look = (model, diameter, config), (task, pixel_size)
-    yield from load_planes(images, *how, planes.append, *look)
+    how, look = (diameter, config), (task, pixel_size)
+    yield from load_planes(images, model, *how, planes.append, *look)
     yield from cut_windows(held_out, *how, windows.append, *look)
     if not windows:
         yield Notice(text="No image is held out: the last model is kept.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig
+    from unetloop.config import InstanceConfig, TrainingConfig
     from unetloop.network import Network
     from unetloop.tasks import Scored, Task
     from unetloop.training_image import TrainingImage
@@ -66,7 +66,6 @@ class Window:
 
 def cut_windows(
     images: Sequence[TrainingImage],
-    model: ModelConfig,
     diameter: float,
     config: TrainingConfig,
     add: Callable[[Window], None],
@@ -82,8 +81,6 @@ def cut_windows(
     ----------
     images : sequence of TrainingImage
         The images held out.
-    model : ModelConfig
-        Not needed by the cutting itself; same form as `load_planes`.
     diameter : float
         Of a nucleus at the model's scale, in pixels.
     config : TrainingConfig

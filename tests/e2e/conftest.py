@@ -13,3 +13,4 @@ _spec.loader.exec_module(_hands)
 _hands.PROGRAM = ["-P", "-m", "unetloop", "serve"]
 
 folder, start, loop = _hands.folder, _hands.start, _hands.loop
+home, docks = _hands.home, _hands.docks

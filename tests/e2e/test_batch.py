@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
-from qtpy.QtCore import QCoreApplication, QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QCoreApplication
 
 from napari_unet._farewell import Farewell
 from unetloop.masks import read_labels
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
-    from pytestqt.qtbot import QtBot
-
 
 def test_drop_run_retry_open_and_select(
-    make_napari_viewer: Callable[..., Any],
-    qtbot: QtBot,
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    docks: Any, folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     (folder / "broken.tif").write_text("this is no image")
-    viewer = make_napari_viewer(show=True)
-    name = "Batch predict a folder"
-    _, widget = viewer.window.add_plugin_dock_widget("napari-unet-loop", name)
-
-    def wait(condition: Callable[[], Any], seconds: int = 100) -> None:
-        qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
-
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(folder))])
-    left, copy = Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
-    none = Qt.KeyboardModifier.NoModifier
-    widget.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, none))
+    wait = partial(docks.wait, seconds=150)
+    widget = docks.open()
+    docks.drop(widget, folder)
     state = lambda: widget.batch.state  # noqa: E731 - it is another one each time
     wait(lambda: state().plan.phase == "known")
     assert widget.said.text().startswith("4 images, 1 of them can't be read · about")
@@ -91,6 +70,6 @@ def test_drop_run_retry_open_and_select(
         if "serve" in process.cmdline()
     ]
     assert len(engines) == 1
-    viewer.close()
+    docks.viewer.close()
     wait(lambda: not QCoreApplication.instance().findChildren(Farewell))
     assert not engines[0].is_running()

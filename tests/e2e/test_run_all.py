@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet._desk import LOOP, batch_of, session_of
+from napari_unet._desk import LOOP, session_of
 from unetloop.masks import read_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-    from pytestqt.qtbot import QtBot
 
-
-def test_what_was_corrected_is_in_the_results(
-    make_napari_viewer: Callable[..., Any],
-    qtbot: QtBot,
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    viewer = make_napari_viewer(show=True)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-unet-loop", LOOP)
-    session, desk = session_of(viewer), batch_of(viewer)
-
-    def wait(condition: Callable[[], Any], seconds: int = 150) -> None:
-        qtbot.waitUntil(lambda: bool(condition()), timeout=1000 * seconds)
-
+def test_what_was_corrected_is_in_the_results(docks: Any, folder: Path) -> None:
+    wait = partial(docks.wait, seconds=150)
+    widget, desk = docks.open(LOOP), docks.desk
+    session = session_of(docks.viewer)
     session.learning.set_automatic(False)
     session.entrance.open([folder])
     wait(lambda: session.state.current == "a")
@@ -44,7 +29,7 @@ def test_what_was_corrected_is_in_the_results(
     for action, number in zip(("delete", "accept"), found, strict=False):
         pixels[action] = truth.segmentation[0] == number
         place = np.argwhere(pixels[action])[pixels[action].sum() // 2]
-        viewer.cursor.position = tuple(place)
+        docks.viewer.cursor.position = tuple(place)
         session.tools.press(action)
 
     box = widget.run_all.box

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from unetloop import validation
-from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.config import TrainingConfig
 from unetloop.training_image import TrainingImage
 from unetloop.validation import Window, cut_windows
 
@@ -24,7 +24,7 @@ def _window(folder: Path, labels: np.ndarray) -> Window:
     tifffile.imwrite(folder / "mask.tif", labels.astype(np.uint16))
     image = TrainingImage(folder / "image.tif", folder / "mask.tif")
     found: list[Window] = []
-    list(cut_windows([image], ModelConfig(), DIAMETER, TrainingConfig(), found.append))
+    list(cut_windows([image], DIAMETER, TrainingConfig(), found.append))
     return found[0]
 
 
