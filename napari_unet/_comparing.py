@@ -104,15 +104,15 @@ class Difference:
         view = "view" if whole else "the middle of the view"
         if sized:
             nuclei = "nucleus" if self.before == 1 else "nuclei"
-            what = f"The model {before} finds {self.before} {nuclei} in {view}, {now} "
+            what = f"The model {before} finds {self.before} {nuclei} in {view}, "
             if self.only_before or self.only_now:
                 what += (
-                    f"finds {self.now}; {before} alone: {self.only_before}, {now} "
-                    f"alone: {self.only_now}."
+                    f"{self.only_before} of them alone; {now} finds {self.now}, "
+                    f"{self.only_now} alone."
                 )
             else:
                 same = {0: "none either", 1: "the same one"}
-                what += f"{same.get(self.now, 'the same ones')}."
+                what += f"{now} {same.get(self.now, 'the same ones')}."
         else:
             share = _percent(self.differing)
             shown = "the view" if whole else view

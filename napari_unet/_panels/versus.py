@@ -57,8 +57,8 @@ class VersusCard(QWidget):
         before, now = comparison.before, comparison.now
         if comparison.sized:
             self.before.say(f"outlines by the model {before}")
-            self.only_before.say(f"{before} alone")
-            self.only_now.say(f"{now} alone")
+            self.only_before.say(f"only by {before}")
+            self.only_now.say(f"only by {now}")
         else:
             self.before.say(f"by the model {before}, where {now} says otherwise")
             self.only_before.say("")

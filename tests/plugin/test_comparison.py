@@ -128,8 +128,8 @@ def test_lines_are_wider_where_one_has_zoomed_out() -> None:
 def test_numbers_are_said_in_a_sentence() -> None:
     found = _ask(_discs((20, 20), (60, 20)), _discs((20, 20), (60, 80), (20, 50)))
     assert found.in_words("nuclei", "round-1", True) == (
-        "The model nuclei finds 2 nuclei in view, round-1 finds 3; nuclei alone: 1, "
-        "round-1 alone: 2. Nothing there is reviewed, so there is no score."
+        "The model nuclei finds 2 nuclei in view, 1 of them alone; round-1 finds 3, "
+        "2 alone. Nothing there is reviewed, so there is no score."
     )
     words = found.in_words("round-1", "round-2", False, whole=False)
     assert "The model round-1 and round-2 differ on 7 % of the middle of" in words
@@ -260,7 +260,7 @@ def test_the_model_before_is_shown_over_the_nuclei_and_gone_again(
     assert loop.viewer.layers.selection.active is loop.layers.nuclei
     sentence = _comparison(loop).sentence
     assert sentence.startswith("The model nuclei finds ")
-    assert "round-1 alone" in sentence
+    assert "alone; round-1 finds" in sentence
     assert "Score on what you reviewed" in sentence
     np.testing.assert_array_equal(loop.nuclei, shown)
     np.testing.assert_array_equal(loop.session.opener.current.truth.segmentation, truth)

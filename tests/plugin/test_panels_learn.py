@@ -300,7 +300,7 @@ def test_comparing_asks_and_shows_what_is_so(qtbot: QtBot, panel: LearnPanel) ->
     assert panel.pages.geometry() == top
     assert panel.versus.sentence.text() == sentence
     assert "flatters" in panel.versus.sentence.toolTip()
-    assert panel.versus.only_now.text() == "round-1 alone"
+    assert panel.versus.only_now.text() == "only by round-1"
     with qtbot.waitSignal(panel.compare_requested) as asked:
         qtbot.mouseClick(panel.compare, LEFT)
     assert asked.args == [False]
