@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_class_options",
-    "class_channels",
     "class_images",
     "class_task",
     "evaluate_classes",
@@ -96,22 +95,6 @@ def class_task(options: argparse.Namespace) -> Classes | None:
     pairs = pair_by_stem(options.images, options.masks, options.review)
     highest = _highest([pair.mask for pair in pairs])
     return Classes(number_classes(highest + 1 - options.first_class))
-
-
-def class_channels(options: argparse.Namespace) -> int:
-    """Say how many channels a new network sees: the colours of RGB, or one."""
-    if options.channel:
-        return len(options.channel.split(","))
-    if options.images is None:
-        return 1
-    from unetloop.images import open_image
-    from unetloop.pairing import pair_by_stem
-
-    for pair in pair_by_stem(options.images, options.masks, options.review):
-        with open_image(pair.image) as image:
-            if not image.info.rgb:
-                return 1
-    return 3
 
 
 def class_images(

@@ -11,9 +11,14 @@ from unetloop import catalog, cli_values
 from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES, SHIPPED
 from unetloop.cli_classes import (
     add_class_options,
-    class_channels,
     class_images,
     class_task,
+)
+from unetloop.cli_sources import (
+    check_sources,
+    common_channels,
+    paired_images,
+    training_images,
 )
 from unetloop.config import ModelConfig, TrainingConfig, from_dict
 from unetloop.counts import counted
@@ -22,11 +27,9 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from pathlib import Path
 
     from unetloop.checkpoint import Model
     from unetloop.tasks import Task
-    from unetloop.training_image import TrainingImage
 
 __all__ = ["add_options", "train"]
 
@@ -141,7 +144,7 @@ def train(options: argparse.Namespace) -> int:
     from unetloop.events import TrainingDone
 
     began = time.monotonic()
-    _check_sources(options)
+    check_sources(options)
     recipe = RECIPES[options.recipe] if options.recipe else None
     task = class_task(options)
     if recipe and recipe.classes and task is None:
@@ -157,10 +160,10 @@ def train(options: argparse.Namespace) -> int:
     start = None if chosen == "scratch" else open_model(chosen)
     model = _network(options, start, task)
     channels = model.channels if model else start.channels if start else 1
-    images = class_images(_training_images(options, channels), options)
+    images = class_images(training_images(options, channels), options)
     validation = None
     if options.val_images:
-        validation = _paired(
+        validation = paired_images(
             options.val_images, options.val_masks, None, options.channel, channels
         )
         validation = class_images(validation, options)
@@ -199,17 +202,6 @@ def train(options: argparse.Namespace) -> int:
     return 130 if done.stopped == "cancelled" else 0
 
 
-def _check_sources(options: argparse.Namespace) -> None:
-    """Refuse what is not enough to learn from, or too much, before anything is read."""
-    if options.project is None:
-        if not (options.images and options.masks):
-            raise EngineError("Give --images and --masks, or --project.")
-    elif options.images or options.masks or options.review:
-        raise EngineError("Give either --project or --images and --masks.")
-    if bool(options.val_images) != bool(options.val_masks):
-        raise EngineError("--val-images and --val-masks go together.")
-
-
 def _settings(options: argparse.Namespace) -> TrainingConfig:
     """Put what was given over the recipe's settings."""
     given = {
@@ -230,7 +222,8 @@ def _network(
     recipe = RECIPES[options.recipe] if options.recipe else None
     name = options.architecture or (recipe.architecture if recipe else None)
     wanted = len(options.channel.split(",")) if options.channel else None
-    usual = class_channels(options) if task else 1
+    # Tissue is told apart by its colours, too.
+    usual = common_channels(options, 3, lambda info: info.rgb) if task else 1
     own = start.card.model if start else None
     if start and own and task and len(start.card.classes) != len(task.maps):
         # What a model of something else learned is taken over as far as it fits.
@@ -239,58 +232,11 @@ def _network(
         return ModelConfig(channels=wanted or usual) if start is None else None
     if own and own.architecture == name and wanted in (None, own.channels):
         # The same network, unless a recipe makes it learn other maps.
-        return None if recipe is None else replace(own, channels=_seen(options))
-    return ModelConfig(name, _seen(options) if recipe else wanted or usual)
+        return None if recipe is None else replace(own, channels=_published(options))
+    return ModelConfig(name, _published(options) if recipe else wanted or usual)
 
 
-def _seen(options: argparse.Namespace) -> int:
+def _published(options: argparse.Namespace) -> int:
     """Channels of a recipe's network: as published, where the images have as many."""
-    if options.channel:
-        return len(options.channel.split(","))
-    published: int = ARCHITECTURES[RECIPES[options.recipe].architecture].input[2]
-    if published == 1 or options.images is None:
-        return 1
-    from unetloop.images import open_image
-    from unetloop.pairing import pair_by_stem
-
-    for pair in pair_by_stem(options.images, options.masks, options.review):
-        with open_image(pair.image) as image:
-            if image.info.channels < published:
-                return 1
-    return published
-
-
-def _training_images(options: argparse.Namespace, channels: int) -> list[TrainingImage]:
-    if options.project is not None:
-        from unetloop.project import open_project
-        from unetloop.project_training import annotated_planes
-
-        with open_project(options.project) as project:
-            return annotated_planes(project, options.channel, channels)
-    return _paired(
-        options.images, options.masks, options.review, options.channel, channels
-    )
-
-
-def _paired(
-    images: Path, masks: Path, review: Path | None, channel: str | None, count: int
-) -> list[TrainingImage]:
-    from unetloop.images import open_image, resolve_channels
-    from unetloop.pairing import pair_by_stem
-    from unetloop.training_image import TrainingImage
-
-    result = []
-    for pair in pair_by_stem(images, masks, review):
-        with open_image(pair.image) as image:
-            if image.info.planes != 1:
-                raise EngineError(
-                    "An image of one plane was expected.",
-                    todo="Save each plane, and its mask, as a file of its own.",
-                    path=str(pair.image),
-                    shape=image.info.shape,
-                )
-            channels = resolve_channels(image, channel, count)
-        result.append(
-            TrainingImage(pair.image, pair.mask, pair.review, channels=channels)
-        )
-    return result
+    number: int = ARCHITECTURES[RECIPES[options.recipe].architecture].input[2]
+    return common_channels(options, number, lambda info: info.channels >= number)
