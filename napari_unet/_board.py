@@ -81,10 +81,10 @@ class Board(QObject):
             self._problems[source] = text
             self.update(problem=next(filter(None, self._problems.values()), ""))
 
-    def clear_problems(self) -> None:
-        """Start again: what was wrong with another project is of no concern."""
+    def start_again(self) -> None:
+        """Show no image, and nothing that was wrong: another project was opened."""
         self._problems.clear()
-        self.update(problem="")
+        self.update(problem="", current="", reading=None)
 
     def show_reading(
         self, current: Current, known: dict[str, Any], found: float | None

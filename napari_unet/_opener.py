@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._bookmark import Bookmark
 from napari_unet._layer_file import store_layer
 from napari_unet._opening import open_workspace
+from napari_unet._words import error_in_words
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class Opener(QObject):
             try:
                 one.close()
             except EngineError as error:
-                self.said.emit(str(error), "error")
+                self.said.emit(error_in_words(error), "error")
 
     def _want(self, work: Callable[[Workspace | None], Opening]) -> None:
         """Open a project, when none is being opened: of several, the last one."""
@@ -255,7 +256,7 @@ class Opener(QObject):
 
         def failed(error: EngineError) -> None:
             self._left.remove(workspace)
-            self.said.emit(str(error), "error")
+            self.said.emit(error_in_words(error), "error")
 
         self._background.run(
             workspace.close, lambda _: self._left.remove(workspace), failed
@@ -270,5 +271,5 @@ class Opener(QObject):
 
     def _on_failed(self, error: EngineError) -> None:
         self.busy.emit("")
-        self.problem.emit("image", str(error))
-        self.said.emit(str(error), "error")
+        self.problem.emit("image", error_in_words(error))
+        self.said.emit(error_in_words(error), "error")

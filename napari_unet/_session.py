@@ -164,7 +164,7 @@ class Session(QObject):
         self.stage.plane_loaded.connect(self.editor.restore)
         self.stage.plane_loaded.connect(lambda plane: self.predictor.request())
         self.stage.plane_loaded.connect(lambda plane: self._count())
-        self.stage.missing.connect(self.gallery.set_missing)
+        self.stage.missing.connect(self.steps.skip)
         self.opener.opened.connect(self._on_opened)
         for reader in (self.stage, self.opener):
             reader.busy.connect(self.board.set_busy)
@@ -212,7 +212,7 @@ class Session(QObject):
         workspace = self.opener.workspace
         if workspace is None:
             return
-        self.board.clear_problems()
+        self.board.start_again()
         self.comparer.show(None)
         view, project = workspace.view, workspace.project
         task = task_of(project.classes)

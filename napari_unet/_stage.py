@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._current import load_plane, read_current
 from napari_unet._palette import fill_colours
 from napari_unet._pixels import with_contrast
+from napari_unet._words import error_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +106,7 @@ class Stage(QObject):
             self.missing.emit(image)
             if turn == self._turn:
                 self.busy.emit("")
-                self.problem.emit("image", str(error))
+                self.problem.emit("image", error_in_words(error))
 
         self._background.run(
             lambda: _coloured(read_current(workspace, image, plane)), then, failed
@@ -144,7 +145,7 @@ class Stage(QObject):
             if current is not self.current:
                 return
             self._loading.discard(plane)
-            self.problem.emit("image", str(error))
+            self.problem.emit("image", error_in_words(error))
 
         self._background.run(
             lambda: load_plane(workspace.journal, current, plane), then, failed
@@ -176,7 +177,7 @@ class Stage(QObject):
                 self.load_plane()
                 return
             self.busy.emit("")
-            self.problem.emit("image", str(error))
+            self.problem.emit("image", error_in_words(error))
 
         image, pixels = current.entry.id, current.pixels
         self._background.run(
@@ -247,7 +248,7 @@ class Stage(QObject):
 
         def failed(error: EngineError) -> None:
             if current is self.current:
-                self.problem.emit("image", str(error))
+                self.problem.emit("image", error_in_words(error))
 
         self._background.run(
             lambda: with_contrast(channels[number], plane), then, failed

@@ -58,6 +58,14 @@ class Steps(QObject):
         """Show the previous image of the list."""
         self._go(-1)
 
+    def skip(self, image: str) -> None:
+        """Note that an image can't be read; show another one where none is shown."""
+        self._gallery.set_missing(image)
+        if self._opener.current is None:
+            other = self._beside(image, 1) or self._beside(image, -1)
+            if other:
+                self._opener.show(other)
+
     def go_to(self, image: str, plane: int) -> None:
         """Show a plane of an image."""
         current = self._opener.current
@@ -85,11 +93,19 @@ class Steps(QObject):
             self.said.emit("All images are reviewed.", "info")
 
     def _go(self, by: int) -> None:
-        """Show the image that lies so many lines further down in the list."""
+        """Show the next image downwards in the list, or upwards."""
         self._tools.disarm()
         current = self._opener.current
-        ids = [row.id for row in self._gallery.rows]
-        if current is not None and current.entry.id in ids:
-            place = ids.index(current.entry.id) + by
-            if 0 <= place < len(ids):
-                self._opener.show(ids[place])
+        if current is not None:
+            other = self._beside(current.entry.id, by)
+            if other:
+                self._opener.show(other)
+
+    def _beside(self, image: str, by: int) -> str:
+        """Give the nearest image below (1) or above (-1) that can be read, if any."""
+        rows = self._gallery.rows
+        places = {row.id: place for place, row in enumerate(rows)}
+        if image not in places:
+            return ""
+        others = rows[places[image] + by :: by] if places[image] + by >= 0 else ()
+        return next((row.id for row in others if row.state != "missing"), "")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["axes_in_words", "channel_in_words", "found_in_words", "in_words"]
+    from unetloop.errors import EngineError
+
+__all__ = [
+    "axes_in_words",
+    "channel_in_words",
+    "error_in_words",
+    "found_in_words",
+    "in_words",
+]
 
 
 def axes_in_words(axes: str) -> str:
@@ -41,6 +50,20 @@ def channel_in_words(name: str) -> str:
     'channel 1'
     """
     return f"channel {name}" if name.isdecimal() else name
+
+
+def error_in_words(error: EngineError) -> str:
+    """Say what is wrong, first of which file: whoever clicked has typed no path.
+
+    Examples
+    --------
+    >>> from unetloop.errors import EngineError
+    >>> error = EngineError("It is empty.", todo="Copy it again.", path="/data/a.tif")
+    >>> error_in_words(error)
+    'a.tif: It is empty. Copy it again.'
+    """
+    name = Path(str(error.received.get("path", ""))).name
+    return f"{name}: {error.what} {error.todo}".removeprefix(": ").rstrip()
 
 
 def found_in_words(event: Mapping[str, Any]) -> str:

@@ -39,13 +39,18 @@ _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
 _PICTURE = 40
 LEAST_HEIGHT = int(1.5 * (_PICTURE + 8))
 """What is left of the list in a low window: an image, and that there are more."""
+_CALLED = {
+    "in work": "in progress",
+    "locked": "for scoring",
+    "missing": "can't be read",
+}
 _MEANINGS = {
     "untouched": "nothing predicted yet",
     "proposed": "predicted; nobody has looked yet",
     "in work": "some of it is reviewed",
     "done": "all of it is reviewed",
-    "locked": "for scoring only; nothing is learned from it",
-    "missing": "the file is not where it was; put it back or connect the drive",
+    "locked": "nothing is learned from it; it shows how good the model is",
+    "missing": "its file is damaged, or not where it was; see that it opens in Fiji",
 }
 # The dock's own ground, framed: napari's grey would look like one large button.
 _FRAME = (
@@ -125,13 +130,13 @@ class ImageRows(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.name}, {describe(row)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.name}\n{row.state}: {_MEANINGS.get(row.state, '')}"
+            return f"{row.name}\n{_called(row)}: {_MEANINGS.get(row.state, '')}"
         return None
 
 
 def describe(row: ImageRow) -> str:
     """Say state and counts of an image in a few words."""
-    words = [row.state]
+    words = [_called(row)]
     if row.nuclei == 1:
         words.append("1 nucleus")
     elif row.nuclei >= 0 and 0 < row.reviewed < row.nuclei:
@@ -141,6 +146,11 @@ def describe(row: ImageRow) -> str:
     if row.planes > 1:
         words.append(f"{row.planes} planes")
     return " · ".join(words)
+
+
+def _called(row: ImageRow) -> str:
+    """Give the word for an image's state."""
+    return _CALLED.get(row.state, row.state)
 
 
 def _pixmap(pixels: Any, side: int) -> QPixmap:

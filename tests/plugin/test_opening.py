@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -704,6 +705,45 @@ def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) 
     loop.show("b")
     assert loop.session.state.problem == ""
     loop.wait(lambda: loop.session.state.images[1].state == "proposed")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def test_where_the_first_image_is_damaged_the_next_one_is_shown(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop, other = start(), folder.with_name("other")
+    shutil.copytree(folder, other)
+    for each in (other, folder):
+        loop.session.entrance.open([each])
+        loop.wait(lambda each=each: loop.session.state.folder == each / "unet-loop")
+        loop.wait(lambda: loop.session.state.current == "a")
+    _cut(other / "a.tif")
+    loop.session.entrance.open([other])
+    loop.wait(lambda: loop.session.state.folder.parent == other)
+    assert loop.session.state.current == ""  # no tool acts on what is not open
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert loop.session.state.images[0].state == "missing"
+    assert loop.session.state.problem == ""
+    loop.session.steps.next()
+    loop.wait(lambda: loop.session.state.current == "stack")
+
+
+def test_damaged_images_are_passed_over(loop: Any, folder: Path) -> None:
+    _cut(folder / "b.tif")
+    loop.session.steps.next()
+    loop.wait(lambda: loop.session.state.problem.startswith("b.tif: The image can't"))
+    assert "Received" not in loop.session.state.problem
+    assert loop.session.state.current == "a"
+    loop.session.steps.next()
+    loop.wait(lambda: loop.session.state.current == "stack")
+    assert loop.session.state.problem == ""
+    loop.session.steps.previous()
+    loop.wait(lambda: loop.session.state.current == "a")
+    loop.session.steps.previous()
+    assert loop.session.state.current == "a"
 
 
 def test_a_second_viewer_is_told_that_the_project_is_open(

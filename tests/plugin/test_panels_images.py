@@ -84,9 +84,9 @@ def test_the_list_names_states_and_counts(panel: ImagesPanel) -> None:
     ]
     assert words == [
         "first.tif, done · 9 nuclei",
-        "second.tif, in work · 5 of 23 nuclei · 12 planes",
-        "third.tif, locked",
-        "fourth.tif, missing",
+        "second.tif, in progress · 5 of 23 nuclei · 12 planes",
+        "third.tif, for scoring",
+        "fourth.tif, can't be read",
     ]
     assert panel.count.text() == "1 of 4 reviewed"
     assert panel.list.isVisible()
