@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_unet._engine import Engine
     from napari_unet._fields import Field
     from napari_unet._layers import Layers
+    from unetloop.config import InstanceConfig
     from unetloop.journal import Journal
     from unetloop.pieces import Window
 
@@ -66,6 +67,7 @@ class Predictor(QObject):
         self._channel: str | None = None
         self._diameter: float | None = None
         self._found: dict[tuple[str, int], float] = {}
+        self._instances: InstanceConfig | None = None  # of what is being read
         self._new = False  # whether what was asked for last was not known before
         self._failed = ""
         self.seconds: float | None = None
@@ -225,6 +227,7 @@ class Predictor(QObject):
     def _labelling(self) -> Label | None:
         """Give what labels a field as the user wishes; None: as the engine does."""
         current, instances = self._current, self.maps.instances
+        self._instances = instances
         if current is None or instances is None:
             return None
         task, worker = current.truth.task, self._background.worker
@@ -250,6 +253,8 @@ class Predictor(QObject):
         if not asked.model:  # most of the time is for learning
             self._live.setInterval(max(self.live_ms, int(3000 * answer.seconds)))
             self.learned.emit(new)
+        elif self.maps.instances != self._instances:  # chosen while it was read
+            self.maps.label_with(self.maps.instances)
         self.changed.emit()
         self.request()
 

@@ -139,8 +139,10 @@ class Proposals(QObject):
 
         def failed(error: EngineError) -> None:
             self._labelling = False
-            self._to_label.clear()
-            self.problem.emit(str(error))
+            if turn == self._turn:
+                self._to_label.clear()
+                self.problem.emit(str(error))
+            self._label_next()
 
         self._background.run(work, then, failed)
 

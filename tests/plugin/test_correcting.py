@@ -611,6 +611,43 @@ def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
     _same(loop)
 
 
+def test_what_was_being_read_follows_the_slider_as_well(
+    loop: Any, hold_up: Callable[[Any, str], Any]
+) -> None:
+    whole = (loop.nuclei > 0).sum()
+    held = hold_up(np, "load")
+    loop.session.predictor.predict_again()
+    loop.wait(held.is_done)
+    loop.session.choices.set_threshold(0.95)
+    held.let_go()
+    loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
+    _same(loop)
+
+
+def test_what_a_slider_asks_for_is_done_though_what_it_asked_for_before_failed(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (loop.nuclei > 0).sum()
+    worker = loop.session._background.worker
+    call, begun, may_fail = worker.call, threading.Event(), threading.Event()
+
+    def fails_once(function: Any, *arguments: Any) -> Any:
+        if begun.is_set():
+            return call(function, *arguments)
+        begun.set()
+        assert may_fail.wait(90)
+        raise EngineError("The process stopped.")
+
+    monkeypatch.setattr(worker, "call", fails_once)
+    loop.session.choices.set_threshold(0.9)
+    loop.wait(begun.is_set)
+    loop.session.choices.set_threshold(0.95)
+    may_fail.set()
+    loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
+    assert not loop.session.state.problem
+    _same(loop)
+
+
 def test_a_prediction_waits_while_the_mouse_is_down(loop: Any) -> None:
     layers, before = loop.layers, loop.nuclei.copy()
     layers.hand.mouse_down = True
