@@ -32,6 +32,8 @@ __all__ = [
 PLUGIN, LOOP, BATCH = "napari-unet-loop", "U-Net loop", "Batch predict a folder"
 """Names of the plugin and of its docks, as in napari's menu."""
 
+_LEAST_IMAGE = 400
+"""Pixels of the screen that docks should leave of the image's width."""
 _SAY = {"info": show_info, "warning": show_warning, "error": show_error}
 _SESSIONS: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
 _BATCHES: WeakKeyDictionary[Viewer, BatchDesk] = WeakKeyDictionary()
@@ -125,13 +127,23 @@ class Docked(QWidget):
                 return
 
 
-def _fit_screen(window: QWidget, lacking: int) -> None:
-    """Let a window be as high as its dock needs, but not larger than its screen."""
+def _fit_screen(window: QMainWindow, lacking: int) -> None:
+    """Let a window be as large as dock and image need, but no larger than its screen.
+
+    Parameters
+    ----------
+    window : QMainWindow
+        The viewer's.
+    lacking : int
+        Pixels of its height that the dock lacks.
+    """
     screen = window.screen()
     if screen is None or window.isMaximized() or window.isFullScreen():
         return
     free, frame = screen.availableGeometry(), window.frameGeometry()
-    wished = frame.adjusted(0, 0, 0, lacking)
+    image = window.centralWidget()
+    narrow = 0 if image is None else max(_LEAST_IMAGE - image.width(), 0)
+    wished = frame.adjusted(0, 0, narrow, lacking)
     size = wished.size().boundedTo(free.size())
     change = size - frame.size()
     if change.isNull():

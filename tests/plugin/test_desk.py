@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRect, Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_unet._desk import Docked
 
@@ -46,6 +46,17 @@ def test_a_window_becomes_as_high_as_its_dock_needs(qtbot: QtBot) -> None:
     window.show()
     qtbot.waitUntil(lambda: window.height() == 400)
     assert window.width() == 500
+    assert free.contains(window.frameGeometry())
+
+
+def test_docks_leave_room_for_the_image(qtbot: QtBot) -> None:
+    window, free = _window(qtbot, Docked())
+    image = QWidget()
+    window.setCentralWidget(image)
+    window.resize(300, 300)
+    window.show()
+    qtbot.waitUntil(lambda: image.width() == 400)
+    assert window.height() == 300
     assert free.contains(window.frameGeometry())
 
 
