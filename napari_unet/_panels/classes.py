@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -26,9 +25,10 @@ _GAP = 3
 
 
 class ClassList(QWidget):
-    """A line a class, and below them the eraser and what adds a class.
+    """A line a class.
 
-    Numbers of classes begin with 1; 0 is the eraser.
+    Numbers of classes begin with 1; 0 is the eraser. ``buttons``, one of which adds a
+    class and one is the eraser, are for a line with others below.
     """
 
     picked = Signal(int)
@@ -42,7 +42,7 @@ class ClassList(QWidget):
         self._shown: tuple[tuple[ClassRow, ...], int | None] = ((), None)
         self.lines: list[ClassLine] = []
         self.add_button = Button(
-            "Add class", picture="add", tip="Add a class behind the others"
+            "Add", picture="add", tip="Add a class behind the others"
         )
         self.add_button.clicked.connect(self.add_requested)
         self.eraser = Button(
@@ -50,20 +50,15 @@ class ClassList(QWidget):
         )
         self.eraser.setCheckable(True)
         self.eraser.clicked.connect(lambda: self._on_picked(0))
+        self.buttons = self.add_button, self.eraser
         self._inside = QWidget()
         self._column = QVBoxLayout(self._inside)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_GAP)
         self.area = _Lines(self._inside)
-        below = QHBoxLayout()
-        below.setSpacing(4)
-        below.addWidget(self.add_button, 1)
-        below.addWidget(self.eraser, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
         column.addWidget(self.area)
-        column.addLayout(below)
 
     def show_classes(self, rows: tuple[ClassRow, ...], brush: int | None) -> None:
         """Show the classes, and which one the brush paints; cheap where it does."""

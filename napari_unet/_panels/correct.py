@@ -87,7 +87,7 @@ _TOOLS = {
 # What tools mean where tissue classes are told apart; others are hidden there.
 _OF_CLASSES = {
     "ignore": _Tool(
-        *("Ignore a box", "I", "Drag a box that is never used; again: use it"),
+        *("Ignore", "I", "Drag a box that is never used; again: use it"),
         "Drag a box to ignore",
     ),
     "box": _TOOLS["box"],
@@ -179,7 +179,7 @@ class CorrectPanel(QWidget):
         column.addLayout(top)
         column.addWidget(self.classes)
         rows = [[self.buttons[name] for name in names] for names in _ROWS]
-        rows[1].append(self.probabilities)
+        rows[1] = [*self.classes.buttons, *rows[1], self.probabilities]
         for buttons in rows:
             row = QHBoxLayout()
             row.setSpacing(4)
@@ -209,8 +209,8 @@ class CorrectPanel(QWidget):
                     {"undo": state.can_undo, "redo": state.can_redo}.get(name, can[0])
                 )
             self.outlines.setEnabled(can[0])
-            self.classes.setEnabled(can[0])
-            self.probabilities.setEnabled(can[0])
+            for part in (self.classes, *self.classes.buttons, self.probabilities):
+                part.setEnabled(can[0])
             self.threshold.set_enabled(can[0])
             self.min_size.set_enabled(can[0])
         self._outlines = state.shown.outlines
@@ -243,8 +243,8 @@ class CorrectPanel(QWidget):
                 tool = self._tools[name]
                 button.setText(tool.text)
                 button.setToolTip(tool.say())
-        self.classes.setVisible(classes)
-        self.probabilities.setVisible(classes)
+        for part in (self.classes, *self.classes.buttons, self.probabilities):
+            part.setVisible(classes)
         self.threshold.set_visible(not classes)
         self.min_size.set_visible(not classes)
         shown = "areas" if classes else "nuclei"

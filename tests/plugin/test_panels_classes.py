@@ -121,6 +121,7 @@ def test_all_of_few_lines_are_seen_and_of_many_some(
 def test_only_tools_that_mean_something_are_there(panel: CorrectPanel) -> None:
     seen = {name for name, button in panel.buttons.items() if button.isVisible()}
     assert seen == {"ignore", "box", "undo", "redo"}
+    assert all(button.isVisible() for button in panel.classes.buttons)
     assert not panel.threshold.slider.isVisible()
     assert panel.hint.text() == "Choose a class and paint"
     panel.show(replace(STATE, brush=1))
@@ -132,6 +133,7 @@ def test_only_tools_that_mean_something_are_there(panel: CorrectPanel) -> None:
     seen = {name for name, button in panel.buttons.items() if button.isVisible()}
     assert len(seen) == 9
     assert not panel.classes.isVisible()
+    assert not any(button.isVisible() for button in panel.classes.buttons)
     assert panel.threshold.slider.isVisible()
     assert panel.hint.text() == ""
 
