@@ -177,9 +177,7 @@ class Runner(QObject):
             out=Path(done["out"]) if done.get("out") else self.run.out,
             failed=int(done["failed"]),
             unlike=int(done.get("unlike") or 0),
-            images=sum(
-                int(done[name]) for name in ("predicted", "exported", "skipped")
-            ),
+            images=sum(int(done[name]) for name in _WITH_RESULTS),
             worst=tuple(
                 Path(item["image"])
                 for item in done["worst"][:_MOST_WORST]
