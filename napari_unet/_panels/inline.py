@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy
+from qtpy.QtWidgets import (
+    QComboBox,
+    QLineEdit,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+)
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QWheelEvent
+    from qtpy.QtGui import (
+        QFocusEvent,
+        QKeyEvent,
+        QMouseEvent,
+        QPaintEvent,
+        QWheelEvent,
+    )
     from qtpy.QtWidgets import QWidget
 
 __all__ = ["InlineCombo", "InlineNumber"]
@@ -22,6 +35,7 @@ _LIKE_TEXT = """
 """
 # What keyboards have instead.
 _TYPED = {"µm": "um"}
+_ARROW, _BESIDE_TEXT = 12, 16  # pixels of a choice: the arrow, without air and with it
 _SMALL_ARROW = """
 QComboBox::drop-down { width: 10px; border: none; }
 QComboBox::down-arrow { width: 8px; }
@@ -186,12 +200,28 @@ class InlineCombo(QComboBox):
     def sizeHint(self) -> QSize:
         """Give the size of the text that is shown, not of the longest."""
         metrics = self.fontMetrics()
-        wide = metrics.horizontalAdvance(self.currentText()) + 16
+        wide = metrics.horizontalAdvance(self.currentText()) + _BESIDE_TEXT
         return QSize(wide, metrics.height() + 3)
 
     def minimumSizeHint(self) -> QSize:
         """Give room for a few letters."""
         return QSize(min(self.sizeHint().width(), 44), self.sizeHint().height())
+
+    @property
+    def shown_text(self) -> str:
+        """What there is room for; where that is not all, it ends in "…"."""
+        room = self.width() - _ARROW
+        more = Qt.TextElideMode.ElideRight
+        text: str = self.fontMetrics().elidedText(self.currentText(), more, room)
+        return text
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw it."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def showPopup(self) -> None:
         """List the choices whole, though the text that is shown may be short."""

@@ -38,7 +38,7 @@ REFUSAL_MS = 6000
 class ReadingLine(QWidget):
     """As ``one plane · DAPI · 16 bit · 0.325 µm · nuclei ≈ 32 px``.
 
-    Where the dock is narrow, words give way to signs; the tooltip has all of it. What
+    Where the dock is narrow, words give way; the tooltip has all of it. What
     was typed and could not be taken is said in its place for a while, or until it is
     clicked.
 
@@ -154,7 +154,7 @@ class ReadingLine(QWidget):
         self.channel.updateGeometry()
 
     def _fit(self) -> None:
-        """Say "nuclei" where there is room for the word, else show its sign."""
+        """Say what there is room for: a sign for "nuclei" will do, and no bits."""
         if self._reading is None:
             return
         several = not self.channel.isHidden()
@@ -165,9 +165,11 @@ class ReadingLine(QWidget):
             parts.append(f"nuclei {self.diameter.text()}")
         letters = f"Axes in the file: {self._reading.axes}"
         self._read.setToolTip("\n".join((" · ".join(parts), letters)))
-        for word in ("nuclei ", "⌀ "):
+        row = self._read.layout()
+        for word, bits in (("nuclei ", True), ("⌀ ", True), ("⌀ ", False)):
             self.nuclei.setText(word)
-            row = self._read.layout()
+            self.depth.setVisible(bits)
+            self._dots[2].setVisible(bits)
             if row.sizeHint().width() <= self.width():
                 break
 

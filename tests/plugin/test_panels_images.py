@@ -359,6 +359,22 @@ def type_into(qtbot: QtBot, edit: Any, text: str) -> None:
     qtbot.keyClick(edit, Qt.Key.Key_Return)
 
 
+def test_a_choice_that_is_cut_off_says_so(panel: ImagesPanel) -> None:
+    long = "DAPI and more than there is room for in any dock"
+    reading = replace(READING, channel_names=(long, "GFP"), channel=long)
+    panel.show(replace(STATE, reading=reading))
+    panel.layout().activate()
+    combo = panel.reading.channel
+    assert combo.shown_text != long
+    assert combo.shown_text.endswith("…")
+    assert not panel.reading.depth.isVisible()  # which matters less
+    assert f"{long} · 16 bit" in combo.parentWidget().toolTip()
+    panel.show(STATE)
+    panel.layout().activate()
+    assert combo.shown_text == "DAPI"
+    assert panel.reading.depth.isVisible()
+
+
 def test_choices_are_listed_whole_where_the_chosen_one_is_short(
     qtbot: QtBot, panel: ImagesPanel
 ) -> None:
