@@ -1,4 +1,4 @@
-"""The lines at the bottom: saved when, speed, machine, and what is wrong."""
+"""The lines at the bottom: machine, saved when, speed, and what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["StatusLine"]
 class StatusLine(QWidget):
     """Bottom of the dock; its height is always the same.
 
-    A problem covers all lines.
+    Each line has its own subject, so that none moves. A problem covers all of them.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -44,10 +44,10 @@ class StatusLine(QWidget):
     def show(self, state: LoopState) -> None:
         """Show the facts, and what is wrong or else what is being done."""
         device = state.device or "The engine starts…"
-        texts = [text for text in (_facts(state), device, state.busy) if text]
-        for line, text in zip(self.lines, [*texts, "", ""], strict=False):
+        texts = device, _facts(state), state.busy
+        for line, text in zip(self.lines, texts, strict=True):
             line.say(text)
-        self.lines[0].setToolTip("\n".join(texts))
+        self.lines[0].setToolTip("\n".join(filter(None, texts)))
         self.problem.words.say(state.problem)
         self._pages.setCurrentIndex(1 if state.problem else 0)
 

@@ -60,13 +60,16 @@ def said(line: StatusLine) -> list[str]:
 def test_it_says_saved_when_time_to_go_speed_and_machine(line: StatusLine) -> None:
     line.show(replace(FULL, busy="Segmenting…"))
     assert said(line) == [
-        "Saved 12:03 · 3 min to go · 0.4 s a field",
         "CPU, 4 cores",
+        "Saved 12:03 · 3 min to go · 0.4 s a field",
         "Segmenting…",
     ]
     assert line.lines[0].toolTip().splitlines() == said(line)
     line.show(replace(FULL, learning=Learning("idle", seconds_left=200.0)))
-    assert said(line) == ["Saved 12:03 · 0.4 s a field", "CPU, 4 cores", ""]
+    assert said(line) == ["CPU, 4 cores", "Saved 12:03 · 0.4 s a field", ""]
+    line.show(LoopState(device="CPU, 4 cores", busy="Segmenting…"))
+    assert said(line) == ["CPU, 4 cores", "", "Segmenting…"]  # nothing moves
+    assert line.lines[0].toolTip() == "CPU, 4 cores\nSegmenting…"
 
 
 def test_nothing_is_left_of_the_last_text(qtbot: QtBot) -> None:

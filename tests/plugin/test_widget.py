@@ -45,7 +45,7 @@ def test_what_is_asked_for_in_the_dock_is_done_and_shown(
     qtbot.waitUntil(lambda: session.state.current == "a", timeout=30_000)
     qtbot.waitUntil(lambda: session.layers.nuclei.data.any(), timeout=30_000)
     assert widget.images.list.model().rowCount() == 3
-    assert widget.status.lines[1].text().startswith("CPU")
+    assert widget.status.lines[0].text().startswith("CPU")
     widget.correct.tool_requested.emit("split")
     assert session.tools.tool == "split"
     widget.correct.outlines_requested.emit(False)
