@@ -13,11 +13,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LOOKED_AT", "as_colours", "contrast_of", "make_thumbnail"]
+__all__ = ["as_colours", "contrast_of", "is_bright", "make_thumbnail"]
 
-LOOKED_AT = 512
-"""Rows and columns of a plane, at the most, that say how bright it is."""
-
+_LOOKED_AT = 512  # rows and columns, at the most, that say how bright a plane is
 _THUMBNAIL = 64
 
 
@@ -25,7 +23,7 @@ def make_thumbnail(path: Path) -> NDArray[np.uint8]:
     """Make a small picture, at most 64 x 64, of the plane to look at first."""
     with open_image(path) as image:
         channels = tuple(range(3)) if image.info.rgb else resolve_channels(image, None)
-        coarse = [max(size) >= LOOKED_AT for size in image.levels[1:]]
+        coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
         plane = image.read_plane(image.info.first_shown, channels, level=level)
     plane = plane if len(channels) > 1 else plane[..., 0]
@@ -54,9 +52,7 @@ def contrast_of(
     contrast, limits : tuple of float
         Low and high, of which the extreme pixels are left out; lowest and highest.
     """
-    step = max(1, max(plane.shape[:2]) // LOOKED_AT)
-    seen = plane[::step, ::step].astype(np.float64)
-    seen = seen[np.isfinite(seen)]
+    seen = _sample(plane)
     if seen.size == 0:
         return (0.0, 1.0), (0.0, 1.0)
     low, high = (float(value) for value in np.percentile(seen, (0.5, 99.8)))
@@ -64,6 +60,20 @@ def contrast_of(
     if high <= low:
         low, high = lowest, max(highest, lowest + 1)
     return (low, high), (min(lowest, low), max(highest, high))
+
+
+def is_bright(plane: NDArray[Any], contrast: tuple[float, float]) -> bool:
+    """Whether most of a plane is bright, as tissue is in transmitted light."""
+    seen = _sample(plane)
+    return seen.size > 0 and float(np.median(seen)) > sum(contrast) / 2
+
+
+def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
+    """Take finite pixels of a plane, evenly."""
+    step = max(1, max(plane.shape[:2]) // _LOOKED_AT)
+    seen = plane[::step, ::step].astype(np.float64)
+    finite: NDArray[np.float64] = seen[np.isfinite(seen)]
+    return finite
 
 
 def as_colours(data: NDArray[Any], limits: tuple[float, float]) -> NDArray[Any]:

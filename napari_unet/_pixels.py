@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet._contrast import LOOKED_AT, as_colours, contrast_of
+from napari_unet._contrast import as_colours, contrast_of, is_bright
 from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import is_large, make_pyramid
 from napari_unet._words import channel_in_words
@@ -183,9 +183,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
             data.append(copy)
     coarse = isinstance(data, list)
     others = () if rgb else _others(source, lead, index, coarse)
-    step = max(1, max(first.shape[:2]) // LOOKED_AT)
-    middle = float(np.nanmedian(first[::step, ::step]))
-    bright = middle > (contrast[0] + contrast[1]) / 2
+    bright = is_bright(first, contrast)
     return Pixels(
         *(data, lead, axes, rgb, contrast, limits, info, bright, others),
         channel=ALL_COLOURS_NAME if rgb else info.channel_names[index],

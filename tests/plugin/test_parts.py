@@ -233,6 +233,12 @@ def test_bright_images_colours_and_empty_ones_are_shown(tmp_path: Path) -> None:
     assert max(make_thumbnail(tmp_path / "large.tif").shape) <= 64
 
 
+def test_an_image_of_no_numbers_is_shown_without_a_word(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.full((64, 70), np.nan, np.float32))
+    pixels = read_pixels(tmp_path / "a.tif", None)  # a warning would be an error here
+    assert (pixels.contrast, pixels.bright) == ((0, 1), False)
+
+
 def test_models_are_listed_newest_first_and_named_in_turn(tmp_path: Path) -> None:
     for name in ("round-2", "round-10", "mine"):
         (tmp_path / name).mkdir()
