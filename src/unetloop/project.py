@@ -49,18 +49,18 @@ class Project:
         The folder, which exists.
     images : tuple of ProjectImage
         What ``project.json`` lists.
-    lock : filelock.FileLock, optional
-        Held until `close`. None: the project is open shared.
     classes : tuple of TissueClass
         What the numbers of its segmentations mean, from 1; none: nuclei.
+    lock : filelock.FileLock, optional
+        Held until `close`. None: the project is open shared.
     """
 
     def __init__(
         self,
         folder: Path,
         images: tuple[ProjectImage, ...],
-        lock: FileLock | None,
         classes: tuple[TissueClass, ...] = (),
+        lock: FileLock | None = None,
     ) -> None:
         self.folder = folder
         self.images = images
@@ -276,8 +276,7 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     if not file.exists() and (shared or not create):
         raise EngineError("There is no project in this folder.", path=str(folder))
     if shared:
-        images, classes = read_project(file)
-        return Project(folder, images, None, classes)
+        return Project(folder, *read_project(file))
     lock = take_lock(
         folder / "lock",
         taken=EngineError(
@@ -293,8 +292,7 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
                 rest.unlink(missing_ok=True)
         if not file.exists():
             write_project(file, (), ())
-        images, classes = read_project(file)
+        return Project(folder, *read_project(file), lock)
     except BaseException:
         lock.release()
         raise
-    return Project(folder, images, lock, classes)
