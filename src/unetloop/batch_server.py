@@ -120,18 +120,12 @@ class BatchServer(LineServer):
         instances: dict[str, float] | None = None,
         project: str | None = None,
     ) -> None:
-        config = from_dict(PredictionConfig, settings or {})
-        options = BatchOptions(
-            channel=channel,
-            channels=channels or {},
-            diameters=diameters or {},
-            exports=tuple(exports),
+        config = _config_of(settings, diameter)
+        options = replace(
+            _options_of(channel, channels, diameters, exports, instances, project),
             overwrite=overwrite,
             retry_failed=retry_failed,
-            instances=instances or {},
-            project=None if project is None else folder_of(project),
         )
-        config = replace(config, diameter=diameter or config.diameter)
         self._predict_many(job, paths, out, model, config, options, recursive)
 
     def _predict_many(
@@ -174,16 +168,8 @@ class BatchServer(LineServer):
         instances: dict[str, float] | None = None,
         project: str | None = None,
     ) -> None:
-        config = from_dict(PredictionConfig, settings or {})
-        config = replace(config, diameter=diameter or config.diameter)
-        options = BatchOptions(
-            channel=channel,
-            channels=channels or {},
-            diameters=diameters or {},
-            exports=tuple(exports),
-            instances=instances or {},
-            project=None if project is None else folder_of(project),
-        )
+        config = _config_of(settings, diameter)
+        options = _options_of(channel, channels, diameters, exports, instances, project)
 
         def run(
             cancelled: Callable[[], bool],
@@ -202,6 +188,33 @@ class BatchServer(LineServer):
             )
 
         self._jobs.add(job, "plan", run, quick=True)
+
+
+def _config_of(
+    settings: dict[str, Any] | None, diameter: float | None
+) -> PredictionConfig:
+    """Take how a network is run; a diameter goes before that of the settings."""
+    config = from_dict(PredictionConfig, settings or {})
+    return replace(config, diameter=diameter or config.diameter)
+
+
+def _options_of(
+    channel: str | None,
+    channels: dict[str, str] | None,
+    diameters: dict[str, float] | None,
+    exports: Sequence[str],
+    instances: dict[str, float] | None,
+    project: str | None,
+) -> BatchOptions:
+    """Take what a batch and its plan have in common."""
+    return BatchOptions(
+        channel=channel,
+        channels=channels or {},
+        diameters=diameters or {},
+        exports=tuple(exports),
+        instances=instances or {},
+        project=None if project is None else folder_of(project),
+    )
 
 
 def folder_of(text: str) -> Path:
