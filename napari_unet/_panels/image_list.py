@@ -36,7 +36,7 @@ __all__ = ["LEAST_HEIGHT", "ImageList", "ImageRows"]
 
 _ROW = Qt.ItemDataRole.UserRole
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
-_PICTURE = 40
+_PICTURE, _SEEN_AT_BEST = 40, 8
 LEAST_HEIGHT = int(1.5 * (_PICTURE + 8))
 """What is left of the list in a low window: an image, and that there are more."""
 _CALLED = {
@@ -267,6 +267,11 @@ class ImageList(QListView):
         elif not self.selectionModel().isSelected(index):
             self.selectionModel().setCurrentIndex(index, _SELECT)
             self._bring_into_view()
+
+    def sizeHint(self) -> QSize:
+        """Give the height of some images: in a high window the list has room."""
+        high = _SEEN_AT_BEST * (_PICTURE + 8) + 2 * self.frameWidth()
+        return QSize(super().sizeHint().width(), high)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the current image in view, if it was."""

@@ -359,6 +359,21 @@ def type_into(qtbot: QtBot, edit: Any, text: str) -> None:
     qtbot.keyClick(edit, Qt.Key.Key_Return)
 
 
+def test_in_a_high_window_more_images_are_seen(
+    qtbot: QtBot, panel: ImagesPanel
+) -> None:
+    rows = tuple(ImageRow(str(at), f"{at}.tif") for at in range(50))
+    panel.show(LoopState(images=rows, current="0"))
+    view = panel.list
+    panel.resize(356, panel.minimumSizeHint().height())
+    qtbot.waitUntil(lambda: view.height() < 100)
+    panel.resize(356, panel.sizeHint().height())
+    seven = view.rows.index(7)
+    qtbot.waitUntil(
+        lambda: view.viewport().rect().contains(view.visualRect(seven).center())
+    )
+
+
 def test_a_choice_that_is_cut_off_says_so(panel: ImagesPanel) -> None:
     long = "DAPI and more than there is room for in any dock"
     reading = replace(READING, channel_names=(long, "GFP"), channel=long)
