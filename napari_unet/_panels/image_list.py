@@ -130,13 +130,14 @@ class ImageRows(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.name}, {describe(row)}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.name}\n{_called(row)}: {_MEANINGS.get(row.state, '')}"
+            state = _CALLED.get(row.state, row.state)
+            return f"{row.name}\n{state}: {_MEANINGS.get(row.state, '')}"
         return None
 
 
 def describe(row: ImageRow) -> str:
     """Say state and counts of an image in a few words."""
-    words = [_called(row)]
+    words = [_CALLED.get(row.state, row.state)]
     if row.nuclei == 1:
         words.append("1 nucleus")
     elif row.nuclei >= 0 and 0 < row.reviewed < row.nuclei:
@@ -146,11 +147,6 @@ def describe(row: ImageRow) -> str:
     if row.planes > 1:
         words.append(f"{row.planes} planes")
     return " · ".join(words)
-
-
-def _called(row: ImageRow) -> str:
-    """Give the word for an image's state."""
-    return _CALLED.get(row.state, row.state)
 
 
 def _pixmap(pixels: Any, side: int) -> QPixmap:
