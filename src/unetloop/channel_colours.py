@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["read_channel_colours"]
 
+_TIFF = (".tif", ".tiff", ".btf", ".lsm")
+
 
 def read_channel_colours(path: str | Path) -> tuple[str, ...]:
     """Read the colours of an image's channels.
 
-    OME-TIFF's ``Channel Color``, ImageJ's lookup tables and OME-Zarr's ``omero``
-    block are known. White and black say nothing and are left out.
+    OME-TIFF's ``Channel Color``, ImageJ's lookup tables, those of LSM and OME-Zarr's
+    ``omero`` block are known. White and black say nothing and are left out.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def read_channel_colours(path: str | Path) -> tuple[str, ...]:
     with suppress(Exception):  # whatever a damaged file makes a reader raise
         if path.is_dir():
             found = _of_zarr(path)
-        elif path.suffix.lower() in (".tif", ".tiff"):
+        elif path.suffix.lower() in _TIFF:
             found = _of_tiff(path)
     plain = ("#ffffff", "#000000")
     return tuple("" if colour in plain else colour for colour in found)
@@ -57,6 +59,9 @@ def _of_tiff(path: Path) -> list[str]:
     with tifffile.TiffFile(path) as tiff:
         if tiff.is_ome and tiff.ome_metadata:
             return _of_ome(tiff.ome_metadata)
+        if tiff.is_lsm:
+            colours = (tiff.lsm_metadata or {})["ChannelColors"]["Colors"]
+            return [_name(*colour[:3]) for colour in colours]
         tables = (tiff.imagej_metadata or {}).get("LUTs") or []
         # A table gives the colour of each value: the brightest one's is meant.
         brightest = [[int(value) for value in table[:3, -1]] for table in tables]

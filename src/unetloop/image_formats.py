@@ -149,7 +149,8 @@ def open_zarr(path: Path) -> Opened:
                 axes, described, transform["scale"], strict=False
             ):
                 unit = entry.get("unit", "") if isinstance(entry, dict) else ""
-                sides[axis] = float(scale) * MICROMETRES.get(unit, nan)
+                factor = MICROMETRES.get(str(unit).strip().lower(), nan)
+                sides[axis] = float(scale) * factor
     there = [level["path"] for level in levels[1:] if level["path"] in group]
     copies = [_LazyZarr(group[name], []) for name in there]
     size = sides["Z"], sides["Y"], sides["X"]
