@@ -6,6 +6,7 @@ learner, which starts trainings and says by its own rule which model is kept.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from napari_unet._engine import Engine
 from napari_unet._learner import Learner
 from napari_unet._models import Models
 from unetloop.edits import Edit
+from unetloop.instances import label_nuclei
 from unetloop.journal import Journal
 from unetloop.pieces import box_window, grown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -63,6 +65,7 @@ class Desk:
         self.journal = Journal(project)
         self.model = start
         self.channel = channel
+        self.chosen: dict[str, float] = {}
         self._background = Background()
         self._engine = Engine()
         self.models = Models(project.models_folder)
@@ -73,8 +76,17 @@ class Desk:
         self._engine.start()
         self._ask("open_project", folder=str(project.folder), shared=True)
 
-    def predict_field(self, image: ProjectImage, box: Box) -> None:
-        """Put proposals into a box of an image, as the plugin's predictor does."""
+    def predict_field(
+        self,
+        image: ProjectImage,
+        box: Box,
+        choose: Callable[[Callable[[float], NDArray[np.int32]], float], float],
+    ) -> None:
+        """Put proposals into a box of an image, as the plugin's predictor does.
+
+        Where the person moves the slider of the threshold, by what `at_threshold` then
+        shows, all are made anew of the same maps; later ones are made in that way, too.
+        """
         shape = image.height, image.width
         window = box_window(box, shape)
         assert window is not None
@@ -88,7 +100,20 @@ class Desk:
         )
         field = next(event for event in told if event["event"] == "FieldPredicted")
         corner = rows.start, columns.start
-        labels = np.load(field["labels"])
+        maps = np.load(field["maps"]).astype(np.float32)
+        own = self.models.instances(self.model)
+
+        def at_threshold(threshold: float) -> NDArray[np.int32]:
+            instances = replace(own, threshold=threshold)
+            labels = np.zeros(shape, np.int32)
+            labels[rows, columns] = label_nuclei(maps, instances, field["diameter"])
+            return labels
+
+        before = self.chosen.get("threshold", own.threshold)
+        threshold = choose(at_threshold, before)
+        if threshold != before:
+            self.chosen["threshold"] = threshold
+        labels = at_threshold(threshold)[rows, columns]
         # Above all that exist: nuclei that reach out of the window stay.
         first = self.journal.state(image, 0, "segmentation").max(initial=0)
         self.journal.propose(image, 0, corner, np.where(labels, labels + first, 0))
@@ -96,10 +121,11 @@ class Desk:
     def predict(self, images: Sequence[Path], model: str, out: Path) -> list[Path]:
         """Predict images, as the plugin's last step does; give the masks' files."""
         told = self._ask(
-            "predict",
-            images=[str(path) for path in images],
+            "predict_folder",
+            paths=[str(path) for path in images],
             out=str(out),
             model=self.models.location(model),
+            instances=self.chosen if model == self.model else {},
             **self._how(),
         )
         done = [event for event in told if event["event"] == "ImagePredicted"]
@@ -110,7 +136,8 @@ class Desk:
         """Train from a model; give the new one's name, and what the learner says."""
         name = self.models.free_name()
         images = self.project.images if self.channel else ()
-        self._learner.use(start, {image.id: str(self.channel) for image in images})
+        channels = {image.id: str(self.channel) for image in images}
+        self._learner.use(start, channels, instances=self.chosen)
         self._learner.count()
         loop = QEventLoop()
         for signal in (self._learner.model_chosen, self._learner.kept):
@@ -149,6 +176,7 @@ class Desk:
 
     def _adopt(self, name: str) -> None:
         self.model = name
+        self.chosen = {}
 
     def _how(self) -> dict[str, str]:
         return {"channel": self.channel} if self.channel else {}

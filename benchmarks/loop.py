@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from desk import Box, Desk
-from person import SECONDS, THINKING, correct, visible
+from person import SECONDS, THINKING, correct, set_slider, visible
 from qtpy.QtCore import QCoreApplication, QTimer
 
 from unetloop.checkpoint import open_model
@@ -42,7 +42,7 @@ from unetloop.project import open_project
 from unetloop.proposals import where_most_is_left
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,16 +111,27 @@ def work(
     image: ProjectImage,
     truth: NDArray[np.int32],
     row: Round,
+    slider: bool,
     **slips: Any,
 ) -> None:
     """Go to an image, mend a box of it, and say that it is right."""
     box = view_of(truth)
-    desk.predict_field(image, box)
+    counts = Counter({"next": 1})
+
+    def choose(
+        at_threshold: Callable[[float], NDArray[np.int32]], before: float
+    ) -> float:
+        threshold = set_slider(truth, at_threshold, before, box) if slider else before
+        if threshold != before:
+            counts["slider"] += 1
+            row.hand_seconds += THINKING + SECONDS["slider"]
+        return threshold
+
+    desk.predict_field(image, box, choose)
     segmentation, review = (
         desk.journal.state(image, 0, name) for name in ("segmentation", "review")
     )
     arrays = {"segmentation": segmentation, "review": review}
-    counts = Counter({"next": 1})
     row.hand_seconds += THINKING + SECONDS["next"]
     for action, change in correct(truth, segmentation, review, box, **slips):
         counts[action.kind] += 1
@@ -233,7 +244,11 @@ def run(options: argparse.Namespace, folder: Path) -> list[Round]:
             row = Round(number, "", image=image.id)
             truth = visible(read_labels(pair.mask))
             rng = np.random.default_rng([options.seed, number])
-            work(desk, image, truth, row, overlooks=overlooks, rng=rng)
+            work(
+                *(desk, image, truth, row, options.slider),
+                overlooks=overlooks,
+                rng=rng,
+            )
             began = time.monotonic()
             name, row.said = desk.learn(start if options.afresh else desk.model)
             row.train_seconds = time.monotonic() - began
@@ -269,6 +284,12 @@ def main() -> None:
         "--afresh",
         action="store_true",
         help="train from MODEL in each round, not from the model in use",
+    )
+    parser.add_argument(
+        "--no-slider",
+        dest="slider",
+        action="store_false",
+        help="the threshold is left where it stands",
     )
     parser.add_argument("--keep", type=Path, help="folder to leave the project in")
     parser.add_argument("--json", type=Path)

@@ -19,20 +19,30 @@ from skimage.measure import label
 from skimage.segmentation import relabel_sequential
 
 from unetloop import corrections
+from unetloop.metrics import THRESHOLDS, evaluate_pair
 from unetloop.numbering import free_number
 from unetloop.pieces import SQUARE, bounds, box_window, grown, line_pixels, within
 from unetloop.preprocessing import median_diameter
 from unetloop.strokes import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
     from unetloop.corrections import Change
     from unetloop.pieces import Window
 
-__all__ = ["RIGHT", "SECONDS", "Action", "correct", "look", "mend", "visible"]
+__all__ = [
+    "RIGHT",
+    "SECONDS",
+    "Action",
+    "correct",
+    "look",
+    "mend",
+    "set_slider",
+    "visible",
+]
 
 THINKING = 0.5
 """Seconds to notice the next thing that is wrong, for each action."""
@@ -47,6 +57,7 @@ SECONDS = {
     "repaint": 2.0,  # point, pick the number; and the outline, below
     "box": 1.0,  # look once more, key
     "next": 2.0,  # key, and find one's way about the new image
+    "slider": 5.0,  # point, and drag while the outlines follow
 }
 """What each action takes, in seconds, without thinking."""
 
@@ -61,6 +72,8 @@ _RELATED = 0.25
 
 _MARGIN = 128
 _POINTS_APART = 4
+_SLIDER = tuple(np.arange(0.2, 0.91, 0.05).round(2).tolist())
+_PAYS = 0.05
 # What has fewer pixels of the truth is a crumb of its annotation.
 _CRUMB = 8
 
@@ -116,6 +129,48 @@ def visible(truth: NDArray[np.int32]) -> NDArray[np.int32]:
     pieces[np.bincount(pieces.ravel())[pieces] < _CRUMB] = 0
     numbered: NDArray[np.int32] = relabel_sequential(pieces)[0].astype(np.int32)
     return numbered
+
+
+def set_slider(
+    truth: NDArray[np.int32],
+    at_threshold: Callable[[float], NDArray[np.int32]],
+    before: float,
+    box: tuple[int, int, int, int],
+) -> float:
+    """Drag the slider of the threshold to where most outlines look right, if it pays.
+
+    Parameters
+    ----------
+    truth : array of int32
+        (rows, columns), as from `visible`.
+    at_threshold : callable
+        Gives the proposals, (rows, columns), that the slider shows there.
+    before : float
+        Where it stands.
+    box : tuple of int
+        First row and column, and last row and column + 1: what is looked at.
+
+    Returns
+    -------
+    float
+        Where it stands then: as before, unless one outline in twenty, and two at
+        least, gets right.
+    """
+    part = box_window(box, truth.shape)
+    if part is None:
+        return before
+    true = truth[part]
+    total = len(np.unique(true[true > 0]))
+
+    def right(threshold: float) -> int:
+        score = evaluate_pair(true, at_threshold(threshold)[part])
+        return score.matched[THRESHOLDS.index(RIGHT)]
+
+    now = right(before)
+    counts = [right(threshold) for threshold in _SLIDER]
+    best = int(np.argmax(counts))
+    pays = counts[best] - now >= max(_PAYS * total, 2)
+    return float(_SLIDER[best]) if pays else before
 
 
 def correct(

@@ -11,6 +11,8 @@ from unetloop.config import InstanceConfig
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_unet._board import Board
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
@@ -112,7 +114,9 @@ class Choices(QObject):
             # Colours of a stain tell tissues apart.
             one = current.pixels.chosen and not current.pixels.rgb
             inputs = 1 if one else 3
-        self._learner.use(self._board.state.model, channels, locked, inputs)
+        self._learner.use(
+            self._board.state.model, channels, locked, inputs, self.instances()
+        )
 
     def set_outlines(self, outlines: bool) -> None:
         """Show outlines, or filled nuclei."""
@@ -151,6 +155,21 @@ class Choices(QObject):
             return {}
         return changed
 
+    def drop_instances(self, learned: Mapping[str, float]) -> None:
+        """Make nuclei as the model says that was learned with these wishes.
+
+        Parameters
+        ----------
+        learned : mapping
+            What was changed when its training began. What was changed since, stays.
+        """
+        if self._opener.workspace is not None:
+            changed = self._opener.workspace.view.instances
+            for name in [
+                name for name in learned if changed.get(name) == learned[name]
+            ]:
+                del changed[name]
+
     def take_model(self) -> None:
         """Make nuclei as the model that predicts says, but for what was changed."""
         self._of_model = self._learner.models.instances(self._board.state.model)
@@ -172,4 +191,5 @@ class Choices(QObject):
         if self._opener.workspace is not None:
             self._opener.workspace.view.instances.update(values)
             self._show_instances()
+            self.tell_learner()
             self._opener.bookmark.note()

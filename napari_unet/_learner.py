@@ -42,7 +42,9 @@ class Learner(QObject):
     ``live(bool)`` while a network is being trained that can predict.
 
     ``training`` is the one that is under way; ``first`` the model that all learning
-    begins with; ``learned`` counts the corrections that the last training knew.
+    begins with; ``learned`` counts the corrections that the last training knew;
+    ``learned_with`` are the wishes of how nuclei are made that the model last chosen
+    learned with, and has as its own.
 
     Parameters
     ----------
@@ -65,13 +67,16 @@ class Learner(QObject):
         self.settings: dict[str, Any] = dict(self.task.settings)
         self.network: dict[str, Any] = {}
         self.learned = 0
+        self.learned_with: dict[str, float] = {}
         self.first = SHIPPED
         self._corrections = 0
         self._imported: Mapping[str, Mapping[str, int]] = {}
         self._missing = self._waiting = ""
         self._model = self._began_with = ""
+        self._wishes: dict[str, float] = {}
         self._channels: dict[str, str] = {}
         self._inputs: int | None = None
+        self._instances: dict[str, float] = {}
         self._locked: tuple[str, ...] = ()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -126,6 +131,7 @@ class Learner(QObject):
         channels: Mapping[str, str],
         locked: tuple[str, ...] = (),
         inputs: int | None = None,
+        instances: Mapping[str, float] | None = None,
     ) -> None:
         """Take note of what to learn with.
 
@@ -139,8 +145,12 @@ class Learner(QObject):
             Images to score on; corrections of them are not learned from.
         inputs : int, optional
             Channels that the network has to look at; None: as many as it does.
+        instances : mapping, optional
+            By what maps became the nuclei that were corrected, where that is not as
+            ``model`` says.
         """
         self._model, self._channels, self._inputs = model, dict(channels), inputs
+        self._instances = dict(instances or {})
         if locked != self._locked:
             self._locked = locked
             self.count()
@@ -220,6 +230,8 @@ class Learner(QObject):
                 command["model"] = made
         else:
             command["start"] = self.models.location(self._model)
+            if self._instances:
+                command["instances"] = dict(self._instances)
             network = self.models.network(self._model)
             if self._inputs and network.channels != self._inputs:
                 # One that looks at what was chosen; it takes over what fits.
@@ -259,6 +271,7 @@ class Learner(QObject):
     def _begin(self, journal: Journal, command: dict[str, Any], sentence: str) -> None:
         self.learned = self._corrections
         self._began_with = _name_of(command.get("start", ""))
+        self._wishes = dict(command.get("instances", {}))
         self.training.begin(journal, command, sentence)
 
     def _start_if_due(self) -> None:
@@ -271,6 +284,7 @@ class Learner(QObject):
         start = self.first if how.harm else self._began_with
         model, sentence = judge(how, start, self._model, self.first)
         self.training.show(sentence=sentence)
+        self.learned_with = self._wishes if model == how.name else {}
         if model:
             self.model_chosen.emit(model)
         else:

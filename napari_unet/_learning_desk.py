@@ -50,7 +50,7 @@ class LearningDesk(QObject):
         self._board = board
         self._unfinished: dict[str, Any] = {}
         learner.changed.connect(self._note_training)
-        learner.model_chosen.connect(self.choose_model)
+        learner.model_chosen.connect(self._on_learned)
         learner.kept.connect(self._on_kept)
         learner.live.connect(predictor.set_live)
 
@@ -113,6 +113,10 @@ class LearningDesk(QObject):
         self._choices.tell_learner()
         self._choices.take_model()
         self._predictor.use_model(models.location(name))
+
+    def _on_learned(self, name: str) -> None:
+        self._choices.drop_instances(self._learner.learned_with)
+        self.choose_model(name)
 
     def _note_training(self) -> None:
         """Remember what is being learned, to go on with it another day."""

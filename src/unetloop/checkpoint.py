@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from unetloop.config import (
     ModelConfig,
     NormalizationConfig,
     from_dict,
+    to_dict,
 )
 from unetloop.errors import EngineError, refusals_named
 from unetloop.model_card import read_card
@@ -32,6 +33,8 @@ from unetloop.network import (
 from unetloop.tasks import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from unetloop.model_card import ModelCard
     from unetloop.network import Network
     from unetloop.tasks import Task
@@ -77,6 +80,17 @@ class Model:
     def instances(self) -> InstanceConfig:
         """How maps become nuclei."""
         return self.card.instances
+
+    def with_instances(self, changes: Mapping[str, float]) -> Model:
+        """Give the same model, making nuclei in another way: fields of its settings.
+
+        Raises
+        ------
+        EngineError
+            If a name is unknown, or a value out of range.
+        """
+        instances = from_dict(InstanceConfig, {**to_dict(self.instances), **changes})
+        return replace(self, card=replace(self.card, instances=instances))
 
     def network(self, pixels: float | None = None) -> Network:
         """Load the network into the runtime that is faster for the job in hand.

@@ -47,6 +47,9 @@ class TrainRequest:
         Ids of the images to score with only.
     root, newest : str or None
         Models to compare on the images that neither learned from.
+    instances : mapping
+        Fields of `config.InstanceConfig` by which the maps of ``start`` became what
+        was corrected, where they are not the model's.
     """
 
     out: str
@@ -58,6 +61,7 @@ class TrainRequest:
     locked: tuple[str, ...] = ()
     root: str | None = None
     newest: str | None = None
+    instances: Mapping[str, float] = field(default_factory=dict)
 
 
 class LiveTraining:
@@ -150,6 +154,8 @@ class LiveTraining:
             first, last = open_model(root), open_model(newest)
             if (yield from examine(last, first, images, project.exams_path)):
                 begin = first
+        if begin and not task.classes:
+            begin = begin.with_instances(request.instances)
         held_out = annotated_planes(project, *look, only=locked)
         return Training(
             images,

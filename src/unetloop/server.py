@@ -111,6 +111,7 @@ class Server(BatchServer):
         model: dict[str, Any] | None = None,
         root: str | None = None,
         newest: str | None = None,
+        instances: dict[str, float] | None = None,
     ) -> None:
         if not out or out == ".." or Path(out).name != out:
             raise EngineError("A model's name is one word, not a path.", out=out)
@@ -124,6 +125,7 @@ class Server(BatchServer):
             locked=tuple(locked),
             root=root,
             newest=newest,
+            instances=instances or {},
         )
         project = self._opened()
 

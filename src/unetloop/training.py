@@ -258,6 +258,8 @@ class Training:
                 warm=self._onwards is not None,
                 early=stopped == "early",
             )
+        elif not self.task.classes:
+            examiner.fit_outlines()
         fit, nuclei = examiner.score_end()
         reference = {}
         if not self.task.classes:  # what is compared are nuclei

@@ -308,13 +308,20 @@ def test_a_locked_image_is_scored_and_not_learned_from(
     learned, locked = client.wait("JobDone", job="o")["result"]["images"]
     settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
     client.send(
-        "train", job="t", out="m", settings=settings, locked=[locked], start="nuclei"
+        "train",
+        job="t",
+        out="m",
+        settings=settings,
+        locked=[locked],
+        start="nuclei",
+        instances={"min_size": 0.3},
     )
     assert client.wait("EpochDone", "Failed", job="t")["score"] is not None
     # The model that it started from is scored on the same images.
     assert 0 < client.wait("TrainingDone", "Failed", job="t")["start_score"] < 1
     client.wait("JobDone", job="t")
     card = json.loads((project / "models/m/model.json").read_text("utf-8"))
+    assert card["instances"]["min_size"] == 0.3  # how nuclei were made until now
     images = [image["image"].split(".")[0] for image in card["training"]["images"]]
     assert images == [learned]
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from unetloop import epochs, final_choice, selection
+from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig, TrainingConfig
 from unetloop.errors import EngineError
@@ -191,6 +193,30 @@ def test_it_says_how_well_is_learned_what_it_learns_from(
     assert isinstance(held[-1], TrainingDone)
     assert (held[-1].fit, held[-1].start_fit) == (None, None)
     assert held[-1].nuclei
+
+
+@pytest.mark.parametrize(("rim", "way"), [(-2, 1), (2, -1)])
+def test_outlines_are_cut_where_they_were_drawn(
+    images: list[TrainingImage], tmp_path: Path, rim: int, way: int
+) -> None:
+    start = open_model(SHIPPED).with_instances({"min_size": 0.3})
+    drawn = []
+    for index, image in enumerate(images[:3]):
+        mask = tifffile.imread(image.mask)
+        inside = ndimage.distance_transform_edt(mask > 0)
+        outside, nearest = ndimage.distance_transform_edt(
+            mask == 0, return_indices=True
+        )
+        mask = np.where(outside <= max(rim, 0), mask[tuple(nearest)], 0)
+        mask[(inside > 0) & (inside <= -rim)] = 0
+        path = tmp_path / f"{index}.tif"
+        tifffile.imwrite(path, mask)
+        drawn.append(TrainingImage(image.image, path))
+    nothing = _config(epochs=1, steps_per_epoch=1, learning_rate=1e-9)
+    list(train(drawn, tmp_path / "m", nothing, start=start))
+    fitted = open_model(tmp_path / "m").instances
+    assert way * (fitted.threshold - start.instances.threshold) > 0.02
+    assert fitted.min_size == 0.3  # how nuclei were made that were corrected
 
 
 def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(

@@ -243,6 +243,7 @@ class FakeEngine:
         model: dict[str, Any] | None = None,
         root: str | None = None,
         newest: str | None = None,
+        instances: dict[str, float] | None = None,
     ) -> None:
         if self.training is not None:
             raise ValueError("The stand-in trains one model at a time.")
@@ -256,6 +257,7 @@ class FakeEngine:
         if model is None and start and (Path(start) / "model.json").exists():
             model = json.loads((Path(start) / "model.json").read_text())["model"]
         self.training["model"] = model or {}
+        self.training["instances"] = instances or {}
         self.paused = False
         if root and newest and self.gain is not None:
             harm, name = self.gain < 0, Path(newest).name
@@ -444,6 +446,7 @@ class FakeEngine:
             "version": 1,
             "diameter": 32.0,
             "model": self.training["model"],
+            "instances": self.training["instances"],
             "training": {"settings": {}, "steps": step, "seconds": 1.0, "images": []},
             "scores": {"mean_ap": score_after(step)},
         }

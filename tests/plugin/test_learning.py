@@ -242,6 +242,51 @@ def test_what_fits_the_corrections_clearly_worse_is_not_adopted(loop: Any) -> No
     assert "no more than chance" in loop.session.state.learning.sentence
 
 
+def test_what_was_learned_with_the_sliders_where_they_were_is_the_models_own(
+    loop: Any, log: Path
+) -> None:
+    choices, view = loop.session.choices, loop.session.opener.workspace.view
+    choices.set_threshold(0.7)
+    choices.set_min_size(0.2)
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    _until_learned(loop, "round-1")
+    (train,) = _commands(log, "train")
+    assert train["instances"] == {"threshold": 0.7, "min_size": 0.2}
+    # Cut at 0.7 once more, what was learned from tight outlines would be too tight.
+    assert view.instances == {}
+    shown = loop.session.state.shown
+    assert (shown.threshold, shown.min_size) == (0.7, 0.2)
+    loop.session.learner.start()
+    _until_learned(loop, "round-2")
+    assert "instances" not in _commands(log, "train")[1]
+
+
+def test_a_slider_that_is_moved_while_it_learns_stays_there(
+    loop: Any, log: Path
+) -> None:
+    choices, view = loop.session.choices, loop.session.opener.workspace.view
+    choices.set_threshold(0.7)
+    choices.set_min_size(0.2)
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    loop.wait(lambda: _commands(log, "train"))
+    choices.set_threshold(0.4)
+    _until_learned(loop, "round-1")
+    assert view.instances == {"threshold": 0.4}
+    assert loop.session.state.shown.threshold == 0.4
+
+
+def test_sliders_stay_where_what_was_learned_is_not_adopted(loop: Any) -> None:
+    loop.engine.send("fake", do="start_score", score=0.99)
+    loop.session.choices.set_threshold(0.7)
+    loop.wait_for_proposals()
+    loop.press("Enter")
+    loop.wait(lambda: "stays" in loop.session.state.learning.sentence)
+    assert loop.session.opener.workspace.view.instances == {"threshold": 0.7}
+    assert loop.session.state.shown.threshold == 0.7
+
+
 def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop: Any, log: Path
 ) -> None:
