@@ -49,9 +49,6 @@ class TrainingImage:
     first_class : int
         Number of the first class in a mask of classes; 0: the mask has no number
         for what nobody labelled.
-    edits : tuple of Path and str, optional
-        The project's journal and the image's id in it, where outlines that were only
-        accepted shall not be learned as if they were drawn: see `drawn`.
     """
 
     image: Path
@@ -60,7 +57,6 @@ class TrainingImage:
     plane: int = 0
     channels: tuple[int, ...] = (0,)
     first_class: int = 1
-    edits: tuple[Path, str] | None = None
 
     def describe(self) -> dict[str, Any]:
         """Name and hashes, for the model's card; see `FileState` of folders."""
