@@ -26,7 +26,9 @@ def large_nuclei() -> list[LayerData]:
 
 def _layers(kind: SampleKind, name: str) -> list[LayerData]:
     sample = draw_nuclei(kind, seed=0)
+    truth = {"name": f"{name}, truth", "opacity": 0.5, "visible": False}
     return [
+        (sample.labels, truth, "labels"),
+        # Last, for napari selects what it adds last, and this is to be worked on.
         (sample.image, {"name": name, "colormap": "gray"}, "image"),
-        (sample.labels, {"name": f"{name}, truth", "opacity": 0.5}, "labels"),
     ]

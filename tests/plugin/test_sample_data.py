@@ -24,12 +24,14 @@ def test_a_sample_opens_with_its_truth(
 ) -> None:
     viewer = make_napari_viewer()
     viewer.open_sample("napari-unet-loop", key)
-    image, truth = viewer.layers
+    truth, image = viewer.layers
     assert isinstance(image, Image)
     assert isinstance(truth, Labels)
     sample = draw_nuclei(kind, seed=0)
     np.testing.assert_array_equal(image.data, sample.image)
     np.testing.assert_array_equal(truth.data, sample.labels)
+    assert viewer.layers.selection.active is image  # "Use selected layer" takes it
+    assert not truth.visible
 
 
 def test_both_samples_are_on_offer() -> None:
