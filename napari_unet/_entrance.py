@@ -129,4 +129,5 @@ class Entrance(QObject):
         return False
 
     def _on_opened(self) -> None:
+        self._layers.users.step_back()
         self._task = ""

@@ -19,7 +19,11 @@ __all__ = ["store_layer"]
 
 
 def store_layer(
-    name: str, data: Any, pixel_size: float | None, spacing: float | None
+    name: str,
+    data: Any,
+    rgb: bool,
+    pixel_size: float | None,
+    spacing: float | None,
 ) -> Path:
     """Write a layer that came from no file as a TIFF, to work on from there.
 
@@ -28,7 +32,9 @@ def store_layer(
     name : str
         Of the layer.
     data : array-like
-        (planes..., rows, columns), perhaps with colours behind.
+        (planes..., rows, columns), with colours behind if ``rgb`` says so.
+    rgb : bool
+        What no shape tells: a stack may be three columns wide.
     pixel_size, spacing : float, optional
         Of a pixel, and from slice to slice, in micrometres.
 
@@ -40,13 +46,13 @@ def store_layer(
     import tifffile
 
     array = np.asarray(data)
-    digest = hashlib.sha256(array.tobytes()).hexdigest()[:8]
+    axes = "TZYXS"[-array.ndim :] if rgb else "TZYX"[-array.ndim :]
+    digest = hashlib.sha256(array.tobytes() + axes.encode()).hexdigest()[:8]
     stem = re.sub(r"[^\w.-]+", "_", name) or "layer"
     path = user_folder() / "layers" / f"{stem}-{digest}" / f"{stem}.tif"
     if path.exists():
         return path
-    rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.dtype == np.uint8
-    about: dict[str, Any] = {"axes": "YXS" if rgb else "TZYX"[-array.ndim :]}
+    about: dict[str, Any] = {"axes": axes}
     if spacing:
         about |= {"spacing": spacing, "unit": "um"}
     try:

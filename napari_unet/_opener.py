@@ -140,7 +140,7 @@ class Opener(QObject):
         self.busy.emit("Storing the layer as an image")
         self._background.run(
             lambda: store_layer(
-                layer.name, layer.data, layer.pixel_size, layer.spacing
+                layer.name, layer.data, layer.rgb, layer.pixel_size, layer.spacing
             ),
             lambda stored: self.open([stored], task=task, otherwise=otherwise),
             self._on_failed,

@@ -29,7 +29,9 @@ class UsersImage:
     name : str
         Of the layer.
     data : array-like
-        (planes..., rows, columns), perhaps with colours behind.
+        (planes..., rows, columns), with colours behind if ``rgb`` says so.
+    rgb : bool
+        Whether it has colours.
     pixel_size, spacing : float or None
         Of a pixel, and from slice to slice, in micrometres, where these are known.
     """
@@ -37,6 +39,7 @@ class UsersImage:
     path: Path | None
     name: str
     data: Any
+    rgb: bool
     pixel_size: float | None
     spacing: float | None
 
@@ -55,29 +58,26 @@ class UsersLayers:
     def __init__(self, viewer: Viewer, is_ours: Callable[[Any], bool]) -> None:
         self._viewer = viewer
         self._is_ours = is_ours
-        self._given: list[Image] = []
+        self._before: list[Image] = []
 
     def image(self) -> UsersImage | None:
-        """Give the image layer that is selected; `hide` hides it."""
+        """Give the image layer that is selected."""
         layer = self._viewer.layers.selection.active
         if not isinstance(layer, Image) or self._is_ours(layer):
             return None
-        self._given = [layer]
         data = layer.data[0] if layer.multiscale else layer.data
-        spacing = _side(layer, -3) if layer.ndim > 2 else None
-        return UsersImage(_file_of(layer), layer.name, data, _side(layer, -1), spacing)
+        sides = _side(layer, -1), _side(layer, -3) if layer.ndim > 2 else None
+        return UsersImage(_file_of(layer), layer.name, data, bool(layer.rgb), *sides)
 
     def files(self) -> list[Path]:
-        """List the files of all image layers that are selected; `hide` hides them."""
+        """List the files of all image layers that are selected."""
         chosen = self._viewer.layers.selection
         users = [
             layer
             for layer in self._viewer.layers
             if layer in chosen and isinstance(layer, Image) and not self._is_ours(layer)
         ]
-        files = {layer: path for layer in users if (path := _file_of(layer))}
-        self._given = list(files)
-        return list(dict.fromkeys(files.values()))
+        return list(dict.fromkeys(filter(None, map(_file_of, users))))
 
     def labels(self) -> Labels | None:
         """Give the labels that are selected, if they can be read plane by plane."""
@@ -85,11 +85,19 @@ class UsersLayers:
         own = isinstance(layer, Labels) and layer.editable and not layer.multiscale
         return layer if own and not self._is_ours(layer) else None
 
+    def step_back(self) -> None:
+        """Have `hide` hide what is seen now: images of ours were opened since."""
+        self._before = [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Image) and layer.visible and not self._is_ours(layer)
+        ]
+
     def hide(self) -> None:
-        """Hide the images that were given last: they would lie over ours."""
-        for layer in self._given:
+        """Hide those images: they lie over ours, under outlines that are not theirs."""
+        for layer in self._before:
             layer.visible = False
-        self._given = []
+        self._before = []
 
 
 def _side(layer: Image, axis: int) -> float | None:

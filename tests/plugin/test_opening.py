@@ -770,6 +770,39 @@ def test_a_layer_from_no_file_is_stored_and_worked_on(
     assert loop.layers.image.visible
 
 
+@pytest.mark.parametrize("planes", [(), (3,)])
+def test_a_layer_in_colour_is_stored_with_its_colours(
+    start: Callable[..., Any], home: Path, planes: tuple[int, ...]
+) -> None:
+    loop = start()
+    colours = np.zeros((*planes, 160, 200, 3), np.float32)
+    colours[..., 40:60, 50:70, :] = 0.5, 1, 0.25
+    loop.viewer.add_image(colours, rgb=True, name="stain")
+    loop.session.entrance.use_layer()
+    loop.wait(lambda: loop.session.state.current)
+    (row,) = loop.session.state.images
+    assert row.planes == (planes or (1,))[0]  # a column is none
+    (stored,) = home.glob("napari-unet-loop/layers/*/*.tif")
+    with open_image(stored) as image:
+        assert image.info.channel_names[-3:] == ("red", "green", "blue")
+
+
+def test_images_that_were_open_do_not_lie_over_those_that_are_opened(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    theirs = loop.viewer.add_image(np.zeros((160, 200)), name="theirs")
+    mask = loop.viewer.add_labels(np.zeros((160, 200), int), name="mask")
+    loop.session.entrance.open([folder])
+    loop.wait(lambda: loop.session.state.current)
+    assert not theirs.visible
+    assert mask.visible  # it may be taken, and hides no pixels
+    theirs.visible = True  # as somebody wishes who compares them
+    loop.press("PageDown")
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert theirs.visible
+
+
 def test_a_layer_from_no_file_keeps_the_size_of_its_voxels(
     start: Callable[..., Any], folder: Path, home: Path
 ) -> None:
