@@ -38,13 +38,13 @@ class BatchSession(QObject):
     known)`` when images are to be corrected, by which channel and diameter, and what
     is segmented in them.
 
+    ``settle`` does what must be done before a batch that is to hold corrections: as
+    ``first`` of `Runner.start`.
+
     Parameters
     ----------
     engine : Engine
         Does the work.
-
-    ``settle`` does what must be done before a batch that is to hold corrections: as
-    ``first`` of `Runner.start`.
     """
 
     changed = Signal(object)
