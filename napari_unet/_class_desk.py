@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_unet._background import Background
     from napari_unet._board import Board
     from napari_unet._choices import Choices
+    from napari_unet._editor import Editor
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._opener import Opener
@@ -36,7 +37,7 @@ class ClassDesk(QObject):
 
     Parameters
     ----------
-    layers, opener, tools, learner, choices, board, background
+    layers, opener, editor, tools, learner, choices, board, background
         What it works with.
     """
 
@@ -46,6 +47,7 @@ class ClassDesk(QObject):
         self,
         layers: Layers,
         opener: Opener,
+        editor: Editor,
         tools: Tools,
         learner: Learner,
         choices: Choices,
@@ -56,6 +58,7 @@ class ClassDesk(QObject):
         super().__init__(parent)
         self._layers = layers
         self._opener = opener
+        self._editor = editor
         self._tools = tools
         self._learner = learner
         self._choices = choices
@@ -121,19 +124,22 @@ class ClassDesk(QObject):
             self.said.emit("There must be two classes at least.", "info")
             return
         project, journal = workspace.project, workspace.journal
+        revision = self._editor.revision
 
         def then(highest: int) -> None:
             if workspace is not self._opener.workspace or self._classes() != classes:
                 return
-            if number > highest:
+            if revision != self._editor.revision:  # it may have been painted meanwhile
+                self.remove(number)
+            elif number > highest:
                 self._store((*classes[: number - 1], *classes[number:]))
-                return
-            which = "It" if number == highest else "It, or one behind it,"
-            self.said.emit(
-                f"{classes[number - 1].name} can't be removed. {which} was painted or "
-                "learned, and its number keeps its meaning. Rename it instead.",
-                "info",
-            )
+            else:
+                which = "It" if number == highest else "It, or one behind it,"
+                self.said.emit(
+                    f"{classes[number - 1].name} can't be removed. {which} was painted "
+                    "or learned, and its number keeps its meaning. Rename it instead.",
+                    "info",
+                )
 
         self._background.run(
             lambda: highest_used_class(project, journal), then, self._on_failed

@@ -102,6 +102,7 @@ class Session(QObject):
         self.classes = ClassDesk(
             self.layers,
             self.opener,
+            self.editor,
             self.tools,
             self.learner,
             self.choices,
@@ -178,12 +179,11 @@ class Session(QObject):
         self.editor.stored.connect(self.opener.bookmark.note)
         self.editor.stored.connect(self.opener.flush)  # there is room again
         self.editor.problem.connect(partial(self.board.set_problem, "store"))
-        self.predictor.changed.connect(self._refresh)
         self.predictor.shown.connect(self._count)
         self.predictor.maps.told.connect(self.layers.probabilities.draw)
         self.predictor.problem.connect(partial(self.board.set_problem, "field"))
-        self.learner.changed.connect(self._refresh)
-        self.gallery.changed.connect(self._refresh)
+        for part in (self.predictor, self.learner, self.gallery):
+            part.changed.connect(self._refresh)
         self.closed.connect(lambda: self.comparer.set_on(False))
         self.comparer.changed.connect(lambda now: self.board.update(comparison=now))
 

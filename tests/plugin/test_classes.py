@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet import _class_desk
 from unetloop.classes import name_classes
 from unetloop.journal import Journal
 from unetloop.project import open_project
@@ -170,6 +171,21 @@ def test_classes_are_named_coloured_added_and_removed(loop: Any) -> None:
     desk.add()
     desk.remove(4)
     loop.wait(lambda: len(loop.session.state.classes) == 3)
+    assert len(_stored(loop)["classes"]) == 3
+
+
+def test_a_class_that_is_painted_while_it_is_looked_for_stays(
+    loop: Any, hold_up: Callable[[Any, str], Any]
+) -> None:
+    desk = loop.session.classes
+    desk.add()
+    held = hold_up(_class_desk, "highest_used_class")
+    desk.remove(3)
+    loop.wait(held.is_done)
+    loop.press("D")
+    loop.drag(*ROW)
+    held.let_go()
+    loop.wait(lambda: any("can't be removed" in said for said in loop.said))
     assert len(_stored(loop)["classes"]) == 3
 
 
