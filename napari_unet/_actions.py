@@ -145,6 +145,7 @@ class Actions(QObject):
 
     def _on_undone(self) -> None:
         self._learner.corrected()  # what was redone is learned as what was done
-        if self._learner.task.classes:
+        # A rectangle of old proposals would cut the nuclei that reach into it.
+        if self._learner.task.classes or self._editor.outdated:
             self._predictor.label_again(self._editor.last)
         self.corrected.emit()

@@ -173,6 +173,7 @@ class Choices(QObject):
     def take_model(self) -> None:
         """Make nuclei as the model that predicts says, but for what was changed."""
         self._of_model = self._learner.models.instances(self._board.state.model)
+        self._predictor.maps.of_model = self._of_model
         self._show_instances()
 
     def _show_instances(self) -> None:

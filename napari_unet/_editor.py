@@ -41,7 +41,8 @@ class Editor(QObject):
     ``saved`` says in words when a correction was stored last; empty: none was yet.
     ``reason`` is why they could not be stored then; empty: they could. Its
     ``revision`` counts what was done to the planes; ``last`` lists the planes and
-    rectangles of what was done last; ``history`` knows what can be taken back.
+    rectangles of what was done last, and ``outdated`` says whether they hold proposals
+    older than those round them; ``history`` knows what can be taken back.
 
     Parameters
     ----------
@@ -69,6 +70,7 @@ class Editor(QObject):
         self.reason = ""
         self.revision = 0
         self.last: list[tuple[int, Window]] = []
+        self.outdated = False
         self.history = History(background, self)
         self.history.stepped.connect(self._on_stepped)
         self.history.problem.connect(self.problem)
@@ -128,7 +130,7 @@ class Editor(QObject):
         for _, edits in self._unstored:
             for edit in edits:
                 if current and (edit.image, edit.plane) == (current.entry.id, plane):
-                    self._paste(current, edit, edit.after)
+                    self._paste(current, edit)
 
     def correct(self, tool: str, where: Any) -> bool:
         """Apply a tool; say whether there was something to correct."""
@@ -147,8 +149,8 @@ class Editor(QObject):
 
     def accept_view(self) -> tuple[float, float] | None:
         """Say that all in view is right; give where most is left on the plane."""
-        current, visible = self._current, self._layers.visible
-        plane = self._layers.plane
+        current, plane = self._current, self._layers.plane
+        visible = self._layers.visible
         if current is None or visible is None or plane not in current.loaded:
             return None
         self.correct("box", visible)
@@ -159,10 +161,8 @@ class Editor(QObject):
 
     def free_number(self) -> int:
         """Give a number that no nucleus of the plane on the screen has."""
-        if self._current is None:
-            return 1
-        plane = self._current.truth.segmentation[self._layers.plane]
-        return free_number(plane)
+        current, plane = self._current, self._layers.plane
+        return 1 if current is None else free_number(current.truth.segmentation[plane])
 
     def undo(self) -> None:
         """Take the last correction back, whenever it was made."""
@@ -201,27 +201,30 @@ class Editor(QObject):
 
     def _on_stepped(self, edits: Sequence[Edit], back: bool) -> None:
         self.revision += 1
-        self.last = []
+        self.last, self.outdated = [], False
         current = self._current
         for edit in edits:
             if current is not None and edit.image == current.entry.id:
-                self._paste(current, edit, edit.before if back else edit.after)
-        self.undone.emit()
+                self._paste(current, edit, back)
         first = edits[0]
         elsewhere = current is None or first.image != current.entry.id
         if elsewhere or first.plane != self._layers.plane:
             self.moved.emit(first.image, first.plane)
+        self.undone.emit()
 
-    def _paste(self, current: Current, edit: Edit, values: Any) -> None:
+    def _paste(self, current: Current, edit: Edit, back: bool = False) -> None:
         if edit.plane not in current.loaded:
             return
+        values, left = (edit.before, edit.after)[:: 1 if back else -1]
         window = (
             slice(edit.row, edit.row + values.shape[0]),
             slice(edit.column, edit.column + values.shape[1]),
         )
+        nuclei = edit.array == "segmentation"
+        now = current.truth.segmentation[edit.plane][window]
+        self.outdated |= nuclei and not np.array_equal(now, left)
         current.truth.write(edit.array, edit.plane, window, values)
         self.last.append((edit.plane, window))
-        nuclei = edit.array == "segmentation"
         self._layers.update(edit.plane, window, nuclei=nuclei)
 
     def _apply(self, plane: int, change: Change) -> None:
@@ -246,10 +249,8 @@ class Editor(QObject):
         if edits:
             self._unstored.append((change.action, edits))
             self.store()
-        nuclei = not np.may_share_memory(
-            current.truth.segmentation, change.segmentation
-        )
-        self._layers.update(plane, window, nuclei=nuclei)
+        same = np.may_share_memory(current.truth.segmentation, change.segmentation)
+        self._layers.update(plane, window, nuclei=not same)
         if edits:
             self.history.look()
             self.corrected.emit(change.action)
@@ -279,8 +280,7 @@ class Editor(QObject):
 
     def _on_replaced(self) -> None:
         """Take over what another plug-in made of the nuclei, if it has their size."""
-        current = self._current
-        layer = self._layers.nuclei
+        current, layer = self._current, self._layers.nuclei
         if current is None or layer is None:
             return
         shape = (*current.pixels.lead, *current.pixels.plane_shape)

@@ -23,6 +23,8 @@ __all__ = ["Maps"]
 class Maps(QObject):
     """The maps of the fields that are known.
 
+    ``instances`` says how they are labelled; None: as ``of_model`` says, the model's.
+
     Signal: ``told(plane, core, maps)``, the maps of a field's core, (rows, columns,
     maps), when they came or are asked for.
 
@@ -43,6 +45,7 @@ class Maps(QObject):
         self._current: Current | None = None
         self.fields = Fields()
         self.instances: InstanceConfig | None = None
+        self.of_model = InstanceConfig()
 
     def show(self, current: Current | None) -> None:
         """Work on another image."""
@@ -69,7 +72,7 @@ class Maps(QObject):
             if any(_meet(stored.field.core, window) for window in windows)
         ]
         if touched:
-            self._label(touched, self.instances or InstanceConfig())
+            self._label(touched, self.instances or self.of_model)
 
     def tell(self, plane: int, stored: StoredMaps) -> None:
         """Say what the maps of a field's core are."""

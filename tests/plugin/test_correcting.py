@@ -611,6 +611,28 @@ def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
     _same(loop)
 
 
+def test_undo_brings_no_proposals_back_that_were_made_anew_since(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder / "stack.tif")
+    plane, whole = loop.layers.plane, (loop.nuclei > 0).sum()
+    across = [[2, 2], [2, 4], [loop.nuclei.shape[0] - 2, loop.nuclei.shape[1] - 2]]
+    loop.layers.nuclei.paint_polygon(np.insert(across, 0, plane, axis=1), 99)
+    loop.wait(lambda: loop.session.state.can_undo)
+    loop.session.choices.set_threshold(0.95)
+    loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
+    loop.viewer.dims.set_current_step(0, 0 if plane else 1)
+    loop.wait(lambda: loop.session.state.plane != plane)
+    loop.wait_for_proposals()
+    loop.press("Control-Z")
+    loop.wait(lambda: loop.layers.plane == plane)
+    assert not loop.review.any()
+    # Those of then were larger, and reached into the rectangle that was painted.
+    loop.wait(lambda: (loop.nuclei > 0).sum() < 0.97 * whole)
+    _same(loop)
+
+
 def test_what_was_being_read_follows_the_slider_as_well(
     loop: Any, hold_up: Callable[[Any, str], Any]
 ) -> None:
