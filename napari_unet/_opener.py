@@ -137,14 +137,14 @@ class Opener(QObject):
         if layer.path is not None:
             self.open([layer.path], task=task, otherwise=otherwise)
             return
-        self.busy.emit("Storing the layer as an image")
-        self._background.run(
-            lambda: store_layer(
+
+        def work(old: Workspace | None) -> Opening:
+            stored = store_layer(
                 layer.name, layer.data, layer.rgb, layer.pixel_size, layer.spacing
-            ),
-            lambda stored: self.open([stored], task=task, otherwise=otherwise),
-            self._on_failed,
-        )
+            )
+            return open_workspace([stored], old, task=task, otherwise=otherwise)
+
+        self._want(work)
 
     def show(self, image: str, plane: int | None = None) -> None:
         """Bring an image of the project to the screen, where it was left."""

@@ -818,6 +818,27 @@ def test_a_layer_from_no_file_keeps_the_size_of_its_voxels(
         assert image.info.spacing == pytest.approx(2)
 
 
+def test_what_is_opened_while_a_layer_is_stored_comes_last(
+    start: Callable[..., Any],
+    folder: Path,
+    home: Path,
+    hold_up: Callable[[Any, str], Any],
+) -> None:
+    loop = start()
+    loop.viewer.add_image(tifffile.imread(folder / "a.tif"))
+    opened: list[Path] = []
+    opener = loop.session.opener
+    opener.opened.connect(lambda: opened.append(opener.workspace.project.folder))
+    held = hold_up(_opener, "store_layer")
+    loop.session.entrance.use_layer()
+    loop.wait(held.is_done)
+    loop.session.entrance.open([folder])
+    held.let_go()
+    loop.wait(lambda: len(opened) == 2)
+    assert opened[-1] == folder / "unet-loop"
+    loop.wait(lambda: loop.session.state.current == "a")
+
+
 def test_a_layer_from_a_file_is_worked_on_where_the_file_lies(
     start: Callable[..., Any], folder: Path
 ) -> None:
