@@ -58,6 +58,7 @@ class Layers(Overlay):
         self._name = ""
         self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
         self.users = UsersLayers(viewer, self._is_ours)
+        self._seen = 0  # the plane that was on the screen last
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
@@ -86,7 +87,7 @@ class Layers(Overlay):
         with self._doing():
             self.asked_for.emit()
         self._name, self._pixels = name, pixels
-        self._truth = opened.current.truth
+        self._truth, self._seen = opened.current.truth, opened.plane
         self._outlines.show(opened.current.truth)
         self._redraw.forget()
         with self._doing():
@@ -212,6 +213,8 @@ class Layers(Overlay):
             if self.outlines is None:
                 marks = self._marks() if opened is None else self._shaped(opened.marks)
                 self._add_outlines(marks, pixels.bright, how)
+            if opened is None:  # napari begins in the middle of a stack
+                self.go_to_plane(self._seen)
         self.viewer.layers.selection.active = self.nuclei
         return True
 
@@ -287,5 +290,7 @@ class Layers(Overlay):
             self.removed.emit(event.value.name)
 
     def _on_view(self, event: Any = None) -> None:
+        if self.nuclei in self.viewer.layers:
+            self._seen = self.plane
         if not self._ours and self._pixels is not None and self.in_sight:
             self.view_changed.emit()

@@ -593,6 +593,23 @@ def test_a_layer_that_was_taken_away_and_put_back_is_the_users_own(loop: Any) ->
     _same(loop)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_layers_of_a_stack_come_back_at_the_plane_that_was_seen(
+    start: Callable[..., Any], folder: Path, order: int
+) -> None:
+    loop = start()
+    loop.open(folder / "stack.tif")
+    loop.viewer.dims.set_current_step(0, 2)
+    loop.wait(lambda: loop.session.state.plane == 2)
+    loop.wait_for_proposals()
+    before = loop.nuclei.copy()
+    for layer in list(loop.viewer.layers)[::order]:
+        loop.viewer.layers.remove(layer)
+    loop.press("A")  # where nothing is
+    assert loop.layers.plane == 2  # napari begins in the middle
+    np.testing.assert_array_equal(loop.nuclei, before)
+
+
 def test_sliders_act_without_the_engine_and_leave_reviewed_nuclei_alone(
     loop: Any,
 ) -> None:
