@@ -266,10 +266,7 @@ class Opener(QObject):
         self._opening = False
         if self.workspace is not None and self.workspace.closed:  # it was removed
             self._hold(None)
-        self._on_failed(error)
-        self._open_next()
-
-    def _on_failed(self, error: EngineError) -> None:
         self.busy.emit("")
         self.problem.emit("image", error_in_words(error))
         self.said.emit(error_in_words(error), "error")
+        self._open_next()
