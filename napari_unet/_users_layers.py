@@ -58,6 +58,7 @@ class UsersLayers:
     def __init__(self, viewer: Viewer, is_ours: Callable[[Any], bool]) -> None:
         self._viewer = viewer
         self._is_ours = is_ours
+        self._given: list[Image] = []
         self._before: list[Image] = []
 
     def image(self) -> UsersImage | None:
@@ -65,6 +66,7 @@ class UsersLayers:
         layer = self._viewer.layers.selection.active
         if not isinstance(layer, Image) or self._is_ours(layer):
             return None
+        self._given = [layer]
         data = layer.data[0] if layer.multiscale else layer.data
         sides = _side(layer, -1), _side(layer, -3) if layer.ndim > 2 else None
         return UsersImage(_file_of(layer), layer.name, data, bool(layer.rgb), *sides)
@@ -77,6 +79,7 @@ class UsersLayers:
             for layer in self._viewer.layers
             if layer in chosen and isinstance(layer, Image) and not self._is_ours(layer)
         ]
+        self._given = users
         return list(dict.fromkeys(filter(None, map(_file_of, users))))
 
     def labels(self) -> Labels | None:
@@ -86,11 +89,17 @@ class UsersLayers:
         return layer if own and not self._is_ours(layer) else None
 
     def step_back(self) -> None:
-        """Have `hide` hide what is seen now: images of ours were opened since."""
+        """Have `hide` hide what is seen now: images of ours were opened since.
+
+        Where one of the user's was given to be opened, what is added to it may stay:
+        other channels, for instance.
+        """
+        given, self._given = self._given, []
         self._before = [
             layer
             for layer in self._viewer.layers
             if isinstance(layer, Image) and layer.visible and not self._is_ours(layer)
+            if not given or layer in given or layer.blending != "additive"
         ]
 
     def hide(self) -> None:

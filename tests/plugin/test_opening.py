@@ -761,12 +761,17 @@ def test_a_layer_from_no_file_is_stored_and_worked_on(
     loop = start()
     loop.session.entrance.use_layer()
     assert "Select an image" in loop.said[0]
-    loop.viewer.add_image(tifffile.imread(folder / "a.tif"), name="my cells")
+    pixels = tifffile.imread(folder / "a.tif")
+    other = loop.viewer.add_image(np.zeros_like(pixels), name="other")
+    channel = loop.viewer.add_image(pixels, name="GFP", blending="additive")
+    loop.viewer.add_image(pixels, name="my cells")
     loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current)
     loop.wait_for_proposals()
     assert loop.session.state.images[0].name == "my_cells.tif"
     assert not loop.viewer.layers["my cells"].visible  # ours lies below it
+    assert not other.visible
+    assert channel.visible  # it hides nothing, and may be of the same image
     assert loop.layers.image.visible
 
 
