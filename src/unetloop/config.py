@@ -183,10 +183,10 @@ class InstanceConfig:
 
     threshold: float = _option(0.55, "probability above which a pixel is nucleus")
     seed_threshold: float = _option(
-        0.3, "distance map above which a nucleus has its core"
+        0.2, "distance map above which a nucleus has its core"
     )
     prominence: float = _option(
-        0.2, "dip of the distance map that divides two nuclei; 0: never"
+        0.3, "dip of the distance map that divides two nuclei; 0: never"
     )
     min_size: float = _option(
         0.1, "smallest nucleus, as a share of a typical nucleus's area"
