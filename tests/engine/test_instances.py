@@ -75,7 +75,7 @@ def test_other_maps_are_refused() -> None:
 
 def test_two_tops_with_a_dip_between_are_two_nuclei() -> None:
     columns = np.arange(60)
-    top = np.where(np.abs(columns % 30 - 15) < 5, 0.9, 0.5)
+    top = np.where(np.abs(columns % 30 - 15) < 5, 0.9, 0.4)
     maps = np.zeros((30, 60, 2), np.float32)
     maps[5:25, :, 0] = 0.95
     maps[5:25, :, 1] = top
