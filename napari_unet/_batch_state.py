@@ -177,11 +177,14 @@ class Preview:
         Results of this one image, as those of a batch.
     sentence : str
         What it shows, or why there is none.
+    coming : bool
+        Whether a picture is to be expected, whose place is kept.
     """
 
     picture: Path | None = None
     folder: Path | None = None
     sentence: str = ""
+    coming: bool = False
 
 
 @dataclass(frozen=True)

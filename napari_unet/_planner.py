@@ -95,7 +95,7 @@ class Planner(QObject):
         """Say for what the engine lets a preview wait; empty: for nothing."""
         self._waiting = why
         if self._preview_job and self.preview.picture is None:
-            self._tell(self.plan, Preview(sentence=self._predicting()))
+            self._tell(self.plan, Preview(sentence=self._predicting(), coming=True))
 
     def close(self) -> None:
         """Stop, and remove the preview's files."""
@@ -177,7 +177,7 @@ class Planner(QObject):
             "exports": ["overlay"],
             "overwrite": True,
         }
-        self.preview = Preview(sentence=self._predicting())
+        self.preview = Preview(sentence=self._predicting(), coming=True)
         # What was shown before must not be taken for this image.
         shutil.rmtree(self._folder / "preview", ignore_errors=True)
         self._preview_job = self._engine.send("predict_folder", **values)

@@ -52,9 +52,10 @@ class PreviewBox(QWidget):
         """Show a preview; cheap where it is shown already."""
         if preview == self._shown:
             return
-        before, self._shown = self._shown, preview
-        if before is None or preview.picture != before.picture or preview.picture:
-            self.picture.show_file(preview.picture)
+        self._shown = preview
+        self.picture.show_file(preview.picture)
+        # What lies below would move away from under the pointer.
+        self.picture.setVisible(preview.coming or preview.picture is not None)
         self.sentence.say(preview.sentence)
         self.layers_button.setEnabled(preview.folder is not None)
         self.setVisible(bool(preview.sentence))
@@ -72,7 +73,6 @@ class _Picture(QWidget):
     def show_file(self, path: Path | None) -> None:
         """Show a file's picture; None: nothing."""
         self._pixels = QPixmap() if path is None else QPixmap(str(path))
-        self.setVisible(path is not None)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

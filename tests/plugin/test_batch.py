@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 
 from napari_unet._batch_desk import TABLE
 from napari_unet._batch_memory import recall
-from napari_unet._batch_state import Wish
+from napari_unet._batch_state import Preview, Wish
 from napari_unet._desk import LOOP, session_of
 from napari_unet._farewell import Farewell
 from napari_unet._results import read_results
@@ -80,6 +80,22 @@ def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) ->
     widget.preview.layers_button.click()
     docks.wait(lambda: docks.results.nuclei is not None)
     assert docks.results.nuclei.data.any()
+
+
+def test_nothing_moves_when_the_preview_comes(docks: Any, folder: Path) -> None:
+    widget, places = docks.open(), []
+
+    def note(state: Any) -> None:
+        if state.preview.sentence.startswith("Predicting"):
+            places.append(widget.preview.picture.isVisibleTo(widget))
+
+    docks.batch.changed.connect(note)
+    docks.drop(widget, folder)
+    docks.wait(lambda: docks.batch.state.preview.folder is not None)
+    assert places
+    assert all(places)
+    widget.preview.show_preview(Preview(sentence="It can't be read."))
+    assert not widget.preview.picture.isVisibleTo(widget)
 
 
 def test_what_can_not_be_done_is_said_and_nothing_starts(
