@@ -8,6 +8,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_unet._panels.look import colour
+from napari_unet._words import axes_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FilesTable"]
 
-_COLUMNS = ("File", "Size", "Axes", "Channel", "Result")
+_COLUMNS = ("File", "Size", "Kind", "Channel", "Result")
 # Of columns that may hold long words.
-_MOST_WIDTHS = {1: 110, 2: 48, 3: 70}
+_MOST_WIDTHS = {1: 110, 2: 64, 3: 70}
 _NAME_WIDTH, _RESULT_WIDTH = 60, 72
 _TINTS = {"done": "done", "failed": "wrong", "unreadable": "wrong"}
 
@@ -127,7 +128,8 @@ class _Rows(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            cells = (row.name, row.size, row.axes, row.channel, row.said)
+            kind = axes_in_words(row.axes) if row.axes else ""
+            cells = (row.name, row.size, kind, row.channel, row.said)
             return cells[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
             more = "\nDouble-click to see it" if row.status == "done" else ""
