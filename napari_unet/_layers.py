@@ -218,14 +218,17 @@ class Layers(Overlay):
         self.viewer.layers.selection.active = self.nuclei
         return True
 
-    def come_forward(self) -> bool:
-        """Show the nuclei where they can't be seen; say whether they could not."""
-        if self._pixels is None or self.nuclei is None or self.in_sight:
-            return False
+    def come_forward(self) -> str:
+        """Show the nuclei where they can't be seen; say why they could not, if so."""
+        ours = self.nuclei, self.outlines
+        why = "" if self.in_sight else "out of sight and are shown again"
+        if self.nuclei is None or not (why or self.users.over(ours)):
+            return ""
         self.asked_for.emit()
         self.bring_back()
+        why = self.users.uncover(ours) or why
         self.viewer.layers.selection.active = self.nuclei
-        return True
+        return why
 
     def close(self) -> None:
         """Listen no more."""

@@ -148,14 +148,11 @@ class Tools(QObject):
 
     def _is_out_of_sight(self, name: str) -> bool:
         """Whether nobody sees what a tool would change; it is shown, and said."""
-        if name in _NOT_OF_NUCLEI or not self._layers.come_forward():
-            return False
-        self.said.emit(
-            f"The {self._task.layer} were out of sight and are shown again: look, then "
-            "correct.",
-            "info",
-        )
-        return True
+        why = "" if name in _NOT_OF_NUCLEI else self._layers.come_forward()
+        if why:
+            text = f"The {self._task.layer} were {why}: look, then correct."
+            self.said.emit(text, "info")
+        return bool(why)
 
     def _bind(self) -> None:
         for name, key in self._task.keys.items():

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from napari import Viewer
 
 __all__ = ["UsersImage", "UsersLayers"]
 
+_SEEN_THROUGH = (
+    "additive",
+    "minimum",
+    "multiplicative",
+)  # what lies below is still seen
 _MICROMETRES = ("micrometer", "micron", "um", "µm")
 
 
@@ -45,7 +50,7 @@ class UsersImage:
 
 
 class UsersLayers:
-    """Says what is selected, and hides what would lie over an image of ours.
+    """Says what is selected, and hides what lies over an image of ours.
 
     Parameters
     ----------
@@ -107,6 +112,44 @@ class UsersLayers:
         for layer in self._before:
             layer.visible = False
         self._before = []
+
+    def over(self, ours: Iterable[Any]) -> list[Image]:
+        """List the images that hide layers of ours, wholly or in part.
+
+        Parameters
+        ----------
+        ours : iterable of Layer or None
+            The topmost is enough to be seen. What is hidden by hand does not count.
+        """
+        layers = self._viewer.layers
+        seen = [layer for layer in ours if layer is not None and layer.visible]
+        if not seen or self._viewer.canvas.grid.enabled:  # all lie side by side
+            return []
+        top = max(seen, key=layers.index)
+        above = layers[layers.index(top) + 1 :]
+        return [one for one in above if not self._is_ours(one) and _hides(one, top)]
+
+    def uncover(self, ours: Iterable[Any]) -> str:
+        """Hide what `over` lists; say where our layers were: empty if in sight."""
+        covering = self.over(ours)
+        for layer in covering:
+            layer.visible = False
+        names = " and ".join(layer.name for layer in covering)
+        hidden = "is" if len(covering) == 1 else "are"
+        return f"under {names}, which {hidden} hidden now" if covering else ""
+
+
+def _hides(layer: Any, other: Any) -> bool:
+    """Whether a layer is an image that one can't see another layer through."""
+    if (
+        not isinstance(layer, Image)
+        or not layer.visible
+        or layer.blending in _SEEN_THROUGH
+    ):
+        return False
+    (start, end), (first, last) = (one.extent.world[:, -2:] for one in (layer, other))
+    meets = bool((start < last).all() and (first < end).all())
+    return meets and (layer.opacity == 1 or layer.blending == "opaque")
 
 
 def _side(layer: Image, axis: int) -> float | None:

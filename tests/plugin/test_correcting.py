@@ -256,6 +256,31 @@ def test_what_was_hidden_by_hand_is_shown_before_it_is_corrected(loop: Any) -> N
     loop.show("b")
 
 
+def test_what_an_image_was_dropped_on_is_shown_before_it_is_called_right(
+    loop: Any,
+) -> None:
+    viewer, size = loop.viewer, loop.nuclei.shape
+    nothing = [
+        viewer.add_image(np.ones(size), name="channel", blending="additive"),
+        viewer.add_image(np.ones(size), name="faint", opacity=0.5),
+        viewer.add_image(np.ones(size), name="beside", translate=(0, 2 * size[1])),
+    ]
+    dropped = viewer.add_image(np.ones(size), name="dropped")
+    loop.press("Enter")
+    assert not loop.review.any()
+    assert not dropped.visible
+    assert all(layer.visible for layer in nothing)
+    assert loop.said[-1] == (
+        "The nuclei were under dropped, which is hidden now: look, then correct."
+    )
+    assert viewer.layers.selection.active is loop.layers.nuclei
+    dropped.visible = True
+    viewer.layers.move(viewer.layers.index(dropped), 1)  # below the outlines
+    loop.press("Enter")
+    assert loop.review.all()
+    assert dropped.visible
+
+
 def test_strokes_and_keys_work_on_the_plane_of_a_stack_that_is_shown(loop: Any) -> None:
     loop.show("stack")
     loop.wait_for_proposals()
