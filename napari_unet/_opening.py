@@ -118,7 +118,7 @@ def open_workspace(
     if len(paths) == 1 and (paths[0] / _PROJECT_FILE).exists():
         folder, found = paths[0], []
     else:
-        found = [item.path for item in find_images(paths)]
+        found = _find(paths)
         beside = paths[0] if _holds_images(paths[0]) else paths[0].parent
         usual = beside / _FOLDER_NAME
         if into is None and not _writable(beside):
@@ -153,6 +153,16 @@ def open_workspace(
         first = by_path.get(at.resolve(), first)
     imported = count_imported(project, workspace.journal)
     return Opening(workspace, first, tuple(said), tuple(here), reading or {}, imported)
+
+
+def _find(paths: Sequence[Path]) -> list[Path]:
+    """List the images that paths stand for."""
+    try:
+        return [item.path for item in find_images(paths)]
+    except EngineError as error:
+        # The command line's word for it says nothing here.
+        todo = error.todo.replace(", or add --recursive", "")
+        raise EngineError(error.what, todo=todo, **error.received) from error
 
 
 def _is_open(old: Workspace, folder: Path) -> bool:

@@ -124,7 +124,10 @@ class Planner(QObject):
             self._tell(replace(self.plan, sentence=sentence), self.preview)
         elif kind == "Failed":
             self._job = ""
-            self._tell(Plan("wrong", str(event.get("message", ""))), Preview())
+            # The command line's word for it says nothing here.
+            said = str(event.get("message", ""))
+            said = said.replace("--recursive", '"Folders below, too"')
+            self._tell(Plan("wrong", said), Preview())
             self.listed.emit(())
         elif kind == "JobDone":
             self._job = ""

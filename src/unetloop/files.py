@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ _SUFFIXES = {
 }
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
+_NAMED = 3  # folders that an error lists
 
 
 @dataclass(frozen=True)
@@ -104,17 +106,43 @@ def find_images(
         for path in _list(given, recursive, set()):
             found.setdefault(_real(path), (path, given))
     if not found:
-        raise EngineError(
-            "There is no image here.",
-            todo="Give a folder with TIFF, PNG, JPEG or OME-Zarr images"
-            + ("." if recursive else ", or add --recursive."),
-            path=", ".join(map(str, paths)),
-        )
+        raise _nothing_found(paths, recursive)
     shared = _shared_folder(bases)
     return [
         FoundImage(path, _below(path, shared or base), count)
         for path, base, count in _join_parts(list(found.values()))
     ]
+
+
+def _nothing_found(paths: Sequence[str | Path], recursive: bool) -> EngineError:
+    """Say that there is no image, but where some are not far."""
+    what = "There is no image here."
+    todo = "Give a folder with TIFF, PNG, JPEG or OME-Zarr images"
+    if not recursive:
+        folders = [below for path in paths for below in _folders_with_images(path)]
+        names = ", ".join(folder.name for folder in folders[:_NAMED])
+        more = len(folders) - _NAMED
+        if folders:
+            what = (
+                "There is no image here, but there are in the folders below: "
+                f"{names}{f' and {more:,} more' if more > 0 else ''}."
+            )
+            todo = "Choose these folders instead"
+        todo += ", or add --recursive"
+    return EngineError(what, todo=f"{todo}.", path=", ".join(map(str, paths)))
+
+
+def _folders_with_images(folder: str | Path) -> list[Path]:
+    """List the folders right below one that hold images; further down may take long."""
+    found = []
+    with suppress(OSError):
+        for entry in sorted(Path(folder).iterdir()):
+            if not entry.is_dir() or entry.name.startswith(".") or _is_ours(entry):
+                continue
+            with suppress(EngineError):  # one that can't be read
+                if next(_list(entry, False, set()), None) is not None:
+                    found.append(entry)
+    return found
 
 
 def _real(path: Path) -> Path:

@@ -38,6 +38,21 @@ def test_find_images_says_what_is_missing(tmp_path: Path) -> None:
         find_images([tmp_path])
 
 
+def test_find_images_says_which_folders_below_have_some(tmp_path: Path) -> None:
+    for name in ("day 1", "day 2", "day 3", "day 4", ".hidden", "labels"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.tif").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "run.json").touch()
+    (tmp_path / "records").mkdir()  # so that labels are results
+    with pytest.raises(EngineError) as caught:
+        find_images([tmp_path])
+    assert caught.value.what.endswith("below: day 1, day 2, day 3 and 1 more.")
+    assert caught.value.todo == "Choose these folders instead, or add --recursive."
+    with pytest.raises(EngineError, match=r"image here\. Received"):
+        find_images([tmp_path / "empty"], recursive=True)
+
+
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0,
     reason="only a user who is not root can be denied a folder",

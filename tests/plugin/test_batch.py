@@ -116,6 +116,18 @@ def test_what_can_not_be_done_is_said_and_nothing_starts(
     docks.wait(lambda: widget.box.start_button.isEnabled())
 
 
+def test_a_folder_with_images_in_its_folders_alone_says_what_to_do(
+    docks: Any, folder: Path
+) -> None:
+    docks.open()
+    docks.batch.change(recursive=False)
+    docks.plan(folder.parent)
+    assert docks.batch.state.plan.sentence.endswith(
+        "below: images. Received: path="
+        f'{folder.parent}. Choose these folders instead, or add "Folders below, too".'
+    )
+
+
 def test_a_batch_runs_and_what_failed_is_retried(
     docks: Any, broken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -696,6 +696,19 @@ def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
     assert not (loop.nuclei == number).any()
 
 
+def test_a_folder_with_images_in_its_folders_alone_says_which_to_open(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.session.entrance.open([folder.parent])
+    loop.wait(lambda: loop.session.state.problem)
+    assert loop.session.state.problem.endswith(
+        "There is no image here, but there are in the folders below: images. "
+        "Choose these folders instead."
+    )
+    assert not list(folder.parent.glob("unet-loop*"))
+
+
 def test_an_image_that_was_moved_is_said_to_be_missing(loop: Any, folder: Path) -> None:
     (folder / "b.tif").rename(folder / "elsewhere")
     loop.session.steps.show("b")
