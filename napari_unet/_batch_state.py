@@ -215,6 +215,8 @@ class Run:
         Images to look at first.
     wrong : bool
         Whether the sentence says what went wrong.
+    project : str
+        Project whose images it is of, as in its `Wish`.
     """
 
     phase: str = "idle"
@@ -229,6 +231,7 @@ class Run:
     images: int = 0
     worst: tuple[Path, ...] = ()
     wrong: bool = False
+    project: str = ""
 
     @property
     def busy(self) -> bool:

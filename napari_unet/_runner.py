@@ -81,7 +81,8 @@ class Runner(QObject):
             return
         self.wish, self._done, self._warnings = wish, None, []
         sentence = self._waiting or _READY
-        self.run = Run("starting", sentence, out=Path(wish.folder))
+        out = Path(wish.folder)
+        self.run = Run("starting", sentence, out=out, project=wish.project)
         self._turn += 1
         turn = self._turn
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,41 @@ def test_what_failed_is_tried_again_with_the_latest_corrections(
     labels = read_labels(folder / "unet-loop/results/labels/a.tif")
     assert labels.any()
     assert not labels[deleted].any()
+
+
+def test_what_came_of_a_batch_is_said_in_its_project_alone(
+    docks: Any, loop: Any, folder: Path, tmp_path: Path
+) -> None:
+    said, session = _ran(docks, loop), session_of(docks.viewer)
+    box, other = loop.run_all.box, tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "a.tif", other)
+
+    def open_project(images: Path) -> None:
+        session.entrance.open([images])
+        docks.wait(lambda: session.state.folder == images / "unet-loop")
+
+    open_project(other)
+    assert box.sentence.text() == ""
+    assert not box.report_button.isVisible()
+    open_project(folder)
+    assert box.sentence.text() == said
+    assert box.report_button.isVisible()
+
+
+def test_a_batch_of_others_is_not_said_to_be_of_this_project(
+    docks: Any, loop: Any, folder: Path
+) -> None:
+    box, seen = loop.run_all.box, []
+    docks.batch.changed.connect(lambda _: seen.append(box.sentence.text()))
+    docks.open()
+    docks.plan(folder)
+    docks.batch.start()
+    assert not box.start_button.isEnabled()
+    assert box.stop_button.isEnabled()
+    docks.wait_for_end()
+    assert set(seen) == {"", "A batch of other images runs."}
+    assert box.sentence.text() == ""
 
 
 def test_it_may_be_stopped_before_corrections_are_stored(
