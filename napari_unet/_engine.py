@@ -139,9 +139,9 @@ class Engine(QObject):
             self._commands.wait(sent)
         return sent.job
 
-    def cancel(self, job: str | None = None) -> None:
-        """Cancel a job, or all of them."""
-        self.send("cancel", **({} if job is None else {"target": job}))
+    def cancel(self, job: str, keep: bool = False) -> None:
+        """Cancel a job; ``keep``: a training, so that the same one goes on from there."""
+        self.send("cancel", target=job, keep=keep)
 
     def close(self) -> None:
         """End the process, soon; the event loop goes on meanwhile.

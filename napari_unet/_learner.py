@@ -250,7 +250,7 @@ class Learner(QObject):
         return command
 
     def go_on(self, command: dict[str, Any]) -> None:
-        """Go on with a training that was broken off when the viewer was closed.
+        """Go on with a training that was broken off when the project was left.
 
         Parameters
         ----------

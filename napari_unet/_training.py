@@ -75,9 +75,9 @@ class Training(QObject):
         self.changed.emit()
 
     def drop(self, state: Learning) -> None:
-        """Have nothing to do any more with one that is under way; show this state."""
+        """Leave one that is under way, to go on another time; show this state."""
         if self._job:
-            self._engine.cancel(self._job)
+            self._engine.cancel(self._job, keep=True)
         self._job, self.command, self._done = "", {}, None
         self._resume = False
         self.state = state

@@ -53,6 +53,7 @@ class JobQueue:
         self._waiting: deque[_Item] = deque()
         self._running: list[_Item] = []
         self._cancelled: set[str] = set()
+        self._left: set[str] = set()
         self._changed = threading.Condition()
         self._closing = False
         self._numbers = itertools.count(1)
@@ -89,13 +90,22 @@ class JobQueue:
         with self._changed:
             return any(item.kind == kind for item in (*self._waiting, *self._running))
 
-    def cancel(self, name: str | None) -> None:
-        """Cancel the job of this name, or all if it is None."""
+    def cancel(self, name: str | None, keep: bool = False) -> None:
+        """Cancel the job of this name, or all if it is None.
+
+        Parameters
+        ----------
+        name : str or None
+            Of the job.
+        keep : bool
+            Break it off between two of its events, as `close` does, instead of
+            letting it come to an end.
+        """
         with self._changed:
             dropped = [item for item in self._waiting if name in (None, item.name)]
             for item in dropped:
                 self._waiting.remove(item)
-            self._cancelled.update(
+            (self._left if keep else self._cancelled).update(
                 item.name for item in self._running if name in (None, item.name)
             )
             self._changed.notify_all()
@@ -179,6 +189,7 @@ class JobQueue:
         with self._changed:
             self._running.remove(item)
             self._cancelled.discard(item.name)
+            self._left.discard(item.name)
         if last is not None:
             self._emit(last, item.name)
 
@@ -197,7 +208,8 @@ class JobQueue:
             self._emit(event, item.name)
             # A quick job makes way for newer ones alone.
             self._run_quick(item.number if item.quick else 0)
-            if self._closing or (item.quick and cancelled()):
+            left = item.name in self._left or (item.quick and cancelled())
+            if self._closing or left:
                 _close(events)
                 return None if self._closing else JobDone(cancelled=True)
 

@@ -125,7 +125,7 @@ class LiveTraining:
                     began = time.monotonic()
                     self._jobs.wait_while(lambda: self._paused and not cancelled())
                     training.leave_out(time.monotonic() - began)
-        except GeneratorExit:  # the engine is told to end
+        except GeneratorExit:  # it is to be gone on with another time
             training.keep()
             raise
         finally:

@@ -81,8 +81,12 @@ class Server(BatchServer):
             self._project = None
         self.emit(JobDone(), job)
 
-    def _do_cancel(self, job: str | None, target: str | None = None) -> None:
-        self._jobs.cancel(target)
+    def _do_cancel(
+        self, job: str | None, target: str | None = None, keep: bool = False
+    ) -> None:
+        self._jobs.cancel(target, keep)
+        if keep:
+            self._training.pause(False)  # else it would never come to be broken off
         self.emit(JobDone(result={"cancelled": target or "all"}), job)
 
     def _do_pause(self, job: str | None) -> None:

@@ -131,6 +131,21 @@ def test_a_quick_job_that_is_cancelled_is_broken_off(
     assert said.until_done("field") == ([("field", "again")], JobDone())
 
 
+def test_a_job_may_be_broken_off_and_not_know_that_it_is_cancelled(
+    jobs: JobQueue, said: Said
+) -> None:
+    steps = Steps()
+    jobs.add("long", "train", steps)
+    steps.asks()
+    jobs.cancel("long", keep=True)
+    steps.allow()
+    end = [("long", "step 1")], JobDone(cancelled=True)
+    assert said.until_done("long") == end
+    assert steps.closed
+    jobs.add("long", "train", notices("again"))  # the name is free
+    assert said.until_done("long") == ([("long", "again")], JobDone())
+
+
 def test_a_job_that_waits_is_cancelled_at_once(jobs: JobQueue, said: Said) -> None:
     steps = Steps()
     jobs.add("long", "train", steps)

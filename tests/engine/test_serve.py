@@ -183,6 +183,13 @@ def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(
         viewer.write_review(entry, 0, np.ones(labels.shape, np.uint8))
         train = {"epochs": 500, "batch_size": 1, "patch_size": 32}
         client.send("train", job="t", out="mine", settings=train)
+        client.wait_for_step("t")
+        client.send("pause")
+        client.send("cancel", job="c", target="t", keep=True)
+        client.wait("JobDone", job="t")
+        client.send("train", job="t", out="mine", settings=train)
+        while "stopped after step" not in client.wait("Notice", job="t")["text"]:
+            pass
         step = client.wait_for_step("t")
         assert client.process.stdin is not None
         client.process.stdin.close()

@@ -277,9 +277,14 @@ class FakeEngine:
         self.paused = paused
         return {}
 
-    def do_cancel(self, job: str, target: str | None = None) -> dict[str, Any]:
+    def do_cancel(
+        self, job: str, target: str | None = None, keep: bool = False
+    ) -> dict[str, Any]:
         if self.training is not None and target in (None, self.training["job"]):
-            self.finish("cancelled")
+            if keep:
+                self.leave()
+            else:
+                self.finish("cancelled")
         if self.queued is not None and target in (None, self.queued["job"]):
             self.emit("JobDone", self.queued["job"], result={}, cancelled=True)
             self.queued = None
@@ -479,6 +484,15 @@ class FakeEngine:
         )
         self.training = None
         self.emit("JobDone", job, result={}, cancelled=stopped == "cancelled")
+
+    def leave(self) -> None:
+        """Break off what is trained, so that it can be gone on with."""
+        assert self.training is not None
+        out, job = self.training["out"], self.training["job"]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        (out.parent / f".{out.name}.resume.npz").touch()
+        self.training = None
+        self.emit("JobDone", job, result={}, cancelled=True)
 
     # Misbehaviour.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -432,6 +433,37 @@ def test_a_training_that_closing_broke_off_goes_on_when_the_project_is_opened(
     last.wait(lambda: last.session.state.current)
     assert last.session.opener.workspace.view.unfinished == {}
     assert last.session.state.learning.phase == "idle"
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_training_that_another_project_broke_off_goes_on_when_one_comes_back(
+    loop: Any, folder: Path, tmp_path: Path, paused: bool
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "b.tif", other)
+    learner = loop.session.learner
+    loop.session.learning.set_training({"epochs": 500})
+    loop.press("Enter")
+    loop.wait(lambda: len(loop.session.state.learning.curve.steps) > 2)
+    asked = learner.training.command
+    if paused:
+        learner.training.pause()
+
+    def open_project(images: Path) -> None:
+        loop.session.entrance.open([images])
+        loop.wait(lambda: loop.session.state.folder == images / "unet-loop")
+
+    open_project(other)
+    assert loop.session.state.learning.phase == "idle"
+    assert loop.session.opener.workspace.view.unfinished == {}
+    said: list[str] = []
+    loop.session.changed.connect(lambda state: said.append(state.learning.sentence))
+    open_project(folder)
+    loop.wait(lambda: loop.session.state.learning.phase == "running")
+    assert "Going on with the training of round-1." in said
+    assert learner.training.command == asked
+    assert loop.session.state.model == "nuclei"  # not one that is half learned
 
 
 def test_what_was_reviewed_elsewhere_is_enough_to_learn_from(
