@@ -140,7 +140,7 @@ class Engine(QObject):
         return sent.job
 
     def cancel(self, job: str, keep: bool = False) -> None:
-        """Cancel a job; ``keep``: a training, so that the same one goes on from there."""
+        """Cancel a job; with ``keep`` the same training can go on from there."""
         self.send("cancel", target=job, keep=keep)
 
     def close(self) -> None:
