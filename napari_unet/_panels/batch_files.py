@@ -22,7 +22,7 @@ __all__ = ["FilesTable"]
 
 _COLUMNS = ("File", "Size", "Kind", "Channel", "Result")
 # Of columns that may hold long words.
-_MOST_WIDTHS = {1: 110, 2: 64, 3: 70}
+_MOST_WIDTHS = {1: 110, 2: 52, 3: 70}
 _NAME_WIDTH, _RESULT_WIDTH = 60, 72
 _TINTS = {"done": "done", "failed": "wrong", "unreadable": "wrong"}
 
@@ -128,7 +128,8 @@ class _Rows(QAbstractTableModel):
             return None
         row = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            kind = axes_in_words(row.axes) if row.axes else ""
+            # A narrow column: plane, stack, movie; letters are in the tooltip.
+            kind = axes_in_words(row.axes).removeprefix("one ") if row.axes else ""
             cells = (row.name, row.size, kind, row.channel, row.said)
             return cells[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:

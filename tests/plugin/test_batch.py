@@ -61,7 +61,7 @@ def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) ->
     docks.wait(lambda: docks.batch.state.plan.phase == "known")
     assert widget.said.text().startswith("4 images, 1 of them can't be read · about")
     rows = {row[0]: row[1:] for row in cells(widget)}
-    assert rows["a.tif"] == ["200 × 160", "one plane", "channel 0", ""]
+    assert rows["a.tif"] == ["200 × 160", "plane", "channel 0", ""]
     assert rows["stack.tif"][0] == "200 × 160 × 3"
     assert "can't be read" in rows["broken.tif"][-1]
     assert widget.form.out.native.placeholderText() == str(broken) + "-nuclei"
