@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.events import EpochDone, Event, StartScored
-from unetloop.outline_level import fit_outlines
 from unetloop.validation import count_nuclei, predict_windows, score_windows
 
 if TYPE_CHECKING:
@@ -77,13 +76,6 @@ class Examiner:
             return StartScored(val_loss=loss, score=score, measure=measure)
         fit, fit_loss = self._score_learned()
         return StartScored(fit_loss=fit_loss, fit=fit, measure=measure)
-
-    def fit_outlines(self) -> None:
-        """Cut the foreground where what was learned from has its outlines."""
-        if self._learned:
-            maps = predict_windows(self._learner.network, self._learned)
-            keeper = self._keeper
-            keeper.instances = fit_outlines(self._learned, maps, keeper.instances)
 
     def score_end(self) -> tuple[float | None, int | None]:
         """Score the network that is kept on what it learned from.

@@ -12,6 +12,7 @@ from unetloop.events import Event, Notice, StartScored, TrainingDone
 from unetloop.final_choice import choose_final
 from unetloop.keeping import Keeper
 from unetloop.model_saving import check_folder
+from unetloop.outline_level import fit_outlines
 from unetloop.reference import look_back
 from unetloop.scale import Scale
 from unetloop.schedule import Schedule
@@ -21,6 +22,7 @@ from unetloop.training_data import class_pixel_size, fingerprint, split_images
 from unetloop.training_loop import progress, run_steps
 from unetloop.training_sets import read_sets
 from unetloop.training_state import training_alone
+from unetloop.validation import predict_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from unetloop.network import Network
     from unetloop.tasks import Task
     from unetloop.training_image import TrainingImage
+    from unetloop.training_sets import TrainingSets
     from unetloop.training_step import Learner
-    from unetloop.validation import Window
 
 __all__ = ["Training", "train"]
 
@@ -235,31 +237,32 @@ class Training:
             examiner.end_epoch,
             self.cancelled,
         )
-        yield from self._finish(examiner, sets.held_out, train_images, stopped)
+        yield from self._finish(examiner, sets, train_images, stopped)
 
     def _finish(
         self,
         examiner: Examiner,
-        windows: Sequence[Window],
+        sets: TrainingSets,
         images: Sequence[TrainingImage],
         stopped: str,
     ) -> Iterator[Event]:
         learner, keeper = self._learner, self._keeper
         epoch = learner.step // self.config.steps_per_epoch
         score, kept = None, epoch
-        if windows:
+        if sets.held_out:
             if not self.task.classes:
                 yield Notice(text="Fitting the thresholds to the images held out.")
             score, kept = choose_final(
                 learner,
                 keeper,
-                windows,
+                sets.held_out,
                 epoch,
                 warm=self._onwards is not None,
                 early=stopped == "early",
             )
         elif not self.task.classes:
-            examiner.fit_outlines()
+            maps = predict_windows(learner.network, sets.learned)
+            keeper.instances = fit_outlines(sets.learned, maps, keeper.instances)
         fit, nuclei = examiner.score_end()
         reference = {}
         if not self.task.classes:  # what is compared are nuclei

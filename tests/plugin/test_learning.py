@@ -243,14 +243,18 @@ def test_what_fits_the_corrections_clearly_worse_is_not_adopted(loop: Any) -> No
     assert "no more than chance" in loop.session.state.learning.sentence
 
 
+def _accept_with_sliders(loop: Any, threshold: float, min_size: float) -> None:
+    loop.session.choices.set_threshold(threshold)
+    loop.session.choices.set_min_size(min_size)
+    loop.wait_for_proposals()
+    loop.press("Enter")
+
+
 def test_what_was_learned_with_the_sliders_where_they_were_is_the_models_own(
     loop: Any, log: Path
 ) -> None:
-    choices, view = loop.session.choices, loop.session.opener.workspace.view
-    choices.set_threshold(0.7)
-    choices.set_min_size(0.2)
-    loop.wait_for_proposals()
-    loop.press("Enter")
+    view = loop.session.opener.workspace.view
+    _accept_with_sliders(loop, 0.7, 0.2)
     _until_learned(loop, "round-1")
     (train,) = _commands(log, "train")
     assert train["instances"] == {"threshold": 0.7, "min_size": 0.2}
@@ -266,13 +270,10 @@ def test_what_was_learned_with_the_sliders_where_they_were_is_the_models_own(
 def test_a_slider_that_is_moved_while_it_learns_stays_there(
     loop: Any, log: Path
 ) -> None:
-    choices, view = loop.session.choices, loop.session.opener.workspace.view
-    choices.set_threshold(0.7)
-    choices.set_min_size(0.2)
-    loop.wait_for_proposals()
-    loop.press("Enter")
+    view = loop.session.opener.workspace.view
+    _accept_with_sliders(loop, 0.7, 0.2)
     loop.wait(lambda: _commands(log, "train"))
-    choices.set_threshold(0.4)
+    loop.session.choices.set_threshold(0.4)
     _until_learned(loop, "round-1")
     assert view.instances == {"threshold": 0.4}
     assert loop.session.state.shown.threshold == 0.4
