@@ -81,27 +81,6 @@ class BatchServer(LineServer):
 
         self._jobs.add(job, "describe", run, quick=True)
 
-    def _do_predict(
-        self,
-        job: str | None,
-        images: list[str],
-        out: str,
-        model: str,
-        channel: str | None = None,
-        overwrite: bool = False,
-        recursive: bool = False,
-        settings: dict[str, Any] | None = None,
-    ) -> None:
-        self._predict_many(
-            job,
-            images,
-            out,
-            model,
-            from_dict(PredictionConfig, settings or {}),
-            BatchOptions(channel=channel, overwrite=overwrite),
-            recursive,
-        )
-
     def _do_predict_folder(
         self,
         job: str | None,
@@ -126,18 +105,6 @@ class BatchServer(LineServer):
             overwrite=overwrite,
             retry_failed=retry_failed,
         )
-        self._predict_many(job, paths, out, model, config, options, recursive)
-
-    def _predict_many(
-        self,
-        job: str | None,
-        paths: list[str],
-        out: str,
-        model: str,
-        config: PredictionConfig,
-        options: BatchOptions,
-        recursive: bool,
-    ) -> None:
         results = folder_of(out)
 
         def run(cancelled: Callable[[], bool]) -> Iterator[Event]:

@@ -421,8 +421,7 @@ def test_a_batch_is_cancelled_and_fields_are_answered_within_it(
             "epochs must be above 0",
         ),
         (
-            '{"command": "predict", "images": ["/nonexistent"], "out": "/tmp/x", '
-            '"model": "none"}',
+            '{"command": "predict_folder", "paths": ["/nonexistent"], "out": "/tmp/x"}',
             "no such file",
         ),
         ('{"command": "predict_folder", "paths": ["a"], "out": ""}', "is empty"),
