@@ -18,6 +18,8 @@ __all__ = ["Column"]
 class Column(QScrollArea):
     """Scrolls up and down, and is never narrower than what it holds.
 
+    The first widget takes the room that the others leave.
+
     Parameters
     ----------
     widgets : iterable of QWidget
@@ -32,6 +34,7 @@ class Column(QScrollArea):
         column.setSpacing(6)
         for widget in widgets:
             column.addWidget(widget)
+        column.setStretch(0, 1)
         column.addStretch()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from napari_unet._state import ImageRow
 
-__all__ = ["LEAST_HEIGHT", "ImageList", "ImageRows"]
+__all__ = ["LEAST_HEIGHT", "MOST_HEIGHT", "ImageList", "ImageRows"]
 
 _ROW = Qt.ItemDataRole.UserRole
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
-_PICTURE, _SEEN_AT_BEST = 40, 8
-LEAST_HEIGHT = int(1.5 * (_PICTURE + 8))
-"""What is left of the list in a low window: an image, and that there are more."""
+_PICTURE = 40
+LEAST_HEIGHT, MOST_HEIGHT = (int(rows * (_PICTURE + 8)) for rows in (1.5, 8))
+"""Of the list: in a low window an image, and that there are more; in a high one."""
 _CALLED = {
     "in work": "in progress",
     "locked": "for scoring",
@@ -263,11 +263,6 @@ class ImageList(QListView):
         elif not self.selectionModel().isSelected(index):
             self.selectionModel().setCurrentIndex(index, _SELECT)
             self._bring_into_view()
-
-    def sizeHint(self) -> QSize:
-        """Give the height of some images: in a high window the list has room."""
-        high = _SEEN_AT_BEST * (_PICTURE + 8) + 2 * self.frameWidth()
-        return QSize(super().sizeHint().width(), high)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the current image in view, if it was."""

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet._panels.button import Button
-from napari_unet._panels.image_list import LEAST_HEIGHT, ImageList
+from napari_unet._panels.image_list import LEAST_HEIGHT, MOST_HEIGHT, ImageList
 from napari_unet._panels.inline import InlineCombo
 from napari_unet._panels.look import Heading, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
@@ -108,6 +108,7 @@ class ImagesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinAndMaxSize)
         top = QHBoxLayout()
         top.addWidget(Heading("1  Images"))
         top.addSpacing(8)
@@ -118,7 +119,9 @@ class ImagesPanel(QWidget):
         buttons.setSpacing(4)
         buttons.addWidget(self.open_button, 1)
         buttons.addWidget(self.layer_button, 1)
-        self._pages = QStackedLayout()
+        middle = QWidget()
+        middle.setMaximumHeight(MOST_HEIGHT)
+        self._pages = QStackedLayout(middle)
         self._pages.addWidget(self.hint)
         self._pages.addWidget(self.list)
         below = QHBoxLayout()
@@ -129,7 +132,7 @@ class ImagesPanel(QWidget):
         below.addWidget(self.lock_button)
         column.addLayout(top)
         column.addLayout(buttons)
-        column.addLayout(self._pages, 1)
+        column.addWidget(middle, 1)
         column.addLayout(below)
         column.addWidget(self.reading)
 

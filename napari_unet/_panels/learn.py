@@ -20,7 +20,6 @@ from napari_unet._panels.button import Button
 from napari_unet._panels.look import Heading, Lines, Word
 from napari_unet._panels.plot import CurvePlot
 from napari_unet._panels.versus import VersusCard
-from napari_unet._words import in_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QWheelEvent
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnPanel"]
 
-_PLOT_HEIGHT = 96
+_PLOT_HEIGHT = 84
 # Phase: text and pictogram of the button, whether it and "stop" can be pressed.
 _FACES = {
     "idle": ("Learn now", "play", True, False),
@@ -45,12 +44,17 @@ class _Pages(QStackedWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        # In a low window it is as high as its words.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.currentChanged.connect(self.updateGeometry)
 
     def sizeHint(self) -> QSize:
         """Give the height that plots are best read at."""
         return QSize(super().sizeHint().width(), _PLOT_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        """Give the height of its words: in a low window the plots give way."""
+        shown = self.currentWidget().minimumSizeHint().height()
+        return QSize(super().minimumSizeHint().width(), shown)
 
 
 class LearnPanel(QWidget):
@@ -96,7 +100,6 @@ class LearnPanel(QWidget):
         policy.setRetainSizeWhenHidden(True)  # nothing beside it moves when it appears
         self.bar.setSizePolicy(policy)
         self.bar.hide()
-        self.left = Lines(right=True, room="1 h 59 min to go")
         self.plot = CurvePlot()
         self.versus = VersusCard()
         self.pages = _Pages()
@@ -127,16 +130,12 @@ class LearnPanel(QWidget):
         self.stop_button.setMinimumWidth(32)
         buttons.addWidget(self.main_button, 1)
         buttons.addWidget(self.stop_button)
-        buttons.addSpacing(6)
+        buttons.addSpacing(2)
         buttons.addWidget(self.automatic)
+        buttons.addWidget(self.advanced)
         column.addLayout(buttons)
+        column.addWidget(self.bar)
         column.addWidget(self.sentence)
-        progress = QHBoxLayout()
-        progress.addWidget(self.advanced)
-        progress.addSpacing(6)
-        progress.addWidget(self.bar, 1)
-        progress.addWidget(self.left)
-        column.addLayout(progress)
         column.addWidget(self.pages)
 
     def show(self, state: LoopState) -> None:
@@ -159,8 +158,6 @@ class LearnPanel(QWidget):
         busy = learning.phase != "idle"
         self.bar.setVisible(busy)
         self.bar.setValue(round(1000 * learning.fraction) if busy else 0)
-        left = learning.seconds_left if learning.phase == "running" else None
-        self.left.say("" if left is None else f"{in_words(left)} to go")
         if busy or learning.curve.steps:
             self._open_pages()
         if learning.phase == "starting":

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QPainter
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unet._panels.look import Word, colour, faint, small
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QPaintEvent
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
 
     from napari_unet._curve import Curve
 
 __all__ = ["CurvePlot"]
 
-_LEAST_HEIGHT = 50  # where the window is low; Qt would have more
+_LEAST_HEIGHT = 30  # of a plot that can be read; else what stands above it must do
 
 
 # Of which images the score is: what stands above, and what the tooltip says of them.
@@ -126,6 +126,7 @@ class SmallPlot(QWidget):
         self._name = name
         self._limits = least, most
         self._parts: dict[str, Any] = {}
+        self._drawn = True
         self.title = Word(name)
         self.setToolTip(tip)
         self._column = QVBoxLayout(self)
@@ -165,7 +166,8 @@ class SmallPlot(QWidget):
             self.make()
         if not self._parts:
             return
-        self._parts["canvas"].setVisible(bool(steps))
+        self._drawn = bool(steps)
+        self._fit()
         x = [step for step, _ in known]
         y = [value for _, value in known]
         self._parts["curve"].setData(x, y)
@@ -198,8 +200,8 @@ class SmallPlot(QWidget):
         canvas.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         canvas.setBackground(None)
-        canvas.setMinimumHeight(_LEAST_HEIGHT)
         policy = canvas.sizePolicy()
+        policy.setVerticalPolicy(QSizePolicy.Policy.Ignored)  # as high as there is room
         policy.setRetainSizeWhenHidden(True)  # the title stays where it is
         canvas.setSizePolicy(policy)
         canvas.ci.setContentsMargins(0, 6, 4, 8)
@@ -224,6 +226,17 @@ class SmallPlot(QWidget):
         self._tint()
         self._column.takeAt(1)
         self._column.addWidget(canvas, 1)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Have a plot where there is room for one."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._parts:
+            room = self.height() - self.title.height()
+            self._parts["canvas"].setVisible(self._drawn and room >= _LEAST_HEIGHT)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""

@@ -367,7 +367,7 @@ def test_in_a_high_window_more_images_are_seen(
     view = panel.list
     panel.resize(356, panel.minimumSizeHint().height())
     qtbot.waitUntil(lambda: view.height() < 100)
-    panel.resize(356, panel.sizeHint().height())
+    panel.resize(356, 1000)
     seven = view.rows.index(7)
     qtbot.waitUntil(
         lambda: view.viewport().rect().contains(view.visualRect(seven).center())

@@ -12,8 +12,10 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_unet import _desk, _session, _widget
+from napari_unet._curve import Curve
 from napari_unet._engine import Engine
 from napari_unet._panels.column import Column
+from napari_unet._state import Comparison, Learning, LoopState
 from unetloop.project import open_project
 
 if TYPE_CHECKING:
@@ -75,6 +77,24 @@ def test_all_four_steps_are_in_sight_before_anything_is_learned(
     inside = widget.column.viewport().rect()
     button = widget.run_all.box.start_button
     assert inside.contains(button.mapTo(widget.column, button.rect().bottomRight()))
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_all_four_steps_are_in_sight_on_a_small_screen_while_it_learns(
+    widget: Any, compared: bool, qtbot: QtBot
+) -> None:
+    window = widget.session.parent().parent()
+    bar = widget.column.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+    window.resize(1280, 694)  # what a screen of 1280 x 800 leaves
+    curve = Curve((100, 200), (0.9, 0.5), (0.25, 0.5))
+    comparison = Comparison(on=compared, before="nuclei", now="round-1")
+    learning = Learning(phase="running", curve=curve)
+    widget.learn.show(LoopState(learning=learning, comparison=comparison))
+    qtbot.waitUntil(lambda: widget.learn.pages.height() > 50)
+    assert widget.height() < 650
+    assert widget.out_of_sight == bar.maximum() == 0
+    assert widget.learn.plot.loss._parts["canvas"].isVisible() is not compared
 
 
 def _drop(widget: Any, path: Path) -> None:
