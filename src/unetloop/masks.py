@@ -131,7 +131,8 @@ def to_labels(values: NDArray[Any], path: Path) -> NDArray[np.int32]:
             todo="Save the background as 0, and nuclei as 1, 2, 3 ...",
             path=str(path),
         )
-    if values.dtype.kind != "b" and values.max() > np.iinfo(np.int32).max:
+    # In 64 bits: as float32, the largest number and one more are the same.
+    if values.dtype.kind != "b" and float(values.max()) > np.iinfo(np.int32).max:
         raise EngineError(
             "A mask's numbers must fit into 32 bits.",
             todo="Number the nuclei anew, from 1.",

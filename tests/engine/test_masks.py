@@ -79,6 +79,7 @@ def test_labels_of_a_stack_are_read_by_plane(tmp_path: Path) -> None:
         (np.full((4, 4), np.inf, np.float32), "fit into 32 bits"),
         (np.full((4, 4), -1, np.int16), "negative"),
         (np.full((4, 4), 2**31, np.uint32), "fit into 32 bits"),
+        (np.full((4, 4), 2.0**31, np.float32), "fit into 32 bits"),
         (numbers(4, 4, 3, dtype="uint8"), "not colours.*8 or 16 bits"),
     ],
 )
