@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,14 @@ def name_classes(names: Iterable[str]) -> tuple[TissueClass, ...]:
 
 
 def number_classes(count: int) -> tuple[TissueClass, ...]:
-    """Make so many classes that nobody named: ``class 1`` and so on."""
+    """Make so many classes that nobody named: ``class 1`` and so on.
+
+    Raises
+    ------
+    EngineError
+        As for `check_classes`.
+    """
+    _check_count(count)
     return name_classes(f"class {number}" for number in range(1, count + 1))
 
 
@@ -120,21 +128,28 @@ def check_classes(classes: Sequence[TissueClass]) -> None:
     EngineError
         If there are fewer than two classes, two of one name, or more than fit.
     """
-    names = [tissue.name for tissue in classes]
-    if not 2 <= len(names) <= MOST_CLASSES:
-        raise EngineError(
-            f"There must be from 2 to {MOST_CLASSES} classes.",
-            todo="Name all, with what you would call background: --classes "
-            "background,tumour,stroma",
-            classes=", ".join(names),
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    _check_count(len(classes))
+    times = Counter(tissue.name for tissue in classes)
+    twice = sorted(name for name, count in times.items() if count > 1)
     if twice:
         raise EngineError(
             "Two classes have the same name.",
             todo="Rename one of them.",
             name=", ".join(twice),
         )
+
+
+def _check_count(count: int) -> None:
+    if 2 <= count <= MOST_CLASSES:
+        return
+    raise EngineError(
+        f"There must be from 2 to {MOST_CLASSES} classes.",
+        todo="Name all, with what you would call background: --classes "
+        "background,tumour,stroma"
+        if count < 2
+        else "Look whether the masks are those of nuclei, a number for each.",
+        classes=count,
+    )
 
 
 def classes_to_json(classes: Sequence[TissueClass]) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from unetloop import cli_values
 from unetloop.classes import name_classes, number_classes
 from unetloop.counts import counted
 from unetloop.errors import EngineError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from unetloop.class_metrics import ClassScore
+    from unetloop.pairing import Pair
     from unetloop.training_image import TrainingImage
 
 __all__ = [
@@ -38,6 +41,7 @@ def add_class_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--classes",
+        type=cli_values.word,
         metavar="NAMES",
         help="names of the classes in the order of their numbers, with commas between "
         "them (default: as many as the masks hold)",
@@ -112,37 +116,20 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     Predictions hold 1 to the number of classes; the truth begins with
     ``first_class``, and what it says is not labelled does not count.
     """
-    from unetloop.class_metrics import compare_classes, pool_classes
-    from unetloop.masks import read_both
+    from unetloop.class_metrics import pool_classes
     from unetloop.pairing import pair_by_stem
 
     pairs = pair_by_stem(
         options.pred, options.truth, called=("prediction", "true mask")
     )
-    shift = 1 - options.first_class
     if options.classes:
         named = name_classes(options.classes.split(","))
     else:
-        true = _highest([pair.mask for pair in pairs]) + shift
+        true = _highest([pair.mask for pair in pairs]) + 1 - options.first_class
         found = _highest([pair.image for pair in pairs])
         named = number_classes(max(true, found, 2))
     names = [tissue.name for tissue in named]
-    scores = []
-    for pair in pairs:
-        planes = []
-        for predicted, mask in read_both(pair.image, pair.mask):
-            truth = mask + shift
-            if (predicted[truth > 0] == 0).any():
-                raise EngineError(
-                    "The prediction holds 0, no class, where the truth has one.",
-                    todo="Predict again without --project, whose ignored areas are 0, "
-                    "or let the truth be 0 there, too.",
-                    predicted=str(pair.image),
-                )
-            planes.append(
-                compare_classes(truth - 1, predicted - 1, len(names), truth > 0)
-            )
-        scores.append(pool_classes(planes))
+    scores = [_score(pair, len(names), options.first_class) for pair in pairs]
     pooled = pool_classes(scores)
     if options.json:
         content: dict[str, Any] = {
@@ -166,6 +153,38 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     ]
     _print("\n".join(lines))
     return 0
+
+
+def _score(pair: Pair, count: int, first: int) -> ClassScore:
+    """Compare two class maps; the first class is 1, and ``first`` in the truth."""
+    from unetloop.class_metrics import compare_classes, pool_classes
+    from unetloop.masks import read_both
+
+    planes = []
+    for predicted, truth in read_both(pair.image, pair.mask):
+        known = truth >= first
+        if (predicted[known] == 0).any():
+            raise EngineError(
+                "The prediction holds 0, no class, where the truth has one.",
+                todo="Predict again without --project, whose ignored areas are 0, "
+                "or let the truth be 0 there, too.",
+                predicted=str(pair.image),
+            )
+        for path, numbers, highest in (
+            (pair.image, predicted, count),
+            (pair.mask, truth, count - 1 + first),
+        ):
+            number = int(numbers.max(where=known, initial=0))
+            if number > highest:
+                raise EngineError(
+                    "A mask holds a number that is no class.",
+                    todo="Name as many classes as there are, or correct the mask.",
+                    path=str(path),
+                    number=number,
+                    classes=count,
+                )
+        planes.append(compare_classes(truth - first, predicted - 1, count, known))
+    return pool_classes(planes)
 
 
 def _highest(paths: Sequence[Path]) -> int:

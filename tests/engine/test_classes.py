@@ -12,7 +12,12 @@ from PIL import Image as PillowImage
 from unetloop.batch import BatchOptions, predict_images
 from unetloop.checkpoint import Model, open_model
 from unetloop.class_plane import balance_planes, make_class_plane
-from unetloop.classes import classes_from_json, classes_to_json, name_classes
+from unetloop.classes import (
+    classes_from_json,
+    classes_to_json,
+    name_classes,
+    number_classes,
+)
 from unetloop.cli import main
 from unetloop.config import (
     AugmentationConfig,
@@ -93,6 +98,12 @@ def test_classes_of_one_name_or_alone_are_refused() -> None:
         name_classes(["a", "b", "a"])
     with pytest.raises(EngineError, match="from 2"):
         name_classes(["a"])
+
+
+def test_as_many_classes_as_nuclei_are_refused_before_they_are_made() -> None:
+    """So many would take all memory, and their names a page."""
+    with pytest.raises(EngineError, match=r"classes=2147483647\. Look whether"):
+        number_classes(2**31 - 1)
 
 
 def test_classes_are_the_same_after_json() -> None:
@@ -456,6 +467,10 @@ def test_the_command_line_trains_predicts_and_scores_classes(
     assert "pixel accuracy" in capsys.readouterr().out
     assert main(["predict", "in/images", "--out", "no", "--probabilities"]) == 1
     assert "models of classes" in capsys.readouterr().err
+    assert main([*evaluate, "--classes", "x,y"]) == 1
+    said = capsys.readouterr().err
+    assert "no class" in said
+    assert "number=3, classes=2" in said  # as it is in the file that is named
     assert main([*evaluate[:5], "--classes", "x,y"]) == 1
     assert "need --task classes" in capsys.readouterr().err
 

@@ -72,6 +72,7 @@ def test_predict_and_evaluate(
         # Of a shell's variable that was not set: it would run here after all.
         ["predict", "a.tif", "--out", "o", "--scheduler", ""],
         ["predict", "a.tif", "--out", "o", "--channel", ""],
+        ["train", "--images", "i", "--masks", "m", "--out", "o", "--classes", ""],
     ],
 )
 def test_an_empty_word_is_neither_a_folder_nor_left_out(
