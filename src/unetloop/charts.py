@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 __all__ = ["draw_histogram"]
 
 _WIDTH, _HEIGHT = 320, 170
-_LEFT, _TOP, _BOTTOM = 40, 24, 34
+_LEFT, _TOP, _BOTTOM = 56, 24, 34  # on the left, millions of nuclei have room
 _LEAST_DIGITS, _MOST_DIGITS = 3, 9
 
 
 def draw_histogram(
-    title: str, unit: str, edges: Sequence[float], counts: Sequence[float]
+    title: str, unit: str, edges: Sequence[float], counts: Sequence[int]
 ) -> str:
     """Draw a histogram with an axis below and the highest count at the left.
 
@@ -26,7 +26,7 @@ def draw_histogram(
         Written above and below it.
     edges : sequence of float
         (bins + 1,): rising; bins are drawn equally wide.
-    counts : sequence of float
+    counts : sequence of int
         (bins,).
 
     Returns
@@ -45,7 +45,7 @@ def draw_histogram(
         if count:
             label = (
                 f"{_tick(edges[index], digits)} to {_tick(edges[index + 1], digits)} "
-                f"{unit}: {count:g}"
+                f"{unit}: {count:,}"
             )
             parts.append(
                 f'<rect x="{_LEFT + index * width:.1f}" y="{foot - tall:.1f}" '
@@ -68,7 +68,7 @@ def draw_histogram(
         f"{escape(unit)}</text>"
     )
     parts.append(
-        f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{most:g}</text>'
+        f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{most:,}</text>'
         f'<text x="{_LEFT - 4}" y="{foot}" text-anchor="end">0</text>'
     )
     return (

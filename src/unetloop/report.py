@@ -122,8 +122,8 @@ def _facts(
     if sizes:
         facts.append((f"{np.median(sizes):.4g} µm²", "median of the images' medians"))
     if len(rows) > len(done) + len(failed):
-        facts.append((str(len(rows) - len(done) - len(failed)), "left alone"))
-    facts.append((str(len(failed)), "failed"))
+        facts.append((f"{len(rows) - len(done) - len(failed):,}", "left alone"))
+    facts.append((f"{len(failed):,}", "failed"))
     return "".join(
         f"<div><b>{escape(value)}</b>{escape(what)}</div>" for value, what in facts
     )
@@ -211,7 +211,7 @@ def _table(rows: Sequence[Row], classes: Sequence[str]) -> str:
             f"{cells}</tr>"
         )
     more = len(rows) - _MOST_LISTED
-    note = f"<p>{more} more are in summary.csv.</p>" if more > 0 else ""
+    note = f"<p>{more:,} more are in summary.csv.</p>" if more > 0 else ""
     return (
         f"<table><tr><th>image</th><th>status</th>{head}</tr>{''.join(lines)}</table>"
         + note
@@ -223,9 +223,9 @@ def _number(row: Row, name: str) -> str:
     if name.endswith(_PERCENT):
         share = row.get("shares", {}).get(name.removesuffix(_PERCENT))
         value = None if share is None else 100 * share
-    return (
-        "" if value is None else f"{value:.4g}" if value != int(value) else f"{value:g}"
-    )
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def _definitions(run: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from unetloop.charts import draw_histogram
 from unetloop.checkpoint import Model
+from unetloop.report import _table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +157,14 @@ def test_nuclei_are_counted_in_whole_numbers(tmp_path: Path, model: Model) -> No
     run(write_discs(tmp_path / "in", counts), tmp_path / "out", model)
     bars = _bars(tmp_path / "out/report.html", "Nuclei in an image")
     assert bars == ["0 to 2 nuclei: 2", "4 to 6 nuclei: 1", "8 to 10 nuclei: 1"]
+
+
+def test_millions_of_nuclei_are_written_to_the_last_digit() -> None:
+    row = {"image": "a.tif", "status": "done", "nuclei": 1_234_567, "focus": -2.5}
+    cells = re.findall(r'<td class="number">(.*?)<', _table([row], []))
+    assert cells == ["1,234,567", "", "", "", "-2.5", ""]
+    svg = draw_histogram("a", "nuclei", [0.0, 1.0, 2.0], [1_234_567, 3])
+    assert svg.count("1,234,567") == 2  # on the axis, and where one points at the bar
 
 
 def test_of_a_single_image_no_differences_are_drawn(
