@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # TensorFlow's notes about missing GPUs would fall between our own lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # What a console or file can't hold, as a name in other letters, is escaped.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -156,7 +160,7 @@ def _models(options: argparse.Namespace) -> int:
         names: dict[str, Any] = {"models": models, "architectures": entries}
         names["recipes"] = recipes
         names |= {"losses": losses, "class_losses": others}
-        _print(json.dumps(names, indent=2, ensure_ascii=False))
+        _print(json.dumps(names, indent=2))
         return 0
     _print("Models that ship (--model, --start):")
     for name, model in ship.items():

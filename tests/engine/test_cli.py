@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -344,6 +345,17 @@ def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts["seconds_per_512_field"] > 0
     assert facts["device"]
+
+
+def test_what_a_console_has_no_letters_for_is_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows in Japanese, whose code page lacks the é of Jégou."""
+    console = io.TextIOWrapper(io.BytesIO(), "shift_jis")
+    monkeypatch.setattr("sys.stdout", console)
+    assert main(["models"]) == 0
+    console.seek(0)
+    assert "J\\xe9gou" in console.read()
 
 
 @pytest.mark.parametrize(
