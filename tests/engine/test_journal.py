@@ -16,6 +16,7 @@ import tifffile
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
+from unetloop.log_file import LogFile
 from unetloop.project import Project, open_project
 
 if TYPE_CHECKING:
@@ -39,6 +40,25 @@ def folder(tmp_path: Path) -> Path:
 def project(folder: Path) -> Iterator[Project]:
     with open_project(folder) as project:
         yield project
+
+
+@pytest.fixture(autouse=True)
+def crashed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the files of journals that a test left open, which is its crash.
+
+    Python 3.13 warns of a database that nobody closed.
+    """
+    opened = []
+    begin = LogFile.__init__
+
+    def begin_noted(file: LogFile, path: Path, schema: str) -> None:
+        begin(file, path, schema)
+        opened.append(file)
+
+    monkeypatch.setattr(LogFile, "__init__", begin_noted)
+    yield
+    for file in opened:
+        file.close()
 
 
 def _paint(
