@@ -15,7 +15,15 @@ from keras import layers, ops
 
 from unetloop.errors import EngineError
 
-__all__ = ["CropLike", "Geometry", "MirrorBorder", "geometry_of", "same_size"]
+__all__ = [
+    "CropLike",
+    "Geometry",
+    "MirrorBorder",
+    "geometry_of",
+    "layers_of",
+    "same_size",
+    "tensors_of",
+]
 
 _CONVOLUTIONS = (layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
 _POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
@@ -101,10 +109,8 @@ def geometry_of(model: Any) -> Geometry:
     """
     places = {id(model.input): _Place()}
     step, rest = 1, 0
-    for operation in model.operations:
-        if isinstance(operation, layers.InputLayer):
-            continue
-        sources = {places[id(tensor)] for tensor in _listed(operation.input)}
+    for operation in layers_of(model):
+        sources = {places[id(tensor)] for tensor in tensors_of(operation.input)}
         if len(sources) > 1:
             raise EngineError(
                 "This network joins maps of different sizes.", layer=operation.name
@@ -113,9 +119,9 @@ def geometry_of(model: Any) -> Geometry:
         after = _passed(operation, before)
         if after.stride > before.stride and after.stride > step:
             step, rest = after.stride, before.lost % after.stride
-        for tensor in _listed(operation.output):
+        for tensor in tensors_of(operation.output):
             places[id(tensor)] = after
-    end = {places[id(tensor)] for tensor in _listed(model.output)}
+    end = {places[id(tensor)] for tensor in tensors_of(model.output)}
     if len(end) > 1 or next(iter(end)).stride != 1 or next(iter(end)).lost % 2:
         raise EngineError(
             "This network's maps are not as fine as its image.", network=model.name
@@ -123,7 +129,17 @@ def geometry_of(model: Any) -> Geometry:
     return Geometry(border=end.pop().lost // 2, step=step, rest=rest)
 
 
-def _listed(tensors: Any) -> list[Any]:
+def layers_of(model: Any) -> list[Any]:
+    """List what a network does, in order: its layers but for the input."""
+    return [
+        operation
+        for operation in model.operations
+        if not isinstance(operation, layers.InputLayer)
+    ]
+
+
+def tensors_of(tensors: Any) -> list[Any]:
+    """List the tensors that go into a layer, or out of it: Keras gives one bare."""
     return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 

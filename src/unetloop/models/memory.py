@@ -5,14 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from keras import layers
-
-from unetloop.models.geometry import geometry_of
+from unetloop.models.geometry import geometry_of, layers_of, tensors_of
 
 __all__ = ["bytes_a_pixel"]
 
-_SIDE = 256
-_FLOAT = 4
+_SIDE = 256  # rows and columns of the map that it is counted for
+_FLOAT = 4  # bytes
 # What a prediction takes is 1.2 to 1.6 times the activations that are live at once
 # (measured: the original, residual, dense and nested U-Nets).
 _OVERHEAD = 1.65
@@ -36,28 +34,20 @@ def bytes_a_pixel(model: Any) -> int:
         needed.
     """
     size = geometry_of(model).input_size(_SIDE)
-    steps = [step for step in model.operations if not _is_input(step)]
+    steps = layers_of(model)
     last = {
         id(tensor): index
         for index, step in enumerate(steps)
-        for tensor in _listed(step.input)
+        for tensor in tensors_of(step.input)
     }
     shapes = {id(model.input): (1, size, size, model.input_shape[-1])}
     live = {id(model.input): prod(shapes[id(model.input)])}
     most = 0
     for index, step in enumerate(steps):
-        given = [shapes[id(tensor)] for tensor in _listed(step.input)]
+        given = [shapes[id(tensor)] for tensor in tensors_of(step.input)]
         result = step.compute_output_shape(given if len(given) > 1 else given[0])
         shapes[id(step.output)] = result
         live[id(step.output)] = prod(result)
         most = max(most, sum(live.values()))
         live = {key: value for key, value in live.items() if last.get(key, -1) > index}
     return round(_OVERHEAD * _FLOAT * most / _SIDE**2)
-
-
-def _is_input(step: Any) -> bool:
-    return isinstance(step, layers.InputLayer)
-
-
-def _listed(tensors: Any) -> list[Any]:
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
