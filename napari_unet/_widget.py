@@ -88,7 +88,8 @@ class LoopWidget(Docked):
 
     def _lay_out(self) -> None:
         self.column = area = Column(
-            (self.images, self.correct, self.learn, self.advanced, self.run_all)
+            (self.images, self.correct, self.learn, self.advanced, self.run_all),
+            tall=self.images,
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

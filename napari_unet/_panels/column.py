@@ -18,23 +18,22 @@ __all__ = ["Column"]
 class Column(QScrollArea):
     """Scrolls up and down, and is never narrower than what it holds.
 
-    The first widget takes the room that the others leave.
-
     Parameters
     ----------
     widgets : iterable of QWidget
         From top to bottom.
+    tall : QWidget, optional
+        Which of them takes the room that the others leave.
     """
 
-    def __init__(self, widgets: Iterable[QWidget]) -> None:
+    def __init__(self, widgets: Iterable[QWidget], tall: QWidget | None = None) -> None:
         super().__init__()
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 2, 6, 2)
         column.setSpacing(6)
         for widget in widgets:
-            column.addWidget(widget)
-        column.setStretch(0, 1)
+            column.addWidget(widget, int(widget is tall))
         column.addStretch()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, Signal
+from qtpy.QtCore import QRectF, QSize, Signal
 from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PreviewBox"]
 
-_HEIGHT = 200
+_LEAST_HEIGHT, _HEIGHT = 110, 200
 _LEAST_ZOOM = 0.5
 
 
@@ -67,8 +67,13 @@ class _Picture(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._pixels = QPixmap()
-        self.setFixedHeight(_HEIGHT)
+        self.setMinimumHeight(_LEAST_HEIGHT)
+        self.setMaximumHeight(_HEIGHT)
         self.setAccessibleName("Preview")
+
+    def sizeHint(self) -> QSize:
+        """Give the height that it has where there is room."""
+        return QSize(_HEIGHT, _HEIGHT)
 
     def show_file(self, path: Path | None) -> None:
         """Show a file's picture; None: nothing."""

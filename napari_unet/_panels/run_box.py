@@ -126,7 +126,7 @@ class RunBox(QWidget):
         left = run.seconds_left if run.phase == "running" else None
         self.left.say("" if left is None else f"{in_words(left)} to go")
         bad = run.wrong and not run.busy
-        self.sentence.say(run.sentence, "wrong" if bad else "text")
+        self.sentence.say(_said(run), "wrong" if bad else "text")
         self.sentence.setVisible(bool(run.sentence))
         self._progress.setVisible(run.busy)
         self.sentence.setToolTip("\n".join((run.sentence, *run.failures)))
@@ -146,3 +146,11 @@ class RunBox(QWidget):
             self.fix_button.setToolTip(
                 "Correct in the loop's dock:\n" + "\n".join(p.name for p in run.worst)
             )
+
+
+def _said(run: Run) -> str:
+    """Give what came of it, and which images failed; why is in the tooltip."""
+    if run.busy or not run.failures:
+        return run.sentence
+    names = ", ".join(failure.partition(": ")[0] for failure in run.failures)
+    return f"{run.sentence} Failed: {names}"

@@ -82,6 +82,22 @@ def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) ->
     assert docks.results.nuclei.data.any()
 
 
+def test_in_a_high_window_the_form_stays_together(docks: Any) -> None:
+    form = docks.open().form
+    docks.wait(lambda: form.window().height() > 600)
+    assert form.height() == form.sizeHint().height()
+
+
+def test_in_a_low_window_the_picture_gives_way(docks: Any, folder: Path) -> None:
+    widget = docks.open()
+    docks.drop(widget, folder)
+    docks.wait(lambda: docks.batch.state.preview.folder is not None)
+    widget.window().resize(1280, 1000)
+    docks.wait(lambda: widget.preview.picture.height() == 200)
+    widget.window().resize(1280, 640)
+    docks.wait(lambda: widget.preview.picture.height() < 150)
+
+
 def test_nothing_moves_when_the_preview_comes(docks: Any, folder: Path) -> None:
     widget, places = docks.open(), []
 
@@ -149,6 +165,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     count = int(read_labels(out / "labels/a.tif").max())
     assert said["a.tif"] == f"{count} nuclei"
     assert "can't be read" in said["broken.tif"]
+    assert widget.box.sentence.text().endswith(" Failed: broken.tif")
     assert "broken.tif: " in widget.box.sentence.toolTip()
     assert (out / "geojson/b.geojson").exists()
     widget.box.report_button.click()
