@@ -8,9 +8,11 @@ large plane are tasks of their own, put together by the image's.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import time
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -70,8 +72,8 @@ def run_on_cluster(
     Raises
     ------
     EngineError
-        If Dask is not installed, the scheduler does not answer, or a worker can't
-        work with our files.
+        If Dask is not installed, the scheduler does not answer or no longer does, or
+        a worker can't work with our files.
     DiskFull
         If there is no space for results.
     """
@@ -79,7 +81,7 @@ def run_on_cluster(
     _remove_old_stops(records)
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with _client(scheduler, min(count, len(jobs))) as client:
-        tasks = {}
+        waiting = {}
         for job in jobs:
             # The statistics are large, and the worker has them in its model.
             task = client.submit(
@@ -91,9 +93,8 @@ def run_on_cluster(
                 __version__,
                 pure=False,
             )
-            tasks[task.key] = job
+            waiting[task.key] = job
             task.add_done_callback(finished.put)
-        waiting = dict(tasks)
         try:
             while waiting:
                 if cancelled():
@@ -108,9 +109,8 @@ def run_on_cluster(
                 task.release()
                 yield done, record
         finally:
-            if waiting:
+            if waiting:  # those not begun end with the client, the others by this
                 stop_file(records, jobs[0].run).touch()
-            client.cancel([*tasks])
 
 
 def _result(task: Any, job: ImageJob) -> ImageRecord:
@@ -119,7 +119,13 @@ def _result(task: Any, job: ImageJob) -> ImageRecord:
 
     error = task.exception()
     if error is None:
-        record: ImageRecord = task.result()
+        try:
+            record: ImageRecord = task.result()
+        except CancelledError as lost:  # by Dask: we look at no task of a stopped run
+            raise EngineError(
+                "The connection to the Dask scheduler was lost.",
+                todo="See that it runs, and run this again: what is done is kept.",
+            ) from lost
         if not _is_seen(record, Records(job.out)):
             raise EngineError(
                 "A worker wrote its results where this machine does not see them.",
@@ -179,6 +185,8 @@ def _client(scheduler: str | None, count: int) -> Iterator[Any]:
             "Dask is not installed, which is needed for more processes and machines.",
             todo="Install it with: pip install 'napari-unet-loop[cluster]'",
         ) from error
+    # What ends its connection is an error of ours, in one sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     if scheduler is not None:
         try:
             get_address_host_port(scheduler)  # a client would try for long

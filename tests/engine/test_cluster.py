@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,11 +16,11 @@ import psutil
 import tifffile
 from batch_parts import draw_discs, of_kind, read_table, write_discs
 
-from unetloop import cluster
-from unetloop.batch import BatchOptions, predict_images
+from unetloop import __version__, cluster
+from unetloop.batch import BatchOptions, _Run, predict_images
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
-from unetloop.cluster_worker import stop_file
+from unetloop.cluster_worker import predict_on_worker, stop_file
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.files import find_images
@@ -28,6 +29,9 @@ from unetloop.run_record import ImageRecord, Records
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from unetloop.checkpoint import Model
+    from unetloop.image_job import ImageJob
 
 # What Dask's own threads and event loops leave behind when a worker is killed.
 pytestmark = [
@@ -95,41 +99,32 @@ def test_a_large_plane_is_done_block_by_block(tmp_path: Path) -> None:
     assert np.count_nonzero(one != other) < 1e-5 * one.size
 
 
+def _job(folder: Path, model: Model, **options: Any) -> ImageJob:
+    """What a worker is sent of an image of two discs."""
+    found = find_images([write_discs(folder / "in", {"a.tif": 2})])
+    config = PredictionConfig(diameter=32.0)
+    run = _Run(found, folder / "out", model, config, BatchOptions(**options))
+    return replace(run.jobs[0], reference=None)
+
+
 def test_a_worker_that_sees_other_files_says_so(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from unetloop.batch import _Run
-    from unetloop.cluster_worker import predict_on_worker
-
-    folder = write_discs(tmp_path / "in", {"a.tif": 1})
-    model, out = open_model(SHIPPED), tmp_path / "out"
-    run = _Run(find_images([folder]), out, model, PredictionConfig(), BatchOptions())
-    job = replace(run.jobs[0], reference=None)
+    model = open_model(SHIPPED)
+    job = _job(tmp_path, model)
     rest = (model.path, model.weights_hash, 1.0)
     with pytest.raises(EngineError, match="another version"):
         predict_on_worker(job, *rest, "0")
-    from unetloop import __version__
-
     with pytest.raises(EngineError, match="does not see the output"):
         predict_on_worker(job, *rest, __version__)
-    Records(out).folder.mkdir(parents=True)
+    Records(job.out).folder.mkdir(parents=True)
     with pytest.raises(EngineError, match="another model"):
         predict_on_worker(job, model.path, "0" * 64, 1.0, __version__)
 
 
 def test_a_worker_exports_without_the_model(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from unetloop import __version__
-    from unetloop.batch import _Run
-    from unetloop.cluster_worker import predict_on_worker
-
-    folder = write_discs(tmp_path / "in", {"a.tif": 2})
     model, out = open_model(SHIPPED), tmp_path / "out"
-    found, config = find_images([folder]), PredictionConfig(diameter=32.0)
-    list(predict_images(found, out, model, config))
-    run = _Run(found, out, model, config, BatchOptions(exports=("rois",)))
-    job = replace(run.jobs[0], reference=None, again=("rois",))
+    job = replace(_job(tmp_path, model, exports=("rois",)), again=("rois",))
+    found = find_images([tmp_path / "in"])
+    list(predict_images(found, out, model, job.config))
     record = predict_on_worker(job, tmp_path / "no model", "0" * 64, 1.0, __version__)
     assert (record.status, record.exports) == ("done", ["rois"])
     assert (out / "rois/a.zip").exists()
@@ -163,6 +158,22 @@ def test_a_record_that_a_network_disk_shows_late_is_waited_for(
     assert cluster._is_seen(record, Records(tmp_path))
     monkeypatch.setattr(cluster, "_SEEN_SECONDS", 0.0)
     assert not cluster._is_seen(record, Records(tmp_path))
+
+
+def test_a_scheduler_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    from distributed.client import FutureCancelledError
+
+    class Lost:
+        """A task as Dask leaves it."""
+
+        def exception(self) -> None:
+            """It was not done, so nothing was raised in it."""
+
+        def result(self) -> ImageRecord:
+            raise FutureCancelledError("key", "scheduler-connection-lost")
+
+    with pytest.raises(EngineError, match=r"lost\. See that it runs"):
+        cluster._result(Lost(), _job(tmp_path, open_model(SHIPPED)))
 
 
 def test_processes_that_do_not_start_are_one_sentence(
