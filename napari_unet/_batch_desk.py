@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QUrl, Signal
+from qtpy.QtCore import QObject, Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 
 from napari_unet._activity import Activity
@@ -117,8 +117,10 @@ class BatchDesk(QObject):
     def open_report(self) -> None:
         """Show the last batch's report in the browser."""
         report = self.batch.state.run.report
-        if report is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
+        if report is None:
+            return
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(report))):
+            self.said.emit(f"No browser was found to show {report} with.", "warning")
 
     def close(self) -> None:
         """End what belongs to batches; the engine, too, if it is no loop's."""
@@ -185,9 +187,12 @@ class BatchDesk(QObject):
     def _on_opened(self, results: Results) -> None:
         if self.table is None:
             self.table = MeasurementsTable()
-            dock = self._viewer.window.add_dock_widget(
-                self.table, name=TABLE, area="bottom"
+            window = self._viewer.window
+            # Beside our docks, not below them: they need the height.
+            window._qt_window.setCorner(
+                Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea
             )
+            dock = window.add_dock_widget(self.table, name=TABLE, area="bottom")
             dock.destroyed.connect(self._on_table_closed)
             self.table.picked.connect(self.results.select)
             self.results.selected.connect(self.table.select)

@@ -60,6 +60,7 @@ class BatchSession(QObject):
         self.rows: list[FileRow] = []
         self._places: dict[str, int] = {}
         self._project_models: tuple[tuple[str, str], ...] = ()
+        self._before = Run()
         self._wish = _told_kind(recall())
         self.planner = Planner(engine, self)
         self.runner = Runner(engine, self)
@@ -69,6 +70,7 @@ class BatchSession(QObject):
         self.planner.listed.connect(self._on_listed)
         self.runner.changed.connect(self._refresh)
         self.runner.told.connect(self._on_told)
+        self.runner.ended.connect(self._on_ended)
 
     def use_engine(self, engine: Engine) -> bool:
         """Let another engine do what comes next; false while this one is busy."""
@@ -124,8 +126,8 @@ class BatchSession(QObject):
             return
         self.planner.rest()
         for number, row in enumerate(self.rows):
-            again = row.status == "failed" or not retry_failed
-            if again and row.status in ("done", "failed"):
+            anew = row.status == "done" and wish.overwrite and not retry_failed
+            if anew or row.status == "failed":
                 self._set_row(number, "waits", "")
         first = self.settle if wish.project else None
         self.runner.start(wish, retry_failed, first)
@@ -141,9 +143,10 @@ class BatchSession(QObject):
 
     def show_results(self, image: str = "") -> None:
         """Show the results of the last batch, from the image with this path on."""
-        folder = self.state.run.out or Path(self._wish.folder)
-        if is_results(folder):
-            self.results_wanted.emit(folder, image)
+        run, wished = self.state.run.out, Path(self._wish.folder)
+        folders = [wished, run or wished] if image else [run or wished]
+        if there := [folder for folder in folders if is_results(folder)]:
+            self.results_wanted.emit(there[0], image)
 
     def show_preview(self) -> None:
         """Show the preview's image and nuclei as layers."""
@@ -172,17 +175,25 @@ class BatchSession(QObject):
         models = [*self._project_models, (SHIPPED, SHIPPED)]
         if self._wish.model not in (where for _, where in models):
             models.append((Path(self._wish.model).name, self._wish.model))
+        run = self.runner.run
+        if run == Run():  # what came of the last one, before napari was closed
+            run = self._before
         self.state = BatchState(
-            self._wish,
-            self.planner.plan,
-            self.planner.preview,
-            self.runner.run,
+            *(self._wish, self.planner.plan, self.planner.preview, run),
             tuple(models),
         )
         self.changed.emit(self.state)
 
     def _on_listed(self, rows: Sequence[FileRow]) -> None:
-        self.rows = list(rows)
+        counted = {row.path: row for row in self.rows if row.status == "done"}
+        self.rows = [
+            counted.get(row.path, row) if row.status == "done" else row for row in rows
+        ]
+        folder = Path(self._wish.folder)
+        report = folder / "report.html"
+        done = any(row.status == "done" for row in rows)
+        there = done and is_results(folder) and report.is_file()
+        self._before = Run(out=folder, report=report) if there else Run()
         self._places = {row.path: number for number, row in enumerate(rows)}
         self.listed.emit()
 
@@ -190,6 +201,13 @@ class BatchSession(QObject):
         number = self._places.get(path)
         if number is not None:
             self._set_row(number, status, said)
+
+    def _on_ended(self) -> None:
+        """Say what is left to do of a batch that did not come to its end."""
+        wish = self.runner.wish
+        ours = wish is not None and wish.folder == self._wish.folder
+        if ours and any(row.status == "waits" for row in self.rows):
+            self.look()
 
     def _set_row(self, number: int, status: str, said: str) -> None:
         self.rows[number] = replace(self.rows[number], status=status, said=said)

@@ -24,7 +24,7 @@ _REST_MS = 300
 # A preview must come while one looks: no larger plane or stack than this.
 _PREVIEW_PIXELS = 1 << 24
 _CHOICES = {
-    "done": "done already",
+    "done": "done",
     "export": "only to be exported",
     "foreign": "left alone",
     "edited": "left alone",
@@ -137,7 +137,7 @@ class Planner(QObject):
     def _on_planned(self, found: dict[str, Any]) -> None:
         rows = tuple(_row(file) for file in found["files"])
         files = {str(file["path"]): file for file in found["files"]}
-        readable = [row for row in rows if row.status == "waits"]
+        readable = [row for row in rows if row.status != "unreadable"]
         small = (row for row in readable if _pixels(files[row.path]) <= _PREVIEW_PIXELS)
         self._first = next(small, None)
         names = (name for row in readable for name in _channels(files[row.path]))
@@ -234,8 +234,10 @@ def _row(file: dict[str, Any]) -> FileRow:
     if int(file["planes"]) > 1:
         size += f" × {file['planes']:,}"
     channel = ", ".join(channel_in_words(str(item)) for item in file["reads"])
-    said = _CHOICES.get(str(file["choice"]), "")
-    return FileRow(path, name, size, str(file["axes"]), channel, said=said)
+    choice = str(file["choice"])
+    status = "done" if choice == "done" else "waits"
+    said = _CHOICES.get(choice, "")
+    return FileRow(path, name, size, str(file["axes"]), channel, status, said)
 
 
 def _sentence(found: dict[str, Any], anew: bool = False) -> str:

@@ -172,8 +172,15 @@ class Runner(QObject):
             self._end(sentence="Cancelled before it began.")
             return
         report = done.get("report")
+        cancelled = done.get("stopped") == "cancelled"
+        # The sentence says so itself, and it is what was wanted.
+        warnings = [
+            text
+            for text in self._warnings
+            if not (cancelled and text.startswith("Cancelled"))
+        ]
         self._end(
-            sentence=_sentence(done, self._warnings),
+            sentence=_sentence(done, warnings),
             report=Path(report) if report else None,
             out=Path(done["out"]) if done.get("out") else self.run.out,
             failed=int(done["failed"]),
@@ -184,7 +191,7 @@ class Runner(QObject):
                 for item in done["worst"][:_MOST_WORST]
                 if done.get("unlike")
             ),
-            wrong=done.get("stopped") == "disk full" or bool(self._warnings),
+            wrong=done.get("stopped") == "disk full" or bool(warnings),
         )
 
     def _on_job_failed(self, event: dict[str, Any]) -> None:
@@ -219,5 +226,4 @@ def _sentence(done: dict[str, Any], warnings: list[str]) -> str:
     sentence = ", ".join(parts) + "."
     if done.get("stopped") == "cancelled":
         sentence = f"Cancelled: {sentence} Run again to go on."
-        warnings = [text for text in warnings if not text.startswith("Cancelled")]
     return " ".join([sentence, *warnings])

@@ -50,6 +50,7 @@ class FilesTable(QTableView):
         header.setResizeContentsPrecision(50)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
+        header.setHighlightSections(False)  # a whole row is selected, and no column
         self.setMinimumHeight(132)
         self.doubleClicked.connect(self._on_double_click)
 

@@ -184,8 +184,10 @@ class MeasurementsTable(QWidget):
         self.view.verticalHeader().setDefaultSectionSize(
             self.fontMetrics().height() + 7
         )
-        self.view.horizontalHeader().setResizeContentsPrecision(50)
-        self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header = self.view.horizontalHeader()
+        header.setResizeContentsPrecision(50)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header.setHighlightSections(False)  # a whole row is selected, and no column
         self.view.setSortingEnabled(True)
         self.view.selectionModel().selectionChanged.connect(self._on_selection)
         column = QVBoxLayout(self)

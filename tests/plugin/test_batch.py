@@ -15,7 +15,7 @@ from qtpy.QtTest import QTest
 
 from napari_unet._batch_desk import TABLE
 from napari_unet._batch_memory import recall
-from napari_unet._batch_state import Preview, Wish
+from napari_unet._batch_state import Preview, Run, Wish
 from napari_unet._desk import LOOP, session_of
 from napari_unet._farewell import Farewell
 from napari_unet._results import read_results
@@ -203,8 +203,32 @@ def test_a_batch_is_cancelled_and_goes_on(docks: Any, tmp_path: Path) -> None:
     docks.wait(lambda: widget.box.sentence.text().startswith("Cancelled: "))
     done = len(list(Path(f"{folder}-nuclei/labels").glob("*.tif")))
     assert 0 < done < 40
+    assert not docks.batch.state.run.wrong  # it was wanted
+    docks.wait(lambda: widget.said.text().endswith(f" · {done} done already"))
+    assert widget.box.sentence.text().startswith("Cancelled: ")
     docks.run()
     assert f"{40 - done} predicted, {done} left as" in widget.box.sentence.text()
+    assert "" not in {row[-1] for row in cells(widget)}
+
+
+def test_results_of_a_batch_before_are_at_hand(
+    docks: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = docks.open()
+    docks.plan(folder)
+    docks.run()
+    docks.batch.runner.run = Run()  # as after a restart of napari
+    docks.batch.look()
+    docks.wait(lambda: docks.batch.state.plan.phase == "known")
+    assert widget.box.sentence.text() == ""
+    assert widget.box.start_button.isEnabled()
+    widget.box.results_button.click()
+    docks.wait(lambda: docks.results.results is not None)
+    said: list[str] = []
+    docks.desk.said.connect(lambda text, level: said.append(text))
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: False)
+    widget.box.report_button.click()
+    assert "report.html" in said[0]
 
 
 def test_an_engine_that_dies_in_a_batch_costs_nothing_that_is_done(
@@ -244,7 +268,7 @@ def test_tables_of_somebody_else_are_not_replaced_unasked(
     )
     docks.batch.look()
     docks.wait(lambda: widget.said.text() == "3 images · all done already")
-    assert {row[-1] for row in cells(widget)} == {"done already"}
+    assert all(row[-1].endswith("nuclei") for row in cells(widget))
     widget.form.exports["rois"].value = True
     docks.wait(lambda: widget.said.text().endswith(" · 3 only to be exported"))
     widget.form.overwrite.value = True
