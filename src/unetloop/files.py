@@ -93,10 +93,16 @@ def find_images(
             found.setdefault(given.absolute(), (given, given.parent))
             continue
         if not given.exists():
-            raise EngineError("There is no such file or folder.", path=str(given))
+            raise EngineError(
+                "There is no such file or folder.",
+                todo="Look how it is spelled, and whether its drive is there.",
+                path=str(given),
+            )
         if not given.is_dir() and not given.is_file():
             raise EngineError(
-                "This is no file, but a pipe or a device.", path=str(given)
+                "This is no file, but a pipe or a device.",
+                todo="Give a file, or a folder.",
+                path=str(given),
             )
         if not given.is_dir() or given.suffix == ".zarr":
             bases.append(given.parent)
@@ -227,7 +233,9 @@ def _list(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path]:
         entries = [] if real in seen else sorted(folder.iterdir())
     except OSError as error:
         raise EngineError(
-            f"The folder can't be read ({error.strerror}).", path=str(folder)
+            f"The folder can't be read ({error.strerror}).",
+            todo="Make sure that you may, or give another one.",
+            path=str(folder),
         ) from error
     seen.add(real)  # a link may lead back to it
     for entry in entries:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from unetloop.errors import EngineError, is_disk_full
+from unetloop.errors import EngineError, explain, is_disk_full
 from unetloop.file_state import FileState
 from unetloop.image_job import DiskFull, Stopped
 from unetloop.run_record import ImageRecord, Records, now
@@ -63,19 +63,19 @@ def keep_account(
         try:
             record = replace(record, input=FileState.of(job.image))
             record = work(record)
-        except (EngineError, OSError, MemoryError) as error:
-            if is_disk_full(error):
-                raise
-            reason = str(error) if isinstance(error, EngineError) else _reason(error)
-            record = replace(record, status="failed", reason=reason)
         except (Stopped, DiskFull):
             raise
-        except Exception as error:  # noqa: BLE001 - a bad file must not stop the run
+        except Exception as error:
+            if is_disk_full(error):
+                raise
+            # A bad file must not stop the run.
+            known = error if isinstance(error, EngineError) else explain(error)
+            said = f"{type(error).__name__}: {error}"
             record = replace(
                 record,
                 status="failed",
-                reason=_reason(error),
-                detail="".join(traceback.format_exception(error)),
+                reason=str(known or f"Something unforeseen happened ({said})."),
+                detail="" if known else "".join(traceback.format_exception(error)),
             )
         if record.status == "failed":
             record = replace(record, outputs=_left_behind(job, before))
@@ -84,7 +84,7 @@ def keep_account(
         summary = {"seconds": seconds, **record.summary}
         record = replace(record, summary=summary, finished=now())
         records.write(record)
-    except (Stopped, EngineError, OSError) as error:
+    except Exception as error:
         if job.again and before is not None:
             _take_back(job, before)
         if is_disk_full(error):
@@ -119,11 +119,3 @@ def _left_behind(job: ImageJob, before: ImageRecord | None) -> dict[str, FileSta
         for path in paths
         if path.exists()
     }
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"It can't be read or written ({error.strerror})."
-    if isinstance(error, MemoryError):
-        return "There is not enough memory for it."
-    return f"Something unforeseen happened ({type(error).__name__}: {error})."

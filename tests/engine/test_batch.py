@@ -258,6 +258,15 @@ def test_bad_files_are_in_the_table_and_are_retried_alone(
     assert rows["bad.tif"]["status"] == "done"
 
 
+def test_a_file_that_went_away_says_what_to_do(tmp_path: Path, model: Model) -> None:
+    folder = write_discs(tmp_path / "in", {"b.tif": 1})
+    (folder / "a.tif").symlink_to("nowhere.tif")
+    failed = of_kind(run(folder, tmp_path / "out", model), "ImageFailed")[0]
+    assert "No such file" in failed.reason
+    assert f"path={folder / 'a.tif'}. Make sure" in failed.reason
+    assert not Records(tmp_path / "out").read("a").detail  # no mistake of ours
+
+
 def test_a_failure_nobody_foresaw_stops_one_image(
     deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
