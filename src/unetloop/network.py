@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,6 +23,7 @@ __all__ = [
     "KerasNetwork",
     "Network",
     "OnnxNetwork",
+    "hushed",
     "start_keras",
 ]
 
@@ -31,27 +34,33 @@ BYTES_A_PIXEL = 1500
 """Memory that the network which ships takes for each pixel of a tile: measured."""
 
 
-def start_keras() -> None:
-    """Import Keras, and wake its backend and device, without what they print.
-
-    TensorFlow greets users with lines about CUDA libraries and instruction
-    sets, straight to the file descriptor. What matters of it is in
-    ``unetloop info``.
-    """
-    if "keras" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep away what libraries print straight to the file descriptor."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        keras = import_module("keras")
-        keras.ops.zeros(1)
-        # It advises programmers, of shapes that come anew with each image.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def start_keras() -> None:
+    """Import Keras, and wake its backend and device, without what they print.
+
+    TensorFlow greets users with lines about CUDA libraries and instruction
+    sets. What matters of it is in ``unetloop info``.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with hushed():
+        keras = import_module("keras")
+        keras.ops.zeros(1)
+        # It advises programmers, of shapes that come anew with each image.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 class Network(Protocol):

@@ -13,7 +13,7 @@ from unetloop.checkpoint import build_network, load_weights, open_model
 from unetloop.models.geometry import geometry_of
 from unetloop.models.supervision import supervised
 from unetloop.models.trainable import freeze
-from unetloop.network import KerasNetwork
+from unetloop.network import KerasNetwork, hushed
 from unetloop.precision import half_precision, lower_precision
 from unetloop.tasks import NUCLEI
 
@@ -78,7 +78,8 @@ class Learner:
         share: float = 1.0,
         task: Task = NUCLEI,
     ) -> None:
-        keras.utils.set_random_seed(config.seed)
+        with hushed():  # whatever the backend, it imports TensorFlow
+            keras.utils.set_random_seed(config.seed)
         if start is None:
             self.model = build_network(model, len(task.maps))
         else:
@@ -147,7 +148,9 @@ class Learner:
         learned = maps[..., : self.averaged.output_shape[-1]]
         maps = np.clip(learned, _SMALLEST, 1 - _SMALLEST)
         odds = maps / (1 - maps) if self._activation == "sigmoid" else maps
-        return float(np.mean(self._loss(truth, np.log(odds))))
+        tensors = map(keras.ops.convert_to_tensor, (truth, np.log(odds)))
+        losses = keras.ops.convert_to_numpy(self._loss(*tensors))
+        return float(np.mean(losses))
 
     def divergence(self, loss: float) -> str:
         """Say why a loss means that the step went wrong; empty if it did not."""

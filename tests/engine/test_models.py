@@ -193,6 +193,34 @@ def test_every_architecture_runs_on_every_other_backend(backend: str) -> None:
     assert done.stdout.count(backend) == len(SMALL)
 
 
+@pytest.mark.parametrize("backend", OTHERS)
+def test_other_backends_learn_without_a_word(backend: str) -> None:
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script = (
+        "import numpy as np\n"
+        "from unetloop.config import ModelConfig, TrainingConfig\n"
+        "from unetloop.network import start_keras\n"
+        "start_keras()\n"
+        "from unetloop.training_step import Learner\n"
+        "model = ModelConfig(options={'filters': [4, 8, 8]})\n"
+        "learner = Learner(model, TrainingConfig(patch_size=32))\n"
+        "patches = np.random.rand(2, 32, 32, 1).astype(np.float32)\n"
+        "truth = np.ones((2, 32, 32, 4), np.float32)\n"
+        "before = learner.loss(truth, learner.network(patches))\n"
+        "for _ in range(20):\n"
+        "    learner.train_step(patches, truth)\n"
+        "assert learner.loss(truth, learner.network(patches)) < before\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_images_of_many_shapes_are_predicted_without_a_word() -> None:
     """TensorFlow warned of each "retracing", between the lines of the progress."""
     script = (
