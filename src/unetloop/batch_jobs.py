@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -73,13 +74,13 @@ class BatchOptions:
         """Say which channel of an image is looked at; None: it is guessed."""
         if not self.channels:
             return self.channel
-        return self.channels.get(str(image.resolve()), self.channel) or None
+        return self.channels.get(_real(image), self.channel) or None
 
     def config_of(self, image: Path, config: PredictionConfig) -> PredictionConfig:
         """Give the settings by which an image is predicted."""
         if not self.diameters:
             return config
-        diameter = self.diameters.get(str(image.resolve()), config.diameter)
+        diameter = self.diameters.get(_real(image), config.diameter)
         return replace(config, diameter=diameter)
 
 
@@ -144,7 +145,7 @@ def make_jobs(
     }
     reviewed: Mapping[str, ReviewedImage] = {}
     if options.project is not None:
-        paths = {str(image.path.resolve()) for image in images}
+        paths = {_real(image.path) for image in images}
         reviewed = find_reviewed(options.project, paths, model.task.name)
     run = uuid.uuid4().hex
     reference = quality.Reference.from_json(model.card.reference)
@@ -163,7 +164,12 @@ def make_jobs(
             model=f"{model.path.name} {model.weights_hash[:12]}",
             run=run,
             reference=reference,
-            reviewed=reviewed.get(str(image.path.resolve())) if reviewed else None,
+            reviewed=reviewed.get(_real(image.path)) if reviewed else None,
         )
         for image in images
     ]
+
+
+def _real(image: Path) -> str:
+    """Give the path by which an image is known; its link may go round in a circle."""
+    return os.path.realpath(image)

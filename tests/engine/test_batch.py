@@ -267,6 +267,17 @@ def test_a_file_that_went_away_says_what_to_do(tmp_path: Path, model: Model) -> 
     assert not Records(tmp_path / "out").read("a").detail  # no mistake of ours
 
 
+def test_a_link_that_goes_round_in_a_circle_stops_one_image(
+    tmp_path: Path, model: Model
+) -> None:
+    folder = write_discs(tmp_path / "in", {"b.tif": 1})
+    (folder / "a.tif").symlink_to("a.tif")
+    own = {str(folder / "b.tif"): 30.0}
+    events = run(folder, tmp_path / "out", model, diameters=own)
+    assert "links" in of_kind(events, "ImageFailed")[0].reason
+    assert of_kind(events, "ImagePredicted")[0].diameter == 30.0
+
+
 def test_a_failure_nobody_foresaw_stops_one_image(
     deep: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
