@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -12,10 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["replacing", "write_through"]
+__all__ = ["fresh_path", "is_fresh", "replacing", "write_through"]
 
 # Seconds to wait before a file that is in use is tried again.
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
+_FRESH = re.compile(r"\.[0-9a-f]{32}(\.old)?\.new")
+
+
+def fresh_path(path: Path) -> Path:
+    """Give a name beside a file for what is to take its place.
+
+    It is nobody else's: other threads, and machines that share the disk, may write
+    the same file.
+    """
+    return path.with_name(f".{uuid.uuid4().hex}.new")
+
+
+def is_fresh(name: str) -> bool:
+    """Whether a name is such a one, which a program that was killed left behind.
+
+    >>> is_fresh(".0123456789abcdef0123456789abcdef.new"), is_fresh(".notes.new")
+    (True, False)
+    """
+    return _FRESH.fullmatch(name) is not None
 
 
 @contextmanager
@@ -36,8 +56,7 @@ def replacing(path: Path, lasting: bool = True) -> Iterator[Path]:
         A temporary one beside it, which takes its place if all went well.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Its own: other threads, and machines that share the disk, may write the same file.
-    fresh = path.with_name(f".{uuid.uuid4().hex}.new")
+    fresh = fresh_path(path)
     try:
         yield fresh
         if lasting:

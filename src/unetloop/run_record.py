@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unetloop.atomic import replacing
+from unetloop.atomic import is_fresh, replacing
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 from unetloop.errors import EngineError
 from unetloop.file_state import FileState
@@ -183,7 +183,8 @@ class Records:
 
     def _clear(self) -> None:
         """Remove half-written files and folders of runs that were killed."""
-        left = list(self.out.glob(".*.new")) + list(self.folder.rglob(".labels*"))
+        left = [path for path in self.out.glob(".*.new") if is_fresh(path.name)]
+        left += self.folder.rglob(".labels*")
         names = {*EXPORTERS, *CLASS_EXPORTERS, *FOLDERS.values()}
         for name in ("records", "labels", *names):
             left += _half_written(self.out / name)
@@ -198,7 +199,7 @@ def _half_written(folder: Path) -> Iterator[Path]:
     """Find what was to take another name; not in OME-Zarrs, which have many files."""
     for above, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            if name.startswith(".") and name.endswith(".new"):
+            if is_fresh(name):
                 yield Path(above) / name
         folders[:] = [name for name in folders if not name.endswith((".zarr", ".new"))]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.atomic import fresh_path
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def write_zarr_labels(
     version = 2
     if source is not None:
         version = int(zarr.open(str(source), mode="r").metadata.zarr_format)
-    own = uuid.uuid4().hex
-    fresh, old = path.with_name(f".{own}.new"), path.with_name(f".{own}.old.new")
+    fresh = fresh_path(path)
+    old = fresh.with_suffix(".old.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         group = zarr.open_group(str(fresh), mode="w", zarr_format=version)  # type: ignore[arg-type]

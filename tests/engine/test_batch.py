@@ -16,6 +16,7 @@ import pytest
 import tifffile
 
 from unetloop import batch_image, image_results
+from unetloop.atomic import fresh_path
 from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
@@ -316,7 +317,7 @@ def test_half_written_results_are_not_trusted(
     monkeypatch.setattr(Model, "network", lambda self, pixels=None: _network())
     assert (out / "labels/b.tif").exists()
     (out / "labels/b.tif").write_bytes(b"half")
-    (out / "labels/.b.tif.123.new").write_bytes(b"rest")
+    fresh_path(out / "labels/b.tif").write_bytes(b"rest")
     done = of_kind(run(deep, out, model), "PredictionDone")[0]
     assert done.predicted >= 1
     assert read_labels(out / "labels/b.tif").max() == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unetloop.atomic import fresh_path
 from unetloop.run_record import Records
 
 if TYPE_CHECKING:
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 def test_half_written_files_and_folders_are_cleared_wherever_they_are(
     tmp_path: Path,
 ) -> None:
-    left = ("labels/.1.new/0/0/0", "labels/plate/.2.new", "overlays/.3.new", ".4.new")
-    kept = ("labels/a.ome.zarr/0/0/0", "labels/a.new", "mine/.5.new")
+    fresh = fresh_path(tmp_path / "a").name
+    old = fresh.replace(".new", ".old.new")
+    left = [f"labels/{old}/0/0/0", f"labels/plate/{fresh}", f"overlays/{fresh}", fresh]
+    kept = ["labels/a.ome.zarr/0/0/0", "labels/a.new", f"mine/{fresh}"]
+    kept += [".notes.new", "labels/.notes.new"]  # hidden, and not ours
     for name in (*left, *kept, "records/.labels7"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
