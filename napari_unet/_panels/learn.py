@@ -9,13 +9,13 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QProgressBar,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_unet._panels.bar import Bar
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Heading, Lines, Word
 from napari_unet._panels.plot import CurvePlot
@@ -91,11 +91,7 @@ class LearnPanel(QWidget):
         )
         self.advanced.setCheckable(True)
         self.advanced.toggled.connect(self._on_advanced)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Progress of learning")
-        self.bar.setFixedHeight(6)
+        self.bar = Bar("Progress of learning")
         policy = self.bar.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # nothing beside it moves when it appears
         self.bar.setSizePolicy(policy)
@@ -157,7 +153,7 @@ class LearnPanel(QWidget):
         self.sentence.say(learning.sentence or learning.can_start)
         busy = learning.phase != "idle"
         self.bar.setVisible(busy)
-        self.bar.setValue(round(1000 * learning.fraction) if busy else 0)
+        self.bar.show_share(learning.fraction if busy else 0.0)
         if busy or learning.curve.steps:
             self._open_pages()
         if learning.phase == "starting":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_unet._panels.bar import Bar
 from napari_unet._panels.button import Button
 from napari_unet._panels.look import Lines
 from napari_unet._words import in_words
@@ -53,11 +54,7 @@ class RunBox(QWidget):
         self.start_button.clicked.connect(self.start_requested)
         self.stop_button = Button(picture="stop", tip="Cancel; what is done is kept")
         self.stop_button.clicked.connect(self.stop_requested)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Progress of the batch")
-        self.bar.setFixedHeight(6)
+        self.bar = Bar("Progress of the batch")
         self.left = Lines(right=True, room="1 h 59 min to go")
         self.sentence = Lines(2)
         self.results_button = Button(
@@ -122,7 +119,7 @@ class RunBox(QWidget):
         self.start_button.setEnabled(not run.busy and not hindrance)
         self.start_button.setToolTip("" if run.busy else hindrance)
         self.stop_button.setEnabled(run.phase in ("starting", "running"))
-        self.bar.setValue(round(1000 * run.fraction))
+        self.bar.show_share(run.fraction)
         left = run.seconds_left if run.phase == "running" else None
         self.left.say("" if left is None else f"{in_words(left)} to go")
         bad = run.wrong and not run.busy
