@@ -124,7 +124,10 @@ def _nothing_found(paths: Sequence[str | Path], recursive: bool) -> EngineError:
     """Say that there is no image, but where some are not far."""
     what = "There is no image here."
     todo = "Give a folder with TIFF, PNG, JPEG or OME-Zarr images"
-    if not recursive:
+    if any(_is_ours(Path(path) / "labels") for path in paths):
+        what = "This folder holds results, and no images."
+        todo = "If their masks are meant, give its folder labels"
+    elif not recursive:
         folders = [below for path in paths for below in _folders_with_images(path)]
         names = ", ".join(folder.name for folder in folders[:_NAMED])
         more = len(folders) - _NAMED

@@ -38,6 +38,17 @@ def test_find_images_says_what_is_missing(tmp_path: Path) -> None:
         find_images([tmp_path])
 
 
+def test_find_images_says_where_the_masks_of_results_are(tmp_path: Path) -> None:
+    for name in ("labels", "records"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "labels/a.tif").touch()
+    (tmp_path / "run.json").touch()
+    for recursive in (False, True):
+        with pytest.raises(EngineError, match="give its folder labels"):
+            find_images([tmp_path], recursive)
+    assert len(find_images([tmp_path / "labels"])) == 1
+
+
 def test_find_images_says_which_folders_below_have_some(tmp_path: Path) -> None:
     for name in ("day 1", "day 2", "day 3", "day 4", ".hidden", "labels"):
         (tmp_path / name).mkdir()
