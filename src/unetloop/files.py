@@ -124,21 +124,21 @@ def _nothing_found(paths: Sequence[str | Path], recursive: bool) -> EngineError:
     """Say that there is no image, but where some are not far."""
     what = "There is no image here."
     todo = "Give a folder with TIFF, PNG, JPEG or OME-Zarr images"
-    if any(_is_ours(Path(path) / "labels") for path in paths):
-        what = "This folder holds results, and no images."
-        todo = "If their masks are meant, give its folder labels"
-    elif not recursive:
-        folders = [below for path in paths for below in _folders_with_images(path)]
+    further = "" if recursive else ", or add --recursive"
+    below = (_folders_with_images(path) for path in paths if not recursive)
+    folders = list(itertools.chain.from_iterable(below))
+    if folders:
         names = ", ".join(folder.name for folder in folders[:_NAMED])
         more = len(folders) - _NAMED
-        if folders:
-            what = (
-                "There is no image here, but there are in the folders below: "
-                f"{names}{f' and {more:,} more' if more > 0 else ''}."
-            )
-            todo = "Choose these folders instead"
-        todo += ", or add --recursive"
-    return EngineError(what, todo=f"{todo}.", path=", ".join(map(str, paths)))
+        what = (
+            "There is no image here, but there are in the folders below: "
+            f"{names}{f' and {more:,} more' if more > 0 else ''}."
+        )
+        todo = "Choose these folders instead"
+    elif any(_is_ours(Path(path) / "labels") for path in paths):
+        what = "This folder holds results, and no images."
+        todo, further = "If their masks are meant, give its folder labels", ""
+    return EngineError(what, todo=f"{todo}{further}.", path=", ".join(map(str, paths)))
 
 
 def _folders_with_images(folder: str | Path) -> list[Path]:
