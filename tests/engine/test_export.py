@@ -476,6 +476,8 @@ def test_overlays_of_large_planes_are_read_in_strips_and_bounded(
     ("dtype", "low", "high"),
     [
         ("float64", 0, 1e300),
+        ("float64", 0, 1e-300),
+        ("float32", 0, 1e-12),
         ("float64", 1e9, 1e9 + 1),
         ("uint32", 2**32 - 2, 2**32 - 1),
         ("int64", -(2**40), 2**40),
@@ -484,7 +486,7 @@ def test_overlays_of_large_planes_are_read_in_strips_and_bounded(
         ("bool", 0, 1),
     ],
 )
-def test_overlays_show_numbers_however_large(
+def test_overlays_show_numbers_however_large_or_small(
     tmp_path: Path, side: int, dtype: str, low: float, high: float
 ) -> None:
     planes = np.zeros((1, 40, side), np.int32)

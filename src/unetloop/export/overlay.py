@@ -138,7 +138,7 @@ def _to_colours(pixels: NDArray[Any], rgb: bool) -> NDArray[np.uint8]:
         low, high = 0.0, float(known.max())
     else:
         low, high = np.percentile(known, _PERCENTILES)
-    values = np.nan_to_num((values - low) / max(high - low, 1e-9))
+    values = np.nan_to_num((values - low) / (high - low if high > low else 1.0))
     grey = (np.clip(values, 0, 1) * 255).astype(np.uint8)
     colours: NDArray[np.uint8] = grey if rgb else grey.repeat(3, axis=2)
     return colours
