@@ -21,7 +21,9 @@ from unetloop.counts import counted
 from unetloop.errors import EngineError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from unetloop.checkpoint import Model
 
 __all__ = ["main"]
 
@@ -122,45 +124,7 @@ def _models(options: argparse.Namespace) -> int:
 
     ship = {model.path.name: model for model in shipped_models()}
     if options.json:
-        entries = {
-            name: {
-                "title": entry.title,
-                "source": entry.source,
-                "help": entry.help,
-                "parameters": entry.parameters,
-                "input": entry.input,
-                "outputs": entry.outputs,
-                "border": entry.border,
-                "step": entry.step,
-            }
-            for name, entry in ARCHITECTURES.items()
-        }
-        losses = {name: entry.help for name, entry in LOSSES.items()}
-        others = {name: entry.help for name, entry in CLASS_LOSSES.items()}
-        models = {
-            name: {
-                "path": str(model.path),
-                "diameter": model.diameter,
-                "scores": model.card.scores,
-                "weights_sha256": model.weights_hash,
-            }
-            for name, model in ship.items()
-        }
-        recipes = {
-            name: {
-                "title": recipe.title,
-                "source": recipe.source,
-                "help": recipe.help,
-                "architecture": recipe.architecture,
-                "classes": recipe.classes,
-                "settings": recipe.settings,
-            }
-            for name, recipe in RECIPES.items()
-        }
-        names: dict[str, Any] = {"models": models, "architectures": entries}
-        names["recipes"] = recipes
-        names |= {"losses": losses, "class_losses": others}
-        _print(json.dumps(names, indent=2))
+        _print(json.dumps(_choices(ship), indent=2))
         return 0
     _print("Models that ship (--model, --start):")
     for name, model in ship.items():
@@ -175,13 +139,55 @@ def _models(options: argparse.Namespace) -> int:
     _print("Recipes (--recipe):")
     for name, recipe in RECIPES.items():
         _print(f"  {name:14} {recipe.title}: {recipe.help}; {recipe.source}")
-    _print("Losses (--loss):")
-    for name, loss in LOSSES.items():
-        _print(f"  {name:10} {loss.help}")
-    _print("Losses of classes:")
-    for name, loss in CLASS_LOSSES.items():
-        _print(f"  {name:24} {loss.help}")
+    for title, losses in (
+        ("Losses (--loss):", LOSSES),
+        ("Losses of classes:", CLASS_LOSSES),
+    ):
+        _print(title)
+        for name, loss in losses.items():
+            _print(f"  {name:24} {loss.help}")
     return 0
+
+
+def _choices(ship: Mapping[str, Model]) -> dict[str, Any]:
+    """Give all that `_models` lists, and more of it, as plain values."""
+    return {
+        "models": {
+            name: {
+                "path": str(model.path),
+                "diameter": model.diameter,
+                "scores": model.card.scores,
+                "weights_sha256": model.weights_hash,
+            }
+            for name, model in ship.items()
+        },
+        "architectures": {
+            name: {
+                "title": entry.title,
+                "source": entry.source,
+                "help": entry.help,
+                "parameters": entry.parameters,
+                "input": entry.input,
+                "outputs": entry.outputs,
+                "border": entry.border,
+                "step": entry.step,
+            }
+            for name, entry in ARCHITECTURES.items()
+        },
+        "recipes": {
+            name: {
+                "title": recipe.title,
+                "source": recipe.source,
+                "help": recipe.help,
+                "architecture": recipe.architecture,
+                "classes": recipe.classes,
+                "settings": recipe.settings,
+            }
+            for name, recipe in RECIPES.items()
+        },
+        "losses": {name: entry.help for name, entry in LOSSES.items()},
+        "class_losses": {name: entry.help for name, entry in CLASS_LOSSES.items()},
+    }
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -189,7 +195,6 @@ def _info(options: argparse.Namespace) -> int:
     from unetloop.network import start_keras
 
     start_keras()
-
     facts = describe_machine()
     if options.json:
         _print(json.dumps(facts, indent=2))
