@@ -1,5 +1,8 @@
 # make demo    sets everything up and runs the main job (IMAGES=folder: on yours)
-# make test    sets everything up and passes the tests
+# make test    sets everything up and passes the tests (PYTHON=python3.13
+#              VENV=.venv-3.13: with another Python, in an environment of its own)
+# make test-oldest  passes them with the oldest versions that setup.cfg allows
+#              (PYTHON=python3.11: the oldest Python)
 # make screenshots  takes the pictures of README and tutorial again (IMAGES=folder
 #                  TISSUE=folder)
 # make install the set-up alone
@@ -10,18 +13,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install system screenshots
+.PHONY: demo test tests test-oldest lint install system screenshots
 
 demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo.sh "$(IMAGES)"
 
-test: system $(STAMP) lint
+test: lint tests
+
+tests: system $(STAMP)
 	@# Each process holds TensorFlow, 1 to 2 GB: four at most.
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal \
 		tests/engine tests/test_packaging.py tests/test_imports.py
 	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
 	xvfb-run -a $(BIN)/pytest -n 2 --dist worksteal tests/plugin
 	xvfb-run -a $(BIN)/pytest tests/e2e
+
+# Not linted: ruff and mypy get stricter.
+test-oldest:
+	mkdir -p .venv-oldest
+	sed -nE 's/^ +([A-Za-z0-9-]+)>=([0-9.]+).*/\1==\2/p' setup.cfg >.venv-oldest/versions
+	PIP_CONSTRAINT="$(CURDIR)/.venv-oldest/versions" $(MAKE) VENV=.venv-oldest tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import subprocess
 import sys
@@ -60,6 +61,46 @@ def test_only_test_and_all_extras_name_a_qt_binding(
     required = setup_cfg["options"]["install_requires"].lower()
     assert not binding.search(required)
     assert not any(word in required for word in ("napari", "qtpy"))
+
+
+def requirements(setup_cfg: configparser.ConfigParser) -> list[str]:
+    """Give what is installed, with any extra, as setup.cfg has it."""
+    extras = setup_cfg["options.extras_require"].values()
+    lines = "\n".join([setup_cfg["options"]["install_requires"], *extras])
+    return [line for line in lines.split() if not line.startswith("%")]
+
+
+def test_every_requirement_names_its_oldest_version(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    """``make test-oldest`` takes them from there, and would miss others."""
+    form = re.compile(r"[A-Za-z0-9-]+>=[0-9.]+(,<[0-9.]+)?")
+    assert [it for it in requirements(setup_cfg) if not form.fullmatch(it)] == []
+
+
+def test_the_oldest_keras_reads_the_models_that_ship(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    """Keras reads what the same or an older minor version has saved."""
+    (oldest,) = re.findall(
+        r"^keras>=(\d+\.\d+)", "\n".join(requirements(setup_cfg)), re.M
+    )
+    for path in PACKAGES["unetloop"].glob("pretrained/*/model.keras"):
+        with zipfile.ZipFile(path) as archive:
+            saved = json.loads(archive.read("metadata.json"))["keras_version"]
+        major, minor, *_ = saved.split(".")
+        assert (int(major), int(minor)) <= tuple(map(int, oldest.split(".")))
+
+
+def test_every_python_that_is_allowed_is_named(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    allowed = setup_cfg["options"]["python_requires"]
+    first, end = map(int, re.fullmatch(r">=3\.(\d+),<3\.(\d+)", allowed).groups())
+    named = re.findall(r":: 3\.(\d+)", setup_cfg["metadata"]["classifiers"])
+    assert list(map(int, named)) == list(range(first, end))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"Python 3.{first} to 3.{end - 1}" in " ".join(readme.split())
 
 
 @pytest.fixture(scope="module")
