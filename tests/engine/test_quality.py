@@ -15,7 +15,7 @@ from unetloop.checkpoint import open_model
 from unetloop.config import InstanceConfig, NormalizationConfig
 from unetloop.network import OnnxNetwork
 from unetloop.prediction import finish
-from unetloop.quality import STATISTICS, Reference, focus
+from unetloop.quality import STATISTICS, Reference, average, focus, region_statistics
 from unetloop.reference import LearnedPlane, learn_reference
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 from unetloop.scale import Scale
@@ -38,6 +38,39 @@ def test_blurring_lowers_focus_whatever_the_contrast() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (8, 300), (64, 64)])
 def test_focus_of_nothing_is_not_known(shape: tuple[int, int]) -> None:
     assert np.isnan(focus(np.zeros(shape, np.float32)))
+
+
+def test_statistics_are_what_they_are_called() -> None:
+    """40 × 40 pixels: two nuclei of 8 × 8 and 16 × 16, and foreground that is none."""
+    labels = np.zeros((40, 40), np.int32)
+    labels[2:10, 2:10], labels[20:36, 20:36] = 1, 3
+    foreground = np.where(labels > 0, 0.9, 0.0)
+    foreground[2:10, 30:38] = 0.6  # no nucleus, and doubtful
+    foreground[12:16, 2:18] = 0.4  # no foreground either, but doubtful
+    maps = np.stack([foreground, np.where(labels > 0, 0.5, 0.1)], -1)
+    pixels = np.where(labels > 0, 0.8, 0.2)[..., None].astype(np.float32)
+    certainty = np.array([0.0, 0.8, 0.0, 0.9])
+    values = region_statistics(pixels, maps, labels, certainty, diameter=16.0)
+    found = dict(zip(STATISTICS, values, strict=True))
+    assert found.pop("coarse") > found.pop("fine") > 0  # squares, and no noise
+    assert found == pytest.approx(
+        {
+            "median": 0.2,
+            "upper": 0.8,
+            "covered": 384 / 1600,
+            "doubtful": 128 / 448,
+            "rejected": 64 / 384,
+            "certainty": 0.85,
+            "depth": 0.5,
+            "contrast": 0.6,
+            "spread": np.log(2) / 2,
+        },
+        rel=1e-5,
+    )
+    nothing = region_statistics(pixels, 0 * maps, 0 * labels, certainty[:1], 16.0)
+    assert np.isfinite(nothing).all()
+    both = average([values, nothing], [3, 1])
+    assert both[list(STATISTICS).index("covered")] == pytest.approx(0.75 * 384 / 1600)
 
 
 def test_the_shipped_model_knows_noise_from_nuclei(tmp_path: Path) -> None:
