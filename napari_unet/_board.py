@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._models import SHIPPED
 from napari_unet._state import Learning, LoopState, Reading
-from unetloop.colours import ALL_COLOURS_NAME
+from unetloop.mixtures import MIXTURES
 
 if TYPE_CHECKING:
     from napari_unet._current import Current
@@ -105,7 +105,7 @@ class Board(QObject):
         diameter = known.get("diameter")
         names = info.channel_names
         if info.rgb:
-            names = (ALL_COLOURS_NAME, *names)
+            names = (*MIXTURES.values(), *names)
         reading = Reading(
             axes=info.axes,
             dtype=str(info.dtype),

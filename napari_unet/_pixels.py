@@ -14,9 +14,9 @@ from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import is_large, make_pyramid
 from napari_unet._words import channel_in_words
 from unetloop.channel_colours import read_channel_colours
-from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
+from unetloop.mixtures import MIXTURES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     sizes = [(axis, info.size(axis)) for axis in "TZ"]
     lead = tuple(size for _, size in sizes if size > 1)
     axes = (*(axis.lower() for axis, size in sizes if size > 1), "y", "x")
-    rgb = index == ALL_COLOURS
+    rgb = index in MIXTURES  # those are looked at in their colours
     shape = (*lead, info.height, info.width)
     channels = (0, 1, 2) if rgb else (index,)
     plane = info.first_shown if plane is None else min(plane, info.planes - 1)
@@ -186,7 +186,7 @@ def read_pixels(path: Path, channel: str | None, plane: int | None = None) -> Pi
     bright = is_bright(first, contrast)
     return Pixels(
         *(data, lead, axes, rgb, contrast, limits, info, bright, others),
-        channel=ALL_COLOURS_NAME if rgb else info.channel_names[index],
+        channel=MIXTURES[index] if rgb else info.channel_names[index],
         chosen=chosen,
     )
 

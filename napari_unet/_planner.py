@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._batch_state import FileRow, Plan, Preview
 from napari_unet._words import channel_in_words, found_in_words, in_words
-from unetloop.colours import ALL_COLOURS_NAME
+from unetloop.mixtures import MIXTURES
 
 if TYPE_CHECKING:
     from napari_unet._batch_state import Wish
@@ -221,7 +221,7 @@ def _pixels(file: dict[str, Any]) -> int:
 def _channels(file: dict[str, Any]) -> list[str]:
     """List the channels that an image can be read by."""
     names = [str(name) for name in file["channel_names"]]
-    return [ALL_COLOURS_NAME, *names] if "S" in str(file["axes"]) else names
+    return [*MIXTURES.values(), *names] if "S" in str(file["axes"]) else names
 
 
 def _row(file: dict[str, Any]) -> FileRow:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, shows_dab
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_planes import Image
 
-__all__ = ["ALL_COLOURS", "ALL_COLOURS_NAME", "has_dark_tail", "nuclear_colour"]
-
-ALL_COLOURS, ALL_COLOURS_NAME = -1, "all colours"
-"""The channel that is the mean of the colours: its number, and its name to users."""
+__all__ = ["has_dark_tail", "nuclear_colour"]
 
 _BLUE = 2
 _SIGNAL = 0.15  # of the strongest colour's range; below it a colour is empty
@@ -29,9 +28,10 @@ _COARSE = 512
 def nuclear_colour(image: Image) -> int:
     """Find the colour of an RGB image that shows the nuclei.
 
-    Stained tissue has them in all colours, and so has a grey image that was saved in
-    colours. An overlay of several fluorescent stains, on black, does not; there the
-    stains of DNA (DAPI, Hoechst) are blue, as they are under the microscope.
+    Stained tissue has them in all colours, unless it is stained brown, too; and so has
+    a grey image that was saved in colours. An overlay of several fluorescent stains,
+    on black, has not; there the stains of DNA (DAPI, Hoechst) are blue, as they are
+    under the microscope.
 
     Parameters
     ----------
@@ -44,9 +44,12 @@ def nuclear_colour(image: Image) -> int:
     int
         2, blue: the background is dark, blue shows something, and some colour shows
         what the others do not. (In one stain, grey, tinted or by a colour table, two
-        colours say what the third is.) Otherwise `ALL_COLOURS`.
+        colours say what the third is.) `HAEMATOXYLIN` where `shows_dab`. Otherwise
+        `ALL_COLOURS`.
     """
     pixels = _sample(image)
+    if shows_dab(pixels):
+        return HAEMATOXYLIN
     if len(pixels) == 0 or has_dark_tail(pixels.mean(-1)):
         return ALL_COLOURS
     low, quarter, high = np.percentile(pixels, (1, 25, 99.8), axis=0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.mixtures import MIXTURES, mix_colours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,9 +132,8 @@ class Image:
         plane : int
             ``time * slices + slice``.
         channels : sequence of int
-            Which channels, in this order. The single channel -1 of an RGB
-            image is the mean of its colours, as float32: a stain that is saved as
-            pure blue would all but vanish in its luminance.
+            Which channels, in this order; or one of `mixtures.MIXTURES` of an RGB
+            image's colours.
         box : tuple of int, optional
             First row, first column, and the row and column behind the last.
         level : int
@@ -142,7 +142,7 @@ class Image:
         Returns
         -------
         array
-            (rows, columns, channels), of the image's own dtype.
+            (rows, columns, channels), of the image's own dtype; a mixture is float32.
 
         Raises
         ------
@@ -166,8 +166,8 @@ class Image:
                 box=box,
             )
         wanted = tuple(channels)
-        gray = wanted == (-1,) and info.rgb
-        if not gray and any(not 0 <= channel < info.channels for channel in wanted):
+        mixed = info.rgb and len(wanted) == 1 and wanted[0] in MIXTURES
+        if not mixed and any(not 0 <= channel < info.channels for channel in wanted):
             raise EngineError(
                 f"The image has {info.channels} channels, counted from 0.",
                 path=str(info.path),
@@ -204,8 +204,8 @@ class Image:
         pixels = pixels.transpose([*order, *rest])
         if pixels.ndim == 2:
             pixels = pixels[..., None]
-        if gray:
-            return np.asarray(pixels[..., :3].mean(-1, np.float32, keepdims=True))
+        if mixed:
+            return mix_colours(pixels[..., :3], wanted[0])
         return pixels[..., list(wanted)]
 
     def close(self) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from unetloop.channel_colours import read_channel_colours
-from unetloop.colours import ALL_COLOURS, ALL_COLOURS_NAME, nuclear_colour
+from unetloop.colours import nuclear_colour
 from unetloop.counts import counted
 from unetloop.errors import EngineError
 from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
+from unetloop.mixtures import ALL_COLOURS, MIXTURES
 from unetloop.nuclear_channel import guess_nuclear_channel
 
 __all__ = ["name_channels", "open_image", "resolve_channels"]
@@ -157,8 +158,10 @@ def name_channels(info: ImageInfo, channels: tuple[int, ...]) -> str:
     """Say which channels are looked at, by their names; empty: there is but one."""
     if info.channels == 1:
         return ""
-    names = (*info.channel_names, ALL_COLOURS_NAME)  # that is the last one, -1
-    return ", ".join(names[channel] for channel in channels)
+    return ", ".join(
+        MIXTURES[channel] if channel < 0 else info.channel_names[channel]
+        for channel in channels
+    )
 
 
 def resolve_channels(
@@ -171,9 +174,9 @@ def resolve_channels(
     image : Image
         An open image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas; ``all colours`` of RGB is
-        their mean to a network that sees one channel. None: for such a network the
-        colours that show the nuclei (`nuclear_colour`, which looks at the pixels), or
+        Numbers from 0, or names, separated by commas; of RGB also one of `MIXTURES`
+        for a network that sees one channel. None: for such a network the colours
+        that show the nuclei (`nuclear_colour`, which looks at the pixels), or
         the channel whose name or colour says so (`guess_nuclear_channel`); else the
         first ones.
     count : int
@@ -190,6 +193,8 @@ def resolve_channels(
         for index, name in enumerate(info.channel_names)
     )
     listed = f"{counted(info.channels, 'channel')}: {listed}"
+    if info.rgb:
+        listed += "; or " + " or ".join(MIXTURES.values())
     if wanted is None:
         if info.rgb and count == 1:
             return (nuclear_colour(image),)
@@ -202,10 +207,11 @@ def resolve_channels(
             colours = read_channel_colours(info.path) if info.channels > 1 else ()
             return (guess_nuclear_channel(info.channel_names, colours),)
         return tuple(range(count))
-    if info.rgb and wanted.strip().lower() == ALL_COLOURS_NAME:
+    mixture = _find_mixture(wanted) if info.rgb else None
+    if mixture is not None and count == 1:
+        return (mixture,)
+    if mixture == ALL_COLOURS:
         wanted = ",".join(map(str, range(3)))
-        if count == 1:
-            return (ALL_COLOURS,)
     names = [name.lower() for name in info.channel_names]
     found = []
     for part in (part.strip() for part in wanted.split(",")):
@@ -227,3 +233,8 @@ def resolve_channels(
             channel=wanted,
         )
     return tuple(found)
+
+
+def _find_mixture(wanted: str) -> int | None:
+    name = wanted.strip().lower().replace("hemato", "haemato")  # as Americans write it
+    return next((number for number, known in MIXTURES.items() if known == name), None)

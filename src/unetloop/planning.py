@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.batch_jobs import make_jobs
-from unetloop.colours import ALL_COLOURS_NAME
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
 from unetloop.images import open_image, resolve_channels
+from unetloop.mixtures import ALL_COLOURS, MIXTURES
 from unetloop.naming import name_images
 from unetloop.resume import Choice, choose
 from unetloop.run_record import Records
@@ -204,8 +204,10 @@ def _channels(path: Path, channel: str | None, count: int) -> list[str]:
     with open_image(path) as image:
         chosen = resolve_channels(image, channel, count)
         info = image.info
-    if info.rgb and (chosen[0] < 0 or sorted(chosen) == [0, 1, 2]):
-        return [ALL_COLOURS_NAME]
+    if info.rgb and sorted(chosen) == [0, 1, 2]:
+        return [MIXTURES[ALL_COLOURS]]
+    if chosen[0] in MIXTURES:
+        return [MIXTURES[chosen[0]]]
     return [info.channel_names[number] for number in chosen]
 
 

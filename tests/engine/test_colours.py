@@ -9,8 +9,9 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from unetloop.colours import ALL_COLOURS, nuclear_colour
+from unetloop.colours import nuclear_colour
 from unetloop.images import open_image
+from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,3 +115,18 @@ def test_of_a_large_image_strips_are_read(tmp_path: Path) -> None:
         nuclear_colour(image)
     assert len(boxes) > 1
     assert sum((box[2] - box[0]) * 400 for box in boxes) < 8000 * 400 / 2
+
+
+def test_nuclei_beside_a_brown_stain_are_seen_by_their_haematoxylin(
+    tmp_path: Path,
+) -> None:
+    blue, brown = 1.2 * nuclei(), 1.5 * np.roll(nuclei(), 25, axis=0)
+    light = [
+        np.exp(-(of_blue * blue + of_brown * brown))
+        for of_blue, of_brown in ((0.65, 0.27), (0.70, 0.57), (0.29, 0.78))
+    ]
+    assert colour_of(tmp_path, *light) == HAEMATOXYLIN
+    # Each as bright as it is stained, whatever lies beside it.
+    with open_image(tmp_path / "a.tif") as image:
+        seen = image.read_plane(0, (HAEMATOXYLIN,))[..., 0]
+    assert np.corrcoef(seen.ravel(), blue.ravel())[0, 1] > 0.99

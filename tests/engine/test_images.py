@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 
 from unetloop import tiff_images
 from unetloop.errors import EngineError
-from unetloop.images import open_image, resolve_channels
+from unetloop.images import name_channels, open_image, resolve_channels
 from unetloop.masks import read_labels
 from unetloop.pairing import pair_by_stem
 
@@ -465,6 +465,14 @@ def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:
         assert resolve_channels(image, None, 3) == (0, 1, 2)
         assert resolve_channels(image, "all colours", 3) == (0, 1, 2)
         assert resolve_channels(image, "green") == (1,)
+        for written in ("haematoxylin", "Hematoxylin"):
+            assert resolve_channels(image, written) == (-2,)
+        with pytest.raises(EngineError, match="or all colours or haematoxylin"):
+            resolve_channels(image, "eosin")
+        with pytest.raises(EngineError, match="no such channel"):
+            resolve_channels(image, "haematoxylin", 3)
+        names = [name_channels(image.info, (number,)) for number in (-2, -1, 0)]
+        assert names == ["haematoxylin", "all colours", "red"]
 
 
 def test_an_overlay_of_stains_is_seen_through_its_blue(tmp_path: Path) -> None:

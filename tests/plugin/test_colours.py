@@ -39,7 +39,13 @@ def test_an_overlay_opens_by_its_blue_and_the_other_stains_are_layers(
     pixels = tifffile.imread(overlay / "a.tif")
     reading = loop.session.state.reading
     assert reading.channel == "blue"
-    assert reading.channel_names == ("all colours", "red", "green", "blue")
+    assert reading.channel_names == (
+        "all colours",
+        "haematoxylin",
+        "red",
+        "green",
+        "blue",
+    )
     assert np.array_equal(loop.layers.image.data, pixels[..., 2])
     loop.wait(lambda: "green" in [layer.name for layer in loop.viewer.layers])
     green = loop.viewer.layers["green"]
@@ -60,6 +66,11 @@ def test_an_overlay_opens_by_its_blue_and_the_other_stains_are_layers(
     ]
     assert "channel" not in fields[0]  # the engine sees for itself
     assert fields[-1]["channel"] == "all colours"
+
+    loop.session.choices.change_reading({"channel": "haematoxylin"})
+    loop.wait(lambda: loop.session.state.reading.channel == "haematoxylin")
+    assert loop.layers.image.rgb  # tissue is looked at in its colours
+    assert np.array_equal(loop.layers.image.data, pixels)
 
 
 def test_one_stain_in_three_colours_opens_as_it_looks(

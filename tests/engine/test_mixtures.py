@@ -1,0 +1,101 @@
+"""What three colours are mixed to, and where a brown stain is told from others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, mix_colours, shows_dab
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Optical densities of red, green and blue (Ruifrok and Johnston 2001).
+BLUE, PINK, BROWN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78)
+
+
+def stained(*amounts: tuple[tuple[float, float, float], float]) -> NDArray[np.uint8]:
+    """Give (1, 1, 3): the colour of light that went through stains."""
+    density = sum(np.array(stain) * amount for stain, amount in amounts)
+    return np.round(255 * np.exp(-np.asarray(density))).astype(np.uint8)[None, None]
+
+
+def slide(*patches: tuple[float, Any]) -> NDArray[np.float32]:
+    """Give (pixels, 3): shares of 1,000 pixels by colour, the others white."""
+    pixels = np.full((1000, 3), 245, np.float32)
+    start = 0
+    for share, colour in patches:
+        end = start + round(1000 * share)
+        pixels[start:end] = np.ravel(colour)
+        start = end
+    return pixels
+
+
+def test_all_colours_are_their_mean() -> None:
+    pixels = np.array([[[10, 20, 60]]], np.uint8)
+    mixed = mix_colours(pixels, ALL_COLOURS)
+    assert mixed.dtype == np.float32
+    assert mixed.tolist() == [[[30]]]
+
+
+@pytest.mark.parametrize("amount", [0.3, 1.0, 1.8])
+def test_haematoxylin_is_found_beneath_any_amount_of_brown(amount: float) -> None:
+    alone = mix_colours(stained((BLUE, amount)), HAEMATOXYLIN)
+    beneath = mix_colours(stained((BLUE, amount), (BROWN, 1.2)), HAEMATOXYLIN)
+    assert alone.shape == (1, 1, 1)
+    assert alone.dtype == np.float32
+    assert alone.item() == pytest.approx(amount, rel=0.05)
+    assert beneath.item() == pytest.approx(amount, rel=0.1)
+
+
+def test_brown_and_white_hold_no_haematoxylin() -> None:
+    assert mix_colours(stained((BROWN, 1.5)), HAEMATOXYLIN).item() < 0.05
+    white = np.full((1, 1, 3), 255, np.uint8)
+    assert mix_colours(white, HAEMATOXYLIN).item() == 0
+    # Less than none: what is yellow takes blue light away alone.
+    yellow = np.array([[[255, 255, 20]]], np.uint8)
+    assert mix_colours(yellow, HAEMATOXYLIN).item() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_the_white_is_that_of_the_pixels(dtype: Any) -> None:
+    share = stained((BLUE, 1.0)) / 255
+    white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    mixed = mix_colours((share * white).astype(dtype), HAEMATOXYLIN)
+    assert mixed.item() == pytest.approx(1, rel=0.05)
+
+
+def test_black_is_a_number() -> None:
+    assert np.isfinite(mix_colours(np.zeros((2, 2, 3), np.uint8), HAEMATOXYLIN)).all()
+
+
+def test_brown_beside_blue_is_dab() -> None:
+    blue, brown = stained((BLUE, 1.0)), stained((BROWN, 1.0))
+    assert shows_dab(slide((0.2, blue), (0.1, brown)))
+    assert shows_dab(slide((0.1, blue), (0.85, brown)))
+    # In the light of an old lamp.
+    assert shows_dab(slide((0.2, blue), (0.2, brown)) * (0.95, 0.88, 0.75))
+
+
+def test_other_stains_are_not() -> None:
+    blue, pink, brown = (stained((stain, 1.0)) for stain in (BLUE, PINK, BROWN))
+    both = stained((BLUE, 0.7), (PINK, 0.5))
+    assert not shows_dab(slide((0.2, blue)))
+    assert not shows_dab(slide((0.2, blue), (0.4, pink), (0.2, both)))
+    assert not shows_dab(slide((0.3, blue), (0.01, brown)))  # a crumb of dirt
+    assert not shows_dab(slide((0.5, brown)))  # no nuclei to be seen beside it
+
+
+def test_a_dark_image_is_not_under_a_lamp() -> None:
+    pixels = np.zeros((1000, 3), np.float32)
+    pixels[:200] = 230, 120, 30  # an orange stain, and a blue one
+    pixels[200:400] = 20, 30, 220
+    assert not shows_dab(pixels)
+
+
+def test_nothing_is_not_stained() -> None:
+    assert not shows_dab(np.empty((0, 3), np.float32))
+    assert not shows_dab(np.zeros((10, 3), np.float32))
+    assert not shows_dab(np.full((10, 3), 255, np.float32))
