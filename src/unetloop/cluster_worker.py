@@ -17,6 +17,7 @@ from unetloop.large import is_large
 from unetloop.prediction import finish, predict_region
 from unetloop.quality import Reference
 from unetloop.run_record import Records
+from unetloop.workers import SharedNetwork
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +188,8 @@ def _load(path: Path, weights_hash: str, pixels: float | None) -> tuple[Model, N
             todo="Put the model on a disk that all machines share.",
             model=str(path),
         )
-    return model, model.network(pixels)
+    # The thread that waits for blocks of a large plane is not alone with it.
+    return model, SharedNetwork(model.network(pixels))
 
 
 class _Stop:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,10 +19,10 @@ import psutil
 import tifffile
 from batch_parts import draw_discs, of_kind, read_table, write_discs
 
-from unetloop import __version__, cluster
+from unetloop import __version__, cluster, cluster_worker
 from unetloop.batch import BatchOptions, _Run, predict_images
 from unetloop.catalog import SHIPPED
-from unetloop.checkpoint import open_model
+from unetloop.checkpoint import Model, open_model
 from unetloop.cluster_worker import predict_on_worker, stop_file
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
@@ -30,7 +33,6 @@ from unetloop.run_record import ImageRecord, Records
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unetloop.checkpoint import Model
     from unetloop.image_job import ImageJob
 
 # What Dask's own threads and event loops leave behind when a worker is killed.
@@ -129,6 +131,30 @@ def test_a_worker_exports_without_the_model(tmp_path: Path) -> None:
     assert (record.status, record.exports) == ("done", ["rois"])
     assert (out / "rois/a.zip").exists()
     assert Records(out).read("a") == record
+
+
+def test_threads_of_a_worker_take_turns_with_its_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Busy:
+        """A network that must not be called while it is at work."""
+
+        backend, channels, bytes_a_pixel = "a test", 1, 1
+        at_work = threading.Lock()
+
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            assert self.at_work.acquire(blocking=False)
+            time.sleep(0.02)
+            self.at_work.release()
+            return batch
+
+    model, batch = open_model(SHIPPED), np.zeros((1, 2, 2, 1), np.float32)
+    monkeypatch.setattr(Model, "network", lambda *_: Busy())
+    cluster_worker._load.cache_clear()
+    _, network = cluster_worker._load(model.path, model.weights_hash, 1.0)
+    cluster_worker._load.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(network, [batch] * 4))) == 4
 
 
 def test_a_run_that_was_stopped_does_not_stop_the_next(tmp_path: Path) -> None:
