@@ -18,7 +18,7 @@ from napari_unet._panels.look import colour, faint
 from napari_unet._panels.pictograms import draw_pictogram
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QPaintEvent
+    from qtpy.QtGui import QKeyEvent, QPaintEvent
 
 __all__ = ["Button"]
 
@@ -92,6 +92,13 @@ class Button(QPushButton):
             parts.append(("text", metrics.horizontalAdvance(self.text())))
         return parts
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Be pressed by Enter, too, which says something else to the viewer."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the style's button, and on it the parts, side by side."""
         painter = QStylePainter(self)
@@ -102,12 +109,6 @@ class Button(QPushButton):
             option.state &= ~QStyle.StateFlag.State_On
         painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
         tint = colour(self, "text")
-        if (
-            option.state & QStyle.StateFlag.State_KeyboardFocusChange
-            and self.hasFocus()
-        ):
-            painter.setPen(faint(tint, 0.7))
-            painter.drawRect(self.rect().adjusted(1, 1, -2, -2))
         parts = self._parts()
         width = sum(width for _, width in parts) + 5 * (len(parts) - 1)
         left = 7.0 if self.key else (self.width() - width) / 2

@@ -4,15 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from qtpy.QtGui import QPainter
+from qtpy.QtWidgets import (
+    QApplication,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_unet._panels.look import colour, faint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QPaintEvent
 
 __all__ = ["Column"]
+
+
+class _FocusFrame(QWidget):
+    """Lies over a column and frames what Tab has reached: napari's style does not."""
+
+    def __init__(self, column: QWidget) -> None:
+        super().__init__(column)
+        self._framed: QWidget | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def frame(self, widget: QWidget | None) -> None:
+        """Frame a widget of the column; None: none."""
+        if widget is not self._framed:
+            self._framed = widget
+            self.raise_()
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the frame."""
+        if self._framed is None:
+            return
+        painter = QPainter(self)
+        painter.setPen(faint(colour(self, "text"), 0.7))
+        corner = self._framed.mapTo(self.parentWidget(), QPoint())
+        box = QRect(corner, self._framed.size())
+        painter.drawRect(box.adjusted(0, 0, -1, -1))
 
 
 class Column(QScrollArea):
@@ -38,8 +72,17 @@ class Column(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setWidget(inside)
         self._followed: QWidget | None = None
+        self._frame = _FocusFrame(inside)
+        self.setWidget(inside)
+        if (app := QApplication.instance()) is not None:
+            app.focusChanged.connect(self._on_focus)
+
+    def _on_focus(self, _: QWidget | None, focused: QWidget | None) -> None:
+        by_keys = Qt.WidgetAttribute.WA_KeyboardFocusChange
+        ours = focused is not None and self.isAncestorOf(focused)
+        framed = ours and self.window().testAttribute(by_keys)
+        self._frame.frame(focused if framed else None)
 
     def follow(self, widget: QWidget) -> None:
         """Scroll to this one when the column becomes longer the next time."""
@@ -60,9 +103,15 @@ class Column(QScrollArea):
         return QSize(width + bar, super().minimumSizeHint().height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave PageUp and PageDown to the viewer, where they change the image."""
+        """Leave PageUp and PageDown to the viewer, where they change the image.
+
+        Enter does not reach it: who presses it in a field or a list does not say that
+        all in view is right.
+        """
         if event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             event.ignore()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
         else:
             super().keyPressEvent(event)
 
@@ -71,7 +120,9 @@ class Column(QScrollArea):
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         seen = bool(super().eventFilter(watched, event))
-        if event.type() == QEvent.Type.Resize and self._followed is not None:
-            self.ensureWidgetVisible(self._followed)
-            self._followed = None
+        if event.type() == QEvent.Type.Resize:
+            self._frame.resize(self.widget().size())
+            if self._followed is not None:
+                self.ensureWidgetVisible(self._followed)
+                self._followed = None
         return seen

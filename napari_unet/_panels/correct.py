@@ -186,7 +186,6 @@ class CorrectPanel(QWidget):
             for button in buttons:
                 row.addWidget(button, 1)
             column.addLayout(row)
-        self._show_task()
         column.addSpacing(2)
         sliders = QGridLayout()
         sliders.setSpacing(4)
@@ -194,6 +193,7 @@ class CorrectPanel(QWidget):
         self.threshold.add_to(sliders, 0)
         self.min_size.add_to(sliders, 1)
         column.addLayout(sliders)
+        self._show_task()
 
     def show(self, state: LoopState) -> None:
         """Show which tools can be used, and how masks are shown and made."""

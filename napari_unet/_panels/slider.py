@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QSlider, QWidget
+from qtpy.QtWidgets import QSlider
 from superqt.utils import QSignalThrottler
 
 from napari_unet._panels.look import Lines, Word
@@ -29,8 +29,8 @@ class NamedSlider(QObject):
         What it sets.
     low, high : float
         Its ends.
-    parent : QWidget
-        Of all three.
+    parent : QObject
+        With which it ends.
     power : float
         Above 1, the slider is finer towards ``low``.
     percent : bool
@@ -46,7 +46,7 @@ class NamedSlider(QObject):
         name: str,
         low: float,
         high: float,
-        parent: QWidget,
+        parent: QObject,
         *,
         power: float = 1.0,
         percent: bool = False,
@@ -64,7 +64,6 @@ class NamedSlider(QObject):
         self.slider.setAccessibleName(name)
         self.number = Lines(right=True, room="100 %")
         for widget in (self.name, self.slider, self.number):
-            widget.setParent(parent)
             widget.setToolTip(tip)
         self._throttle = QSignalThrottler(parent=self)
         self._throttle.setTimeout(INTERVAL_MS)

@@ -1,0 +1,98 @@
+"""A dock by the keyboard alone: what Tab reaches, and what Enter does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QCheckBox, QVBoxLayout, QWidget
+
+from napari_unet._panels.button import Button
+from napari_unet._panels.column import Column
+from napari_unet._panels.correct import CorrectPanel
+from napari_unet._panels.image_list import ImageList
+from napari_unet._panels.learn import LearnPanel
+from napari_unet._state import LoopState
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+    from qtpy.QtGui import QKeyEvent
+
+KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class _Viewer(QWidget):
+    """A window that notes the keys that reach it."""
+
+    def __init__(self, *parts: QWidget) -> None:
+        super().__init__()
+        self.keys: list[int] = []
+        self.column = Column(parts)
+        QVBoxLayout(self).addWidget(self.column)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        self.keys.append(event.key())
+
+
+def shown(qtbot: QtBot, *parts: QWidget) -> _Viewer:
+    viewer = _Viewer(*parts)
+    qtbot.addWidget(viewer)
+    with qtbot.waitActive(viewer):
+        viewer.show()
+        viewer.activateWindow()
+    return viewer
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_enter_presses_the_button_that_tab_reached(qtbot: QtBot, key: Qt.Key) -> None:
+    button = Button("Learn now")
+    viewer = shown(qtbot, button)
+    with qtbot.waitSignal(button.clicked):
+        qtbot.keyClick(button, key)
+    assert viewer.keys == []
+    qtbot.keyClick(button, Qt.Key.Key_A)
+    assert viewer.keys == [Qt.Key.Key_A]
+
+
+@pytest.mark.parametrize("make", [ImageList, QCheckBox])
+def test_enter_elsewhere_in_a_dock_says_nothing_of_the_image(
+    qtbot: QtBot, make: type[QWidget]
+) -> None:
+    part = make()
+    viewer = shown(qtbot, part)
+    for key in KEYS:
+        qtbot.keyClick(part, key)
+    assert viewer.keys == []
+
+
+def test_what_tab_reached_is_framed(qtbot: QtBot) -> None:
+    panel = LearnPanel()
+    panel.show(LoopState())
+    viewer = shown(qtbot, panel)
+
+    def picture() -> object:
+        QApplication.processEvents()
+        box = viewer.column.widget().rect()
+        return viewer.column.widget().grab(box).toImage()
+
+    panel.setFocus()
+    before = picture()
+    qtbot.keyClick(panel, Qt.Key.Key_Tab)
+    focused = viewer.focusWidget()
+    assert focused is panel.model
+    assert picture() != before
+    viewer.setFocus()
+    assert picture() == before
+
+
+def test_tab_goes_from_above_to_below(qtbot: QtBot) -> None:
+    panel = CorrectPanel()
+    panel.show(LoopState(current="a", can_undo=True, can_redo=True))
+    viewer = shown(qtbot, panel)
+    last = panel.buttons["redo"]
+    last.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(last, Qt.Key.Key_Tab)
+    assert viewer.focusWidget() is panel.threshold.slider
+    qtbot.keyClick(panel.threshold.slider, Qt.Key.Key_Tab)
+    assert viewer.focusWidget() is panel.min_size.slider
