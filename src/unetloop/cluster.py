@@ -9,6 +9,7 @@ large plane are tasks of their own, put together by the image's.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import time
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from unetloop import __version__
 from unetloop.cluster_worker import STOP, predict_on_worker, stop_file
 from unetloop.errors import EngineError
+from unetloop.events import Notice
 from unetloop.file_state import FileState
 from unetloop.run_record import ImageRecord, Records, now
 
@@ -37,6 +39,12 @@ _CONNECT_SECONDS = 30
 # NFS asks again for the names in a folder after a minute at the latest.
 _SEEN_SECONDS = 65.0
 _LONG_AGO_SECONDS = 86400.0
+_LOOK_SECONDS = 10.0
+_NO_WORKERS = Notice(
+    text="The scheduler has no workers now: images wait until some are started, where "
+    "unetloop is installed, with 'dask worker' and its address; see docs/cluster.md.",
+    level="warning",
+)
 
 
 def run_on_cluster(
@@ -46,7 +54,7 @@ def run_on_cluster(
     scheduler: str | None,
     count: int,
     cancelled: Callable[[], bool],
-) -> Iterator[Update]:
+) -> Iterator[Update | tuple[None, Notice]]:
     """Process images on a Dask cluster.
 
     Parameters
@@ -67,7 +75,8 @@ def run_on_cluster(
     Yields
     ------
     Update
-        As `workers.run_in_threads`; shares of an image are not known.
+        As `workers.run_in_threads`; shares of an image are not known. A notice where
+        there is nobody to work yet.
 
     Raises
     ------
@@ -95,6 +104,8 @@ def run_on_cluster(
             )
             waiting[task.key] = job
             task.add_done_callback(finished.put)
+        # Those of this machine are there as long as we are.
+        due = 0.0 if scheduler is not None else math.inf
         try:
             while waiting:
                 if cancelled():
@@ -103,6 +114,11 @@ def run_on_cluster(
                     task = finished.get(timeout=_BREATH_SECONDS)
                 except queue.Empty:
                     yield None, None
+                    if time.monotonic() >= due:
+                        due = time.monotonic() + _LOOK_SECONDS
+                        if not _has_workers(client):
+                            due = math.inf  # it is said once
+                            yield None, _NO_WORKERS
                     continue
                 done = waiting.pop(task.key)
                 record = _result(task, done)
@@ -111,6 +127,13 @@ def run_on_cluster(
         finally:
             if waiting:  # those not begun end with the client, the others by this
                 stop_file(records, jobs[0].run).touch()
+
+
+def _has_workers(client: Any) -> bool:
+    try:
+        return bool(client.nthreads())
+    except OSError:  # the scheduler is away, which is said when its tasks are lost
+        return True
 
 
 def _result(task: Any, job: ImageJob) -> ImageRecord:
@@ -153,6 +176,12 @@ def _result(task: Any, job: ImageJob) -> ImageRecord:
         )
         Records(job.out).write(record)
         return record
+    if isinstance(error, ImportError) or "deserializ" in str(error):
+        raise EngineError(
+            "The scheduler or a worker can't read what it was sent: they run where "
+            "unetloop is not installed, or another version of it, Dask or Python.",
+            todo="Install the same on all machines, and start them from there.",
+        ) from error
     raise error
 
 

@@ -23,9 +23,11 @@ from unetloop import __version__, cluster, cluster_worker
 from unetloop.batch import BatchOptions, _Run, predict_images
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import Model, open_model
+from unetloop.cluster import run_on_cluster
 from unetloop.cluster_worker import predict_on_worker, stop_file
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
+from unetloop.events import Notice
 from unetloop.files import find_images
 from unetloop.masks import read_labels
 from unetloop.run_record import ImageRecord, Records
@@ -186,20 +188,57 @@ def test_a_record_that_a_network_disk_shows_late_is_waited_for(
     assert not cluster._is_seen(record, Records(tmp_path))
 
 
-def test_a_scheduler_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+class _Task:
+    """A task as Dask leaves it when something went wrong around it."""
+
+    def __init__(self, raised: Exception | None, given: Exception) -> None:
+        self.raised, self.given = raised, given
+
+    def exception(self) -> Exception | None:
+        return self.raised
+
+    def result(self) -> ImageRecord:
+        raise self.given
+
+
+@pytest.mark.parametrize(
+    ("raised", "sentence"),
+    [
+        (None, r"lost\. See that it runs"),  # it was not done
+        (ModuleNotFoundError("No module named 'unetloop'"), "is not installed"),
+        (RuntimeError("Error during deserialization of the task"), "is not installed"),
+    ],
+)
+def test_a_cluster_that_fails_is_one_sentence(
+    raised: Exception | None, sentence: str, tmp_path: Path
+) -> None:
     from distributed.client import FutureCancelledError
 
-    class Lost:
-        """A task as Dask leaves it."""
+    lost = FutureCancelledError("key", "scheduler-connection-lost")
+    job = _job(tmp_path, open_model(SHIPPED))
+    with pytest.raises(EngineError, match=sentence):
+        cluster._result(_Task(raised, raised or lost), job)
 
-        def exception(self) -> None:
-            """It was not done, so nothing was raised in it."""
 
-        def result(self) -> ImageRecord:
-            raise FutureCancelledError("key", "scheduler-connection-lost")
+def test_where_nobody_works_it_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
 
-    with pytest.raises(EngineError, match=r"lost\. See that it runs"):
-        cluster._result(Lost(), _job(tmp_path, open_model(SHIPPED)))
+    monkeypatch.setattr(cluster, "_LOOK_SECONDS", 0.0)
+    model = open_model(SHIPPED)
+    job = _job(tmp_path, model)
+    Records(job.out).folder.mkdir(parents=True)
+    breaths = []
+    with LocalCluster(n_workers=0, protocol="tcp", dashboard_address=None) as nobody:
+        address = nobody.scheduler_address
+        for update in run_on_cluster(
+            [job], model, None, address, 0, lambda: len(breaths) > 6
+        ):
+            breaths.append(update)
+    said = [event.text for _, event in breaths if isinstance(event, Notice)]
+    assert len(said) == 1
+    assert "no workers now" in said[0]
 
 
 def test_processes_that_do_not_start_are_one_sentence(
