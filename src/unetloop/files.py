@@ -206,7 +206,11 @@ def _expand(
         matches = sorted(Path(match) for match in glob.iglob(text, recursive=True))
         listed = [match for match in matches if _is_image(match)]
         if not listed:
-            raise EngineError("No image matches this pattern.", pattern=text)
+            raise EngineError(
+                "No image matches this pattern.",
+                todo="Look how it is spelled; ** stands for folders in folders.",
+                pattern=text,
+            )
         for match in listed:
             between = list(match.relative_to(base).parents)[:-1]
             if not any(_is_ours(base / folder) for folder in between):

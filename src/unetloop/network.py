@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from unetloop.errors import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -52,12 +54,25 @@ def start_keras() -> None:
 
     TensorFlow greets users with lines about CUDA libraries and instruction
     sets. What matters of it is in ``unetloop info``.
+
+    Raises
+    ------
+    EngineError
+        If there is no such backend, or it can't be imported.
     """
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with hushed():
-        keras = import_module("keras")
+        try:
+            keras = import_module("keras")
+        except (ImportError, ValueError) as error:
+            first, *_ = f"{type(error).__name__}: {error}".splitlines()
+            raise EngineError(
+                f"Keras can't start ({first}).",
+                todo="Install this backend, or choose another: tensorflow, jax, torch.",
+                KERAS_BACKEND=os.environ.get("KERAS_BACKEND", "not set"),
+            ) from error
         keras.ops.zeros(1)
         # It advises programmers, of shapes that come anew with each image.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

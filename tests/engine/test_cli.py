@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -345,6 +349,22 @@ def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts["seconds_per_512_field"] > 0
     assert facts["device"]
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "openvino"])
+def test_a_backend_that_is_not_there_is_named(backend: str) -> None:
+    if find_spec(backend) is not None:
+        pytest.skip(f"{backend} is installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "unetloop", "info"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: Keras can't start (")
+    assert f"KERAS_BACKEND={backend}. Install" in line
 
 
 def test_what_a_console_has_no_letters_for_is_written_all_the_same(
