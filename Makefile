@@ -51,10 +51,12 @@ screenshots: system $(STAMP)
 $(STAMP): setup.cfg
 	@# Debian's own Python can't make environments until python3-venv is there.
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/system_packages.sh python3-venv
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $(STAMP)
+	@echo "Setting up $(VENV): this takes some minutes, and 3 GB ..."
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@# Of editable installs setuptools warns whoever makes one.
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $(STAMP)
 
 system:
 	@scripts/system_packages.sh

@@ -37,3 +37,4 @@ fi
 echo "Segmenting the same images with what it has learned ..."
 segment "$work/model" "$work/results"
 echo "The masks are in $work/results/labels; Fiji and napari open them."
+echo "Next: make demo IMAGES=folder, or .venv/bin/napari -w napari-unet-loop"
