@@ -225,9 +225,11 @@ def load_weights(model: Model) -> Any:
 
     try:
         return keras.saving.load_model(model.path / "model.keras", compile=False)
-    except Exception as error:  # Keras raises whatever went wrong inside
+    except Exception as error:  # whatever went wrong inside, a screenful long
         raise EngineError(
-            f"Keras {keras.__version__} can't read this model ({error}).",
+            f"Keras {keras.__version__} can't read this model "
+            f"({type(error).__name__}).",
+            todo="If a newer one wrote it, update with: pip install -U keras",
             path=str(model.path),
         ) from error
 

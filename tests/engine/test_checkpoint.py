@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unetloop import checkpoint
-from unetloop.checkpoint import open_model
+from unetloop.checkpoint import load_weights, open_model
 from unetloop.config import ModelConfig
 from unetloop.errors import EngineError
 from unetloop.model_card import ModelCard, card_to_json
@@ -46,3 +46,12 @@ def test_a_model_that_is_replaced_while_it_is_opened_is_the_new_one(
 def test_folders_without_a_name_are_no_models(name: str) -> None:
     with pytest.raises(EngineError, match="no model folder"):
         open_model(name)
+
+
+def test_a_model_of_a_newer_keras_is_one_sentence_that_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    _write(tmp_path / "m", b"what a later Keras makes of it", 32.0)
+    with pytest.raises(EngineError, match="pip install -U keras") as caught:
+        load_weights(open_model(tmp_path / "m"))
+    assert len(str(caught.value).splitlines()) == 1
