@@ -7,6 +7,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unetloop import cli_values
 from unetloop.classes import name_classes, number_classes
 from unetloop.counts import counted
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from unetloop.class_metrics import ClassScore
     from unetloop.pairing import Pair
@@ -29,6 +33,8 @@ __all__ = [
     "evaluate_classes",
     "wants_classes",
 ]
+
+_SHOWN = 10  # numbers in a message
 
 
 def add_class_options(parser: argparse.ArgumentParser) -> None:
@@ -77,13 +83,14 @@ def class_task(options: argparse.Namespace) -> Classes | None:
     Raises
     ------
     EngineError
-        If they are fewer than two, or were named where nuclei are asked for.
+        If they are fewer than two, not named and with gaps between their numbers, or
+        named where nuclei are asked for.
     """
     if not wants_classes(options):
         return None
     if options.classes:
         return Classes(name_classes(options.classes.split(",")))
-    if getattr(options, "project", None) is not None:
+    if options.project is not None:
         from unetloop.project import open_project
 
         with open_project(options.project) as project:
@@ -97,8 +104,22 @@ def class_task(options: argparse.Namespace) -> Classes | None:
     from unetloop.pairing import pair_by_stem
 
     pairs = pair_by_stem(options.images, options.masks, options.review)
-    highest = _highest([pair.mask for pair in pairs])
-    return Classes(number_classes(highest + 1 - options.first_class))
+    numbers = _numbers([pair.mask for pair in pairs])
+    numbers = numbers[numbers >= options.first_class]
+    if len(numbers) < 2:
+        raise EngineError(
+            "The masks hold fewer than two classes.",
+            todo="Add --first-class 0 if 0 is one of them, or name all with --classes.",
+            numbers=_listed(numbers),
+        )
+    if len(numbers) != numbers[-1] + 1 - options.first_class:
+        raise EngineError(
+            "The masks' numbers have gaps, so that there would be classes without a "
+            "pixel.",
+            todo="Number the classes one after the other, or name all with --classes.",
+            numbers=_listed(numbers),
+        )
+    return Classes(number_classes(len(numbers)))
 
 
 def class_images(
@@ -125,9 +146,9 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     if options.classes:
         named = name_classes(options.classes.split(","))
     else:
-        true = _highest([pair.mask for pair in pairs]) + 1 - options.first_class
-        found = _highest([pair.image for pair in pairs])
-        named = number_classes(max(true, found, 2))
+        true = _numbers([pair.mask for pair in pairs]).max() + 1 - options.first_class
+        found = _numbers([pair.image for pair in pairs]).max()
+        named = number_classes(max(int(true), int(found), 2))
     names = [tissue.name for tissue in named]
     scores = [_score(pair, len(names), options.first_class) for pair in pairs]
     pooled = pool_classes(scores)
@@ -187,17 +208,23 @@ def _score(pair: Pair, count: int, first: int) -> ClassScore:
     return pool_classes(planes)
 
 
-def _highest(paths: Sequence[Path]) -> int:
+def _numbers(paths: Sequence[Path]) -> NDArray[np.int32]:
+    """List the numbers that masks hold, the lowest first."""
     from unetloop.images import open_image
     from unetloop.masks import read_labels
 
-    highest = 0
+    numbers = np.zeros(0, np.int32)
     for path in paths:
         with open_image(path) as image:
             planes = image.info.planes
         for plane in range(planes):
-            highest = max(highest, int(read_labels(path, plane).max(initial=0)))
-    return highest
+            numbers = np.union1d(numbers, read_labels(path, plane))
+    return numbers
+
+
+def _listed(numbers: NDArray[np.int32]) -> str:
+    shown = ", ".join(map(str, numbers[:_SHOWN].tolist()))
+    return f"{shown}, ..." if len(numbers) > _SHOWN else shown or "none"
 
 
 def _known(value: Any) -> Any:

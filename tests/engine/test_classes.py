@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,7 @@ from unetloop.training_data import class_pixel_size, load_planes
 from unetloop.training_image import TrainingImage, load_annotated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SMALL = ModelConfig(options={"filters": [8, 8, 16]})
@@ -473,6 +475,32 @@ def test_the_command_line_trains_predicts_and_scores_classes(
     assert "number=3, classes=2" in said  # as it is in the file that is named
     assert main([*evaluate[:5], "--classes", "x,y"]) == 1
     assert "need --task classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first", "sentence"),
+    [
+        ((0, 255), 1, r"fewer than two .*numbers=255\. Add --first-class 0"),
+        ((0, 255), 0, r"gaps.*numbers=0, 255\. Number"),
+        ((0, 1), 1, "Add --first-class 0"),
+        ((0, 0), 1, "numbers=none"),
+        ((2, 30, 7), 1, r"numbers=2, 7, 30\."),
+        (range(5, 17), 1, r"numbers=5, .*, 14, \.\.\."),
+    ],
+)
+def test_masks_that_hold_no_classes_are_refused(
+    numbers: Sequence[int],
+    first: int,
+    sentence: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A binary mask of 0 and 255 would have been learned as 255 classes."""
+    tifffile.imwrite(tmp_path / "a.tif", np.resize(numbers, (8, 8)).astype(np.uint8))
+    command = ["train", "--images", tmp_path / "a.tif", "--masks", tmp_path / "a.tif"]
+    command += ["--task", "classes", "--first-class", first, "--out", tmp_path / "m"]
+    assert main([str(word) for word in command]) == 1
+    assert re.search(sentence, capsys.readouterr().err)
 
 
 class _Brightness:
