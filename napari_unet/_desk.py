@@ -32,8 +32,9 @@ __all__ = [
 PLUGIN, LOOP, BATCH = "napari-unet-loop", "U-Net loop", "Batch predict a folder"
 """Names of the plugin and of its docks, as in napari's menu."""
 
-_LEAST_IMAGE = 400
-"""Pixels of the screen that docks should leave of the image's width."""
+_LEAST_IMAGE = 416
+"""Pixels of the screen that docks should leave of the image's width: less would cut
+napari's notifications off."""
 _SAY = {"info": show_info, "warning": show_warning, "error": show_error}
 _SESSIONS: WeakKeyDictionary[Viewer, Session] = WeakKeyDictionary()
 _BATCHES: WeakKeyDictionary[Viewer, BatchDesk] = WeakKeyDictionary()

@@ -108,11 +108,13 @@ class Pixels:
     @property
     def placement(self) -> dict[str, Any]:
         """How its layers lie in the world: scale, units and names of axes."""
-        lead, size = len(self.lead), self.info.pixel_size
-        unit = "um" if size else "pixel"
+        size, spacing = self.info.pixel_size, self.info.spacing
+        sides = dict(zip(self.axes[-2:], size or (), strict=False))
+        if size and spacing:  # alone, it would stretch a stack
+            sides["z"] = spacing
         return {
-            "scale": (1.0,) * lead + (size or (1.0, 1.0)),
-            "units": ("pixel",) * lead + (unit, unit),
+            "scale": tuple(sides.get(name, 1.0) for name in self.axes),
+            "units": tuple("um" if name in sides else "pixel" for name in self.axes),
             "axis_labels": self.axes,
         }
 

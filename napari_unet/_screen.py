@@ -54,9 +54,11 @@ class Screen(QObject):
         if self._pixels is None or not self._pixels.lead:
             return
         steps = np.unravel_index(plane, self._pixels.lead)
+        sides = self._pixels.placement["scale"]
         first = self.viewer.dims.ndim - 2 - len(steps)
-        for axis, step in enumerate(steps, first):
-            self.viewer.dims.set_current_step(axis, int(step))
+        # Not by its number: where other layers are finer, napari has more of them.
+        for axis, (step, side) in enumerate(zip(steps, sides, strict=False), first):
+            self.viewer.dims.set_point(axis, float(step * side))
 
     @property
     def flat(self) -> bool:

@@ -23,6 +23,7 @@ from napari_unet._learner import Learner
 from napari_unet._learning_desk import LearningDesk
 from napari_unet._opener import Opener
 from napari_unet._predictor import Predictor
+from napari_unet._removals import Removals
 from napari_unet._rescue import Rescue
 from napari_unet._run_desk import RunDesk
 from napari_unet._stage import Stage
@@ -73,6 +74,7 @@ class Session(QObject):
         self.engine = engine or Engine(self)
         self._background = Background(self)
         self.layers = Layers(viewer, self)
+        self.removals = Removals(self)
         self.tools = Tools(self.layers, self)
         self.stage = Stage(self.layers, self._background, self)
         self.opener = Opener(self.layers, self.stage, self._background, self)
@@ -174,7 +176,8 @@ class Session(QObject):
         self.tools.wanted.connect(self.actions.do)
         self.tools.armed.connect(self.tool_armed)
         self.layers.view_changed.connect(self._on_view_changed)
-        self.layers.removed.connect(self._on_layer_removed)
+        self.layers.removed.connect(self.removals.note)
+        self.removals.said.connect(self.said)
         self.actions.corrected.connect(self._count)
         self.editor.stored.connect(self.opener.bookmark.note)
         self.editor.stored.connect(self.opener.flush)  # there is room again
@@ -189,6 +192,7 @@ class Session(QObject):
 
     def save(self) -> None:
         """Store everything now."""
+        self.removals.forget()
         self.editor.store()
         self.opener.save()
 
@@ -245,13 +249,6 @@ class Session(QObject):
         if self.opener.current is not None and self.layers.plane != self.state.plane:
             self.board.update(plane=self.layers.plane)
             self.stage.load_plane()
-
-    def _on_layer_removed(self, name: str) -> None:
-        self.said.emit(
-            f"The layer {name} was removed. Nothing is lost: it is back with the next "
-            "correction or image.",
-            "info",
-        )
 
     def _on_engine_stopped(self, sentence: str) -> None:
         self.board.set_problem("engine", sentence)

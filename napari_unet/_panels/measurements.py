@@ -27,6 +27,7 @@ from unetloop.measurements import COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from qtpy.QtGui import QKeyEvent
 
     from napari_unet._results import Results
 
@@ -230,6 +231,13 @@ class MeasurementsTable(QWidget):
             self.view.scrollTo(index)
         finally:
             self._ours = False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Enter from the viewer: who presses it here does not mean the image."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def _on_selection(self) -> None:
         lines = self.view.selectionModel().selectedRows()

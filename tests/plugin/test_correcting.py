@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from napari_unet import _asker
@@ -576,7 +577,12 @@ def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
     number, point = loop.nucleus()
     loop.viewer.layers.remove(loop.layers.nuclei)
     loop.viewer.layers.remove(loop.layers.outlines)
-    assert "Nothing is lost" in loop.said[-1]
+    before = len(loop.said)
+    loop.wait(lambda: len(loop.said) > before)
+    assert loop.said[before:] == [
+        "The layers nuclei and outlines were removed. Nothing is lost: they are back "
+        "with the next correction or image."
+    ]
     loop.point_at(*point)
     loop.press("A")
     assert loop.review[point] == 1
@@ -600,6 +606,14 @@ def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
     loop.press("Control-Z")
     assert not (loop.nuclei == 500).any()
     _same(loop)
+
+
+def test_a_viewer_that_a_script_closes_says_nothing_of_its_layers(loop: Any) -> None:
+    before = list(loop.said)
+    loop.viewer.layers.clear()  # as `Viewer.close` does
+    loop.session.save()  # the window closes
+    QApplication.processEvents()
+    assert loop.said == before
 
 
 def test_a_layer_that_was_taken_away_and_put_back_is_the_users_own(loop: Any) -> None:

@@ -55,7 +55,7 @@ def test_docks_leave_room_for_the_image(qtbot: QtBot) -> None:
     window.setCentralWidget(image)
     window.resize(300, 300)
     window.show()
-    qtbot.waitUntil(lambda: image.width() == 400)
+    qtbot.waitUntil(lambda: image.width() == 416)
     assert window.height() == 300
     assert free.contains(window.frameGeometry())
 

@@ -829,7 +829,15 @@ def test_a_layer_from_no_file_keeps_the_size_of_its_voxels(
     loop.viewer.add_image(stack, scale=(2, 0.5, 0.5), units=("micrometer",) * 3)
     loop.session.entrance.use_layer()
     loop.wait(lambda: loop.session.state.current)
-    assert loop.layers.image.scale[-1] == pytest.approx(0.5)
+    layers = loop.layers
+    for layer in (layers.image, layers.nuclei, layers.outlines):
+        assert tuple(layer.scale) == pytest.approx((2, 0.5, 0.5))
+        assert {str(unit) for unit in layer.units} == {"micrometer"}
+    assert layers.plane == loop.session.state.plane == 1
+    loop.viewer.dims.set_current_step(0, 2)
+    assert layers.plane == 2
+    layers.go_to_plane(0)
+    assert layers.plane == loop.session.state.plane == 0
     (stored,) = home.glob("napari-unet-loop/layers/*/*.tif")
     with open_image(stored) as image:
         assert image.info.pixel_size == pytest.approx((0.5, 0.5))

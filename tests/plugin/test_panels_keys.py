@@ -8,11 +8,13 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QVBoxLayout, QWidget
 
+from napari_unet._panels.batch_files import FilesTable
 from napari_unet._panels.button import Button
 from napari_unet._panels.column import Column
 from napari_unet._panels.correct import CorrectPanel
 from napari_unet._panels.image_list import ImageList
 from napari_unet._panels.learn import LearnPanel
+from napari_unet._panels.measurements import MeasurementsTable
 from napari_unet._state import LoopState
 
 if TYPE_CHECKING:
@@ -55,12 +57,13 @@ def test_enter_presses_the_button_that_tab_reached(qtbot: QtBot, key: Qt.Key) ->
     assert viewer.keys == [Qt.Key.Key_A]
 
 
-@pytest.mark.parametrize("make", [ImageList, QCheckBox])
+@pytest.mark.parametrize("make", [ImageList, QCheckBox, FilesTable, MeasurementsTable])
 def test_enter_elsewhere_in_a_dock_says_nothing_of_the_image(
     qtbot: QtBot, make: type[QWidget]
 ) -> None:
-    part = make()
-    viewer = shown(qtbot, part)
+    made = make()
+    viewer = shown(qtbot, made)
+    part = getattr(made, "view", made)
     for key in KEYS:
         qtbot.keyClick(part, key)
     assert viewer.keys == []
