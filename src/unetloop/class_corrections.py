@@ -126,6 +126,11 @@ def ignore_box(
 
     What comes back is a proposal: nobody has said that it is right.
 
+    Parameters
+    ----------
+    segmentation, review, box
+        As for `accept_box`.
+
     Returns
     -------
     Change or None

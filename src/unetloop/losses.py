@@ -37,9 +37,9 @@ __all__ = [
     "weighted_crossentropy",
 ]
 
-_DISTANCE_SHARE = 3.0
-_SLOPE_SHARE = 15.0
-_FOREGROUND_KNOWN = 0.35
+# What the distance map and its slope count for, beside the cross-entropy.
+_DISTANCE_SHARE, _SLOPE_SHARE = 3.0, 15.0
+_FOREGROUND_KNOWN = 0.35  # nats: a cross-entropy below it, and slopes begin to count
 _FOCUS = 2.0
 _FALSE_POSITIVES, _FALSE_NEGATIVES = 0.3, 0.7
 _SMOOTH = 1.0  # pixels: a class that is not there has no loss if it is not found
