@@ -123,10 +123,26 @@ class Screen(QObject):
         self.viewer.scene.camera.zoom = zoom
 
     @property
+    def sides(self) -> tuple[float, float]:
+        """Height and width of a pixel in the world."""
+        if self.nuclei is None:
+            return 1.0, 1.0
+        return float(self.nuclei.scale[-2]), float(self.nuclei.scale[-1])
+
+    def keep_in_view(self, before: tuple[float, float]) -> None:
+        """Look at the same pixels as before, when they were of another size."""
+        if before == self.sides:
+            return
+        camera = self.viewer.scene.camera
+        down, across = np.divide(self.sides, before)
+        depth, row, column = camera.center
+        camera.center = depth, row * down, column * across
+        camera.zoom /= across
+
+    @property
     def zoom(self) -> float:
         """Pixels of the screen per pixel of the image."""
-        scale = self.nuclei.scale[-1] if self.nuclei is not None else 1.0
-        return max(float(self.viewer.scene.camera.zoom) * float(scale), 1e-6)
+        return max(float(self.viewer.scene.camera.zoom) * self.sides[1], 1e-6)
 
 
 def planes_of(data: NDArray[Any]) -> NDArray[Any]:

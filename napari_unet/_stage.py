@@ -202,11 +202,14 @@ class Stage(QObject):
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
         name = Path(current.entry.path).name
+        sides = self._layers.sides
         self._turning = True  # napari shows another plane first: nobody looks at it
         try:
             self._layers.show(name, pixels, opened)
             self._show_channels(current, plane)
-            if before != image:
+            if before == image:
+                self._layers.keep_in_view(sides)
+            else:
                 self._layers.camera = known.get("camera") or {}
             self._layers.go_to_plane(plane)
         finally:

@@ -633,6 +633,18 @@ def test_what_is_corrected_while_an_image_is_read_anew_stays_on_the_screen(
     assert loop.review.any()
 
 
+def test_a_size_that_is_typed_leaves_the_same_pixels_in_view(loop: Any) -> None:
+    loop.viewer.scene.camera.center = (0, 40, 60)
+    loop.viewer.scene.camera.zoom = 3.5
+    zoom = loop.layers.zoom
+    for size in (0.25, None):
+        loop.session.choices.change_reading({"pixel_size": size})
+        loop.wait(lambda size=size: loop.layers.sides == (size or 1, size or 1))
+        seen = loop.viewer.scene.camera.center[-2:]
+        assert np.divide(seen, size or 1) == pytest.approx((40, 60))
+        assert loop.layers.zoom == pytest.approx(zoom)
+
+
 def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
     start: Callable[..., Any], folder: Path
 ) -> None:
