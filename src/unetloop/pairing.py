@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,18 +56,31 @@ def pair_by_stem(
     ------
     EngineError
         If any image or mask has no partner, or could have two; the first of them are
-        listed.
+        listed. If one file, or a folder without such names, is given as both.
     """
+    one, other = called
+    same = os.path.realpath(images) == os.path.realpath(masks)
+    if same and images.is_file():
+        raise EngineError(
+            f"One file is given as {one} and as {other}.",
+            todo=f"Give the {other} that belongs to the {one}.",
+            path=str(images),
+        )
     if images.is_file() and masks.is_file() and review is None:
         return [
             Pair(images, masks, stem=FoundImage(images, Path(images.name)).stem.name)
         ]
-    one, other = called
     by_image = _by_stem(images, f"{one}s")
     by_mask = _by_stem(masks, f"{other}s")
-    if images.resolve() == masks.resolve():
-        # No image is its own mask.
+    if same:  # no image is its own mask
         by_mask = {stem: by_mask[stem] for stem in by_mask if _bases(stem, by_image)}
+        if not by_mask:
+            raise EngineError(
+                f"{one.capitalize()}s and {other}s are in one folder, and none is "
+                f"called like a {other} of another one.",
+                todo="Give two folders, or names as NAME and NAME_mask.",
+                path=str(images),
+            )
         by_image = {stem: by_image[stem] for stem in by_image if stem not in by_mask}
     by_mask = _by_image(by_mask, by_image, one, other)
     wrong = _differences(by_image, by_mask, one, other)

@@ -496,8 +496,10 @@ def test_masks_that_hold_no_classes_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A binary mask of 0 and 255 would have been learned as 255 classes."""
-    tifffile.imwrite(tmp_path / "a.tif", np.resize(numbers, (8, 8)).astype(np.uint8))
-    command = ["train", "--images", tmp_path / "a.tif", "--masks", tmp_path / "a.tif"]
+    for name in "ab":
+        mask = np.resize(numbers, (8, 8)).astype(np.uint8)
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask)
+    command = ["train", "--images", tmp_path / "a.tif", "--masks", tmp_path / "b.tif"]
     command += ["--task", "classes", "--first-class", first, "--out", tmp_path / "m"]
     assert main([str(word) for word in command]) == 1
     assert re.search(sentence, capsys.readouterr().err)

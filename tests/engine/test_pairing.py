@@ -110,6 +110,14 @@ def test_masks_may_lie_beside_their_images(tmp_path: Path) -> None:
         _paired(tmp_path, "images")
 
 
+def test_an_image_is_not_its_own_mask(tmp_path: Path) -> None:
+    _touch(tmp_path / "images", "a.tif", "b.tif")
+    with pytest.raises(EngineError, match=r"none is called like a mask .*Give two"):
+        _paired(tmp_path, "images")
+    with pytest.raises(EngineError, match="given as image and as mask"):
+        pair_by_stem(tmp_path / "images/a.tif", tmp_path / "images/../images/a.tif")
+
+
 def test_reviews_are_called_as_their_images_or_masks(tmp_path: Path) -> None:
     _touch(tmp_path, "images/a.tif", "images/b.tif", "masks/a_mask.tif", "masks/b.tif")
     _touch(tmp_path, "review/a_mask.tif", "review/b.tif")
