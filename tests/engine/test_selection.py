@@ -1,28 +1,41 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
 
 from unetloop.annotations import make_targets
-from unetloop.config import InstanceConfig
-from unetloop.samples import SMALL, draw_nuclei
+from unetloop.catalog import SHIPPED
+from unetloop.checkpoint import open_model
+from unetloop.config import InstanceConfig, TrainingConfig
+from unetloop.instances import label_nuclei
+from unetloop.prediction import finish
+from unetloop.samples import LARGE, SMALL, draw_nuclei
 from unetloop.selection import (
+    choose_bounds,
     choose_share,
     independent_nuclei,
     is_strange,
     usual_share,
     usual_trainable,
 )
-from unetloop.validation import Window
+from unetloop.training_data import load_planes
+from unetloop.training_image import TrainingImage
+from unetloop.validation import Window, cut_windows, predict_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from unetloop.network import Network
+    from unetloop.training_plane import TrainingPlane
 
 
 class _Tells:
@@ -99,3 +112,43 @@ def test_a_kind_is_strange_where_next_to_nothing_is_found() -> None:
     assert is_strange(0.0)
     assert is_strange(0.03)  # nuclei by their envelopes, to a model of filled ones
     assert not is_strange(0.24)  # stained tissue, to a model of fluorescence
+
+
+def test_a_kind_is_strange_where_images_are_unlike_whatever_is_scored() -> None:
+    assert is_strange(0.41, 5.4)  # envelopes again, some of what was found accepted
+    assert not is_strange(0.24, 1.3)  # stained tissue
+    assert not is_strange(0.24, None)  # a model that can't tell
+
+
+@pytest.mark.parametrize("hollow", [False, True])
+def test_accepted_outlines_do_not_hide_that_a_kind_is_strange(
+    tmp_path: Path, hollow: bool
+) -> None:
+    start = open_model(SHIPPED)
+    sample = draw_nuclei(LARGE, 1)
+    image = sample.image
+    if hollow:  # of each nucleus only the envelope is stained
+        away = ndimage.distance_transform_edt(~find_boundaries(sample.labels))
+        noise = np.random.default_rng(1).standard_normal(image.shape)
+        drawn = 100 * np.exp(-((away / 3) ** 2)) + 20 * (sample.labels == 0)
+        image = (60 + drawn + 8 * noise).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "image.tif", image)
+    tifffile.imwrite(tmp_path / "mask.tif", sample.labels)
+    work = TrainingImage(tmp_path / "image.tif", tmp_path / "mask.tif")
+    config = TrainingConfig(normalization=start.normalization)
+    windows: list[Window] = []
+    list(cut_windows([work], start.diameter, config, windows.append))
+    maps = predict_windows(start.network(), windows)
+    found = [
+        label_nuclei(each, start.instances, window.diameter)
+        for window, each in zip(windows, maps, strict=True)
+    ]
+    accepted = [
+        replace(window, labels=labels, reviewed=np.ones(labels.shape, bool))
+        for window, labels in zip(windows, found, strict=True)
+    ]
+    planes: list[TrainingPlane] = []
+    model = start.card.model
+    list(load_planes([work], model, start.diameter, config, planes.append))
+    trainable, share = finish(choose_bounds(start, planes, accepted))
+    assert (trainable, share == 1) == (("all", True) if hollow else ("biases", False))

@@ -239,7 +239,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
     trainable, share, news = learned("b")
     assert (trainable, share, len(news)) == ("all", 1.0, 1)
     assert learned("c", trainable="biases")[0] == "biases"  # as it was asked for
-    monkeypatch.setattr(selection, "score_windows", lambda *_: 0.3)
+    monkeypatch.setattr(selection, "is_strange", lambda *_: False)
     trainable, share, news = learned("d")
     assert trainable == "biases"
     assert share < 0.8
@@ -249,7 +249,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
 def test_few_images_move_a_trained_model_part_of_the_way(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "is_strange", lambda _: False)
+    monkeypatch.setattr(selection, "is_strange", lambda *_: False)
     list(train(images, tmp_path / "a", _config(), model=SMALL))
     start = open_model(tmp_path / "a")
     run = Training(images[:1], tmp_path / "b", _config(), start=start)
