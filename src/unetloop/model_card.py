@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import platform
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -120,7 +121,9 @@ def read_card(values: Any, path: Path) -> tuple[ModelCard, str]:
     """
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise EngineError(
-            "This model.json was not written by unetloop.", path=str(path)
+            "This model.json was not written by unetloop.",
+            todo="Give the folder that 'unetloop train' wrote.",
+            path=str(path),
         )
     if not isinstance(values.get("version"), int) or values["version"] > VERSION:
         raise EngineError(
@@ -134,7 +137,9 @@ def read_card(values: Any, path: Path) -> tuple[ModelCard, str]:
         expected = values["weights_sha256"]
     except (KeyError, TypeError, ValueError, EngineError) as error:
         raise EngineError(
-            f"The model.json of this model is damaged ({error}).", path=str(path)
+            f"The model.json of this model is damaged ({error}).",
+            todo="Copy the model folder again, whole.",
+            path=str(path),
         ) from error
     return card, expected
 
@@ -153,4 +158,9 @@ def _from_json(values: dict[str, Any]) -> ModelCard:
         raise EngineError(
             "The card names no task, or no classes of its task.", task=card.task
         )
+    if not 0 < card.diameter < math.inf:
+        raise EngineError("The card's diameter is none.", diameter=card.diameter)
+    for name in ("training", "scores", "reference"):
+        if not isinstance(getattr(card, name), dict):
+            raise EngineError(f"The card's {name} is no object.")
     return card

@@ -258,10 +258,13 @@ class Reference:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Reference | None:
-        """Read it; None where a model has none, or one of other statistics."""
+        """Read it; None where a model has none, or one that is damaged or of others."""
         if list(values.get("statistics", ())) != list(STATISTICS):
             return None
-        rows = np.asarray(values.get("rows", ()), np.float64)
+        try:
+            rows = np.asarray(values.get("rows", ()), np.float64)
+        except (TypeError, ValueError):
+            return None
         if rows.ndim != 2 or rows.shape[1] != len(STATISTICS) or len(rows) < _FEWEST:
             return None
         images = tuple(str(name) for name in values.get("images", ()))

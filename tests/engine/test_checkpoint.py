@@ -48,6 +48,27 @@ def test_folders_without_a_name_are_no_models(name: str) -> None:
         open_model(name)
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"diameter": -3}, "diameter is none"),
+        ({"diameter": "wide"}, "could not convert"),
+        ({"training": []}, "training is no object"),
+        ({"reference": None}, "reference is no object"),
+        ({"instances": {"threshold": 7}}, "between 0 and 1"),
+        ({"task": "stars"}, "names no task"),
+    ],
+)
+def test_a_card_that_was_changed_by_hand_is_damaged(
+    changes: dict[str, object], sentence: str, tmp_path: Path
+) -> None:
+    _write(tmp_path / "m", b"weights", 32.0)
+    path = tmp_path / "m/model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(EngineError, match=f"damaged .*{sentence}.*Copy the model"):
+        open_model(tmp_path / "m")
+
+
 def test_a_model_of_a_newer_keras_is_one_sentence_that_says_what_to_do(
     tmp_path: Path,
 ) -> None:

@@ -114,6 +114,8 @@ def test_too_few_images_are_no_measure() -> None:
     assert _reference(3) is None
     assert Reference.from_json({}) is None
     assert Reference.from_json({"statistics": ["other"], "rows": [[1.0]] * 9}) is None
+    damaged = {"statistics": list(STATISTICS), "rows": [[1.0], [1.0, 2.0]] * 9}
+    assert Reference.from_json(damaged) is None
 
 
 def test_a_reference_survives_json() -> None:
