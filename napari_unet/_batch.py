@@ -43,6 +43,7 @@ class BatchWidget(Docked):
         self.setAcceptDrops(True)
         self.desk = batch_of(napari_viewer)
         self.batch = batch = self.desk.batch
+        self._busy = batch.state.run.busy
         self.form = BatchForm()
         self.said = Lines(2)
         self.files = FilesTable()
@@ -80,7 +81,8 @@ class BatchWidget(Docked):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         parts = (self.form, middle, self.preview, self.box, self.folder_button)
-        layout.addWidget(Column(parts))
+        self.column = Column(parts)
+        layout.addWidget(self.column)
 
     def _show(self, state: BatchState) -> None:
         self.form.show(state)
@@ -91,6 +93,10 @@ class BatchWidget(Docked):
         self.said.say(text.get(plan.phase, known), "wrong" if wrong else "text")
         self.files.setVisible(bool(self.batch.rows))
         self.preview.show_preview(state.preview)
+        if state.run.busy != self._busy:
+            self._busy = state.run.busy
+            # It has more to say now, and stands where that may be out of sight.
+            self.column.follow(self.box)
         self.box.show_run(state.run, _hindrance(plan))
 
     def _on_changed(self, values: dict[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import (
     QApplication,
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent, QPaintEvent
 
 __all__ = ["Column"]
+
+_SOON_MS = 200
 
 
 class _FocusFrame(QWidget):
@@ -73,6 +75,10 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self._followed: QWidget | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_SOON_MS)
+        self._rest.timeout.connect(self._end_following)
         self._frame = _FocusFrame(inside)
         self.setWidget(inside)
         if (app := QApplication.instance()) is not None:
@@ -85,8 +91,12 @@ class Column(QScrollArea):
         self._frame.frame(focused if framed else None)
 
     def follow(self, widget: QWidget) -> None:
-        """Scroll to this one when the column becomes longer the next time."""
+        """Scroll to this one when it has become larger, which it is about to."""
         self._followed = widget
+        self._rest.start()
+
+    def _end_following(self) -> None:
+        self._followed = None
 
     @property
     def out_of_sight(self) -> int:
@@ -124,5 +134,4 @@ class Column(QScrollArea):
             self._frame.resize(self.widget().size())
             if self._followed is not None:
                 self.ensureWidgetVisible(self._followed)
-                self._followed = None
         return seen

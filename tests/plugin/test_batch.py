@@ -98,6 +98,17 @@ def test_in_a_low_window_the_picture_gives_way(docks: Any, folder: Path) -> None
     docks.wait(lambda: widget.preview.picture.height() < 150)
 
 
+def test_what_came_of_a_batch_is_in_sight_in_a_low_window(
+    docks: Any, folder: Path
+) -> None:
+    widget = docks.open()
+    docks.plan(folder)
+    docks.wait(lambda: docks.batch.state.preview.folder is not None)
+    widget.window().resize(1280, 480)
+    docks.run()
+    docks.wait(lambda: not widget.box.report_button.visibleRegion().isEmpty())
+
+
 def test_nothing_moves_when_the_preview_comes(docks: Any, folder: Path) -> None:
     widget, places = docks.open(), []
 
