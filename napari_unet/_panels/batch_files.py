@@ -13,7 +13,7 @@ from napari_unet._words import axes_in_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qtpy.QtGui import QResizeEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent
     from qtpy.QtWidgets import QWidget
 
     from napari_unet._batch_state import FileRow
@@ -41,6 +41,7 @@ class FilesTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setTabKeyNavigation(False)  # Tab goes on to what comes next
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setAccessibleName("Files of the batch")
         self.verticalHeader().setVisible(False)
@@ -52,7 +53,7 @@ class FilesTable(QTableView):
         header.setStretchLastSection(True)
         header.setHighlightSections(False)  # a whole row is selected, and no column
         self.setMinimumHeight(132)
-        self.doubleClicked.connect(self._on_double_click)
+        self.doubleClicked.connect(self._pick)
 
     def set_rows(self, rows: Sequence[FileRow]) -> None:
         """List other files."""
@@ -80,10 +81,16 @@ class FilesTable(QTableView):
         # The last one takes what is left; reasons are cut, and whole in the tooltip.
         self.setColumnWidth(len(_COLUMNS) - 1, _RESULT_WIDTH)
 
-    def _on_double_click(self, index: QModelIndex) -> None:
-        row = self.rows.at(index.row())
-        if row.status == "done":
-            self.picked.emit(row.path)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take Enter for a double-click on the row that the arrows reached."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._pick(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def _pick(self, index: QModelIndex) -> None:
+        if index.isValid() and self.rows.at(index.row()).status == "done":
+            self.picked.emit(self.rows.at(index.row()).path)
 
 
 class _Rows(QAbstractTableModel):

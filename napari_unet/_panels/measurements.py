@@ -181,6 +181,7 @@ class MeasurementsTable(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.setWordWrap(False)
+        self.view.setTabKeyNavigation(False)  # Tab goes on to what comes next
         self.view.verticalHeader().setVisible(False)
         self.view.verticalHeader().setDefaultSectionSize(
             self.fontMetrics().height() + 7

@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QVBoxLayout, QWidget
 
+from napari_unet._batch_state import FileRow
 from napari_unet._panels.batch_files import FilesTable
 from napari_unet._panels.button import Button
 from napari_unet._panels.column import Column
@@ -99,3 +100,25 @@ def test_tab_goes_from_above_to_below(qtbot: QtBot) -> None:
     assert viewer.focusWidget() is panel.threshold.slider
     qtbot.keyClick(panel.threshold.slider, Qt.Key.Key_Tab)
     assert viewer.focusWidget() is panel.min_size.slider
+
+
+def test_tab_leaves_a_table(qtbot: QtBot) -> None:
+    table, behind = FilesTable(), Button("Run")
+    table.set_rows([FileRow("a.tif", "a.tif"), FileRow("b.tif", "b.tif")])
+    viewer = shown(qtbot, table, behind)
+    table.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(table, Qt.Key.Key_Tab)
+    assert viewer.focusWidget() is behind
+
+
+def test_enter_shows_the_file_that_the_arrows_reached(qtbot: QtBot) -> None:
+    table = FilesTable()
+    table.set_rows([FileRow("a.tif", "a"), FileRow("/b.tif", "b", status="done")])
+    viewer = shown(qtbot, table)
+    picked: list[str] = []
+    table.picked.connect(picked.append)
+    table.setFocus(Qt.FocusReason.TabFocusReason)
+    for key in (Qt.Key.Key_Home, Qt.Key.Key_Return, Qt.Key.Key_Down, *KEYS):
+        qtbot.keyClick(table, key)
+    assert picked == ["/b.tif"] * 2
+    assert not set(KEYS) & set(viewer.keys)
