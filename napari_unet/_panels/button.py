@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QStylePainter,
 )
 
-from napari_unet._panels.look import colour, faint
+from napari_unet._panels.look import colour, faint, is_by_keys
 from napari_unet._panels.pictograms import draw_pictogram
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class Button(QPushButton):
         return parts
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Be pressed by Enter, too, which says something else to the viewer."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        """Be pressed by Enter, too, where Tab went to it: else that is the viewer's."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and is_by_keys(self):
             self.click()
         else:
             super().keyPressEvent(event)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QApplication,
+    QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_unet._panels.look import colour, faint
+from napari_unet._panels.look import colour, faint, is_by_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,9 +87,8 @@ class Column(QScrollArea):
             app.focusChanged.connect(self._on_focus)
 
     def _on_focus(self, _: QWidget | None, focused: QWidget | None) -> None:
-        by_keys = Qt.WidgetAttribute.WA_KeyboardFocusChange
         ours = focused is not None and self.isAncestorOf(focused)
-        framed = ours and self.window().testAttribute(by_keys)
+        framed = ours and is_by_keys(self)
         self._frame.frame(focused if framed else None)
 
     def follow(self, widget: QWidget) -> None:
@@ -115,13 +116,15 @@ class Column(QScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave PageUp and PageDown to the viewer, where they change the image.
 
-        Enter does not reach it: who presses it in a field or a list does not say that
-        all in view is right.
+        Enter does not reach it from a field, or from where keys brought the focus: who
+        presses it there does not say that all in view is right. Where a window is new,
+        or the mouse was clicked, the focus is somewhere, and Enter is the viewer's.
         """
         if event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             event.ignore()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            event.accept()
+            field = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+            event.setAccepted(field or is_by_keys(self))
         else:
             super().keyPressEvent(event)
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["Heading", "Lines", "Word", "colour", "faint", "small", "write_at"]
+__all__ = [
+    "Heading",
+    "Lines",
+    "Word",
+    "colour",
+    "faint",
+    "is_by_keys",
+    "small",
+    "write_at",
+]
 
 # On a dark and on a light background; told apart by colour-blind people too
 # (after Okabe and Ito, https://jfly.uni-koeln.de/color/).
@@ -57,6 +66,12 @@ def faint(tint: QColor, share: float = 0.6) -> QColor:
     fainter = QColor(tint)
     fainter.setAlphaF(share * tint.alphaF())
     return fainter
+
+
+def is_by_keys(widget: QWidget) -> bool:
+    """Whether its window's focus went by keys last: else nobody chose where it is."""
+    by_keys = Qt.WidgetAttribute.WA_KeyboardFocusChange
+    return bool(widget.window().testAttribute(by_keys))
 
 
 def small(font: QFont) -> QFont:

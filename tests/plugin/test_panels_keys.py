@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_unet._batch_state import FileRow
 from napari_unet._panels.batch_files import FilesTable
@@ -19,6 +25,8 @@ from napari_unet._panels.measurements import MeasurementsTable
 from napari_unet._state import LoopState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytestqt.qtbot import QtBot
     from qtpy.QtGui import QKeyEvent
 
@@ -47,10 +55,17 @@ def shown(qtbot: QtBot, *parts: QWidget) -> _Viewer:
     return viewer
 
 
+def tab_to(part: QWidget) -> None:
+    """Bring the focus there as Tab does."""
+    part.setFocus(Qt.FocusReason.TabFocusReason)
+    part.window().setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_enter_presses_the_button_that_tab_reached(qtbot: QtBot, key: Qt.Key) -> None:
     button = Button("Learn now")
     viewer = shown(qtbot, button)
+    tab_to(button)
     with qtbot.waitSignal(button.clicked):
         qtbot.keyClick(button, key)
     assert viewer.keys == []
@@ -65,8 +80,35 @@ def test_enter_elsewhere_in_a_dock_says_nothing_of_the_image(
     made = make()
     viewer = shown(qtbot, made)
     part = getattr(made, "view", made)
+    tab_to(part)
     for key in KEYS:
         qtbot.keyClick(part, key)
+    assert viewer.keys == []
+
+
+@pytest.mark.parametrize("make", [ImageList, QCheckBox, lambda: Button("Learn now")])
+def test_enter_is_the_viewers_where_nobody_chose_the_focus(
+    qtbot: QtBot, make: Callable[[], QWidget]
+) -> None:
+    made = make()
+    pressed = []
+    if isinstance(made, Button):
+        made.clicked.connect(lambda: pressed.append(made))
+    viewer = shown(qtbot, made)
+    part = getattr(made, "view", made)
+    part.setFocus(Qt.FocusReason.ActiveWindowFocusReason)  # as in a window just opened
+    for key in KEYS:
+        qtbot.keyClick(part, key)
+    assert viewer.keys == [*KEYS]
+    assert not pressed
+
+
+def test_enter_in_a_field_is_the_fields(qtbot: QtBot) -> None:
+    field = QLineEdit()
+    viewer = shown(qtbot, field)
+    field.setFocus(Qt.FocusReason.MouseFocusReason)
+    for key in KEYS:
+        qtbot.keyClick(field, key)
     assert viewer.keys == []
 
 
