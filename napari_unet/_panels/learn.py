@@ -45,7 +45,8 @@ class _Pages(QStackedWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.currentChanged.connect(self.updateGeometry)
+        # By a function: PySide would hand the page's number on.
+        self.currentChanged.connect(lambda _: self.updateGeometry())
 
     def sizeHint(self) -> QSize:
         """Give the height that plots are best read at."""
