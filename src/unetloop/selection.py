@@ -49,6 +49,8 @@ _HALF_WAY = 14.0
 _FEW_NUCLEI = 150.0
 # Mean AP of a model, and unlikeness of images, where it knows nothing of them.
 _STRANGE, _UNLIKE = 0.12, 3.0
+# Whatever they look like: it knows images where it is right as often as this.
+_KNOWN = 0.6
 
 
 def choose_bounds(
@@ -123,7 +125,8 @@ def is_strange(score: float, unlikeness: float | None = None) -> bool:
     tissue, where there is more to lose than to win, such a model has .24 and more.
     Where somebody left some of its outlines as they were, it scores more than it
     knows (.41 of six nuclei); then the images tell. Unlikeness is 6.2 there, and at
-    least 2.6; of tissue 1.3 in the median, and above 3 for one image in seven.
+    least 2.6; of tissue 1.3 in the median, and above 3 for one image in seven. To a
+    model that learned from few images all others are unlike: it must be wrong, too.
 
     Parameters
     ----------
@@ -132,7 +135,8 @@ def is_strange(score: float, unlikeness: float | None = None) -> bool:
     unlikeness : float, optional
         Median of the images': see `quality.Reference.unlikeness`.
     """
-    return score < _STRANGE or (unlikeness or 0.0) > _UNLIKE
+    unlike = unlikeness is not None and unlikeness > _UNLIKE
+    return score < _STRANGE or (unlike and score < _KNOWN)
 
 
 def _unlikeness(

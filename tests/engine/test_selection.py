@@ -26,7 +26,12 @@ from unetloop.selection import (
 )
 from unetloop.training_data import load_planes
 from unetloop.training_image import TrainingImage
-from unetloop.validation import Window, cut_windows, predict_windows
+from unetloop.validation import (
+    Window,
+    cut_windows,
+    predict_windows,
+    score_windows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +123,7 @@ def test_a_kind_is_strange_where_images_are_unlike_whatever_is_scored() -> None:
     assert is_strange(0.41, 5.4)  # envelopes again, some of what was found accepted
     assert not is_strange(0.24, 1.3)  # stained tissue
     assert not is_strange(0.24, None)  # a model that can't tell
+    assert not is_strange(0.7, 5.4)  # one that learned from few, and is right
 
 
 @pytest.mark.parametrize("hollow", [False, True])
@@ -139,14 +145,14 @@ def test_accepted_outlines_do_not_hide_that_a_kind_is_strange(
     windows: list[Window] = []
     list(cut_windows([work], start.diameter, config, windows.append))
     maps = predict_windows(start.network(), windows)
-    found = [
-        label_nuclei(each, start.instances, window.diameter)
-        for window, each in zip(windows, maps, strict=True)
-    ]
-    accepted = [
-        replace(window, labels=labels, reviewed=np.ones(labels.shape, bool))
-        for window, labels in zip(windows, found, strict=True)
-    ]
+    accepted = []
+    for window, each in zip(windows, maps, strict=True):
+        labels = label_nuclei(each, start.instances, window.diameter)
+        drawn_anew = window.labels[128:] + labels.max()
+        labels[128:] = np.where(window.labels[128:], drawn_anew, 0)
+        accepted.append(replace(window, labels=labels))
+    score = score_windows(accepted, maps, start.instances)
+    assert score > 0.2
     planes: list[TrainingPlane] = []
     model = start.card.model
     list(load_planes([work], model, start.diameter, config, planes.append))
