@@ -246,7 +246,9 @@ def _counted(state: LoopState) -> str:
 
 
 def _is_reviewed(row: ImageRow) -> bool:
-    return row.state == "done" or 0 < row.nuclei <= row.reviewed
+    # Of a stack, nuclei are counted on the planes that somebody saw.
+    each = row.planes == 1 and 0 < row.nuclei <= row.reviewed
+    return row.state == "done" or each
 
 
 class _DropHint(QLabel):

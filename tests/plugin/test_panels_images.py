@@ -92,6 +92,15 @@ def test_the_list_names_states_and_counts(panel: ImagesPanel) -> None:
     assert panel.list.isVisible()
 
 
+@pytest.mark.parametrize(("planes", "count"), [(1, "1 of 1"), (7, "0 of 1")])
+def test_a_stack_is_not_reviewed_with_one_of_its_planes(
+    panel: ImagesPanel, planes: int, count: str
+) -> None:
+    row = ImageRow("a", "a.tif", "in work", planes=planes, nuclei=9, reviewed=9)
+    panel.show(LoopState(images=(row,), current="a"))
+    assert panel.count.text() == f"{count} reviewed"
+
+
 def test_the_image_on_the_screen_is_highlighted(panel: ImagesPanel) -> None:
     assert selected(panel) == ["second.tif"]
     panel.show(replace(STATE, current="d"))
