@@ -39,7 +39,7 @@ class ClassScore:
     @property
     def pixel_accuracy(self) -> float:
         """Share of the pixels that are right; nan without pixels."""
-        return _ratio(np.trace(self.pixels), self.pixels.sum())
+        return _ratio(float(np.trace(self.pixels)), float(self.pixels.sum()))
 
     @property
     def iou(self) -> tuple[float, ...]:
