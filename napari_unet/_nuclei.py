@@ -118,7 +118,8 @@ class Nuclei:
 
     def progress(self, ledger: Mapping[str, int]) -> Progress:
         """Count nuclei; a field that is right says as much as the nuclei in it."""
-        count = sum(ledger.values()) + (self.enough - 1) * ledger.get("box", 0)
+        fields = ledger.get("box", 0) + ledger.get("labels", 0)
+        count = sum(ledger.values()) + (self.enough - 1) * fields
         nothing = (
             "Accept or correct ten nuclei first, or press Enter where all in view is "
             "right."

@@ -28,7 +28,7 @@ class Change:
     ----------
     action : str
         ``"accept"``, ``"delete"``, ``"split"``, ``"join"``, ``"ignore"``,
-        ``"box"`` or ``"paint"``.
+        ``"box"``, ``"paint"`` or ``"labels"`` (many nuclei drawn at once).
     row, column : int
         Upper left corner.
     segmentation : array of int32

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["touched"]
 
+# No stroke draws as many: they are labels that somebody had.
+_MANY = 10
+
 
 def touched(
     before: NDArray[np.int32],
@@ -54,7 +57,8 @@ def touched(
     Returns
     -------
     Change or None
-        Its rectangle holds the whole stroke. None if the stroke changed nothing.
+        Its rectangle holds the whole stroke; ``"labels"`` where ten nuclei or more
+        are drawn at once. None if the stroke changed nothing.
 
     Raises
     ------
@@ -94,4 +98,5 @@ def touched(
             draft.segmentation[within(piece.window, draft.window)][piece.mask] = number
     draft.review[within(stroke, draft.window)][changed] = REVIEWED
     draft.approve(draft.mask(*pieces))
-    return draft.change("paint", int(numbers[counts.argmax()]))
+    action = "labels" if np.count_nonzero(numbers) >= _MANY else "paint"
+    return draft.change(action, int(numbers[counts.argmax()]))

@@ -149,3 +149,14 @@ def test_a_window_beyond_the_plane_is_refused() -> None:
     plane = draw("11.2")
     with pytest.raises(EngineError, match="within the plane"):
         touched(np.zeros((2, 2), np.int32), plane, blank(plane), (0, 1))
+
+
+@pytest.mark.parametrize(("count", "action"), [(9, "paint"), (10, "labels")])
+def test_many_nuclei_at_once_are_labels_that_somebody_had(
+    count: int, action: str
+) -> None:
+    now = np.zeros((9, 60), np.int32)
+    now[2:7, 2 : 2 + 5 * count] = np.repeat(np.arange(1, count + 1), 5)
+    change = touched(np.zeros_like(now), now, blank(now))
+    assert change is not None
+    assert change.action == action

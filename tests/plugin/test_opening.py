@@ -118,6 +118,17 @@ def test_labels_of_the_users_own_are_taken_as_right(loop: Any) -> None:
     assert not loop.review.any()
 
 
+def test_many_labels_of_the_users_own_are_enough_to_learn_from(loop: Any) -> None:
+    labels = np.zeros((160, 200), np.uint8)
+    for number in range(12):
+        row, column = divmod(number, 4)
+        labels[50 * row + 10 :, 50 * column + 10 :][:30, :30] = number + 1
+    loop.session.learner.set_automatic(True)
+    loop.viewer.add_labels(labels, name="mine")
+    loop.session.entrance.use_layer()
+    loop.wait(lambda: loop.session.state.learning.phase != "idle")
+
+
 def test_labels_are_not_said_to_be_taken_before_their_plane_was_read(loop: Any) -> None:
     current = loop.session.opener.current
     loop.viewer.add_labels(np.ones((160, 200), np.uint8), name="mine")
