@@ -236,6 +236,8 @@ def _client(scheduler: str | None, count: int) -> Iterator[Any]:
             n_workers=count,
             threads_per_worker=1,
             dashboard_address=None,
+            # Its page is not made, but its port is taken, that of another run.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             env={"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads},
         )
     except (OSError, RuntimeError) as error:  # as on a machine that is very busy

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -173,7 +173,7 @@ def predict_blocks(
     """
     blocks = plan_blocks(view.shape, diameter, scale)
     shares = [0.0] * len(blocks)
-    given_up = threading.Event()
+    given_up, arrived = threading.Event(), threading.Event()
 
     def run(index: int) -> PredictedPlane | None:
         box = blocks[index].box
@@ -194,14 +194,17 @@ def predict_blocks(
             for index, block in enumerate(blocks):
                 while len(waiting) < at_once and index + len(waiting) < len(blocks):
                     following = index + len(waiting)
-                    waiting.append(
+                    future = (
                         pool.submit(run, following)
                         if runner is None
                         else runner.submit(view, diameter, blocks[following])
                     )
+                    future.add_done_callback(lambda _: arrived.set())
+                    waiting.append(future)
+                # Not by its result, for some time: Dask breaks that off while it comes.
                 while not waiting[0].done():
-                    with suppress(TimeoutError):  # what it raises itself comes below
-                        waiting[0].result(timeout=_WAIT_SECONDS)
+                    arrived.wait(_WAIT_SECONDS)
+                    arrived.clear()
                     yield sum(shares) / len(blocks)
                 region = waiting.popleft().result()
                 if region is None:

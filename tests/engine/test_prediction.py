@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +30,9 @@ from unetloop.scale import Scale
 
 if TYPE_CHECKING:
     from conftest import DiscNetwork
+
+    from unetloop.large import Block
+    from unetloop.prediction import PredictedPlane
 
 SCALE = Scale(32.0, NormalizationConfig(), InstanceConfig())
 CONFIG = PredictionConfig(tile=128, overlap=48)
@@ -179,6 +184,48 @@ def test_blocks_cut_no_nucleus_and_double_none(
     assert evaluate_pair(whole.labels, found).ap[-1] == 1
     assert evaluate_pair(labels, found).ap[4] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+class _Elsewhere:
+    """Predicts blocks late, as a cluster; what is under way can't be asked for."""
+
+    at_once = 2
+
+    def __init__(self, network: DiscNetwork, view: PlaneView) -> None:
+        self._network, self._view = network, view
+        self._pool = ThreadPoolExecutor(1)
+
+    def submit(self, view: PlaneView, diameter: float, block: Block) -> Any:
+        def run() -> PredictedPlane:
+            time.sleep(0.3)
+            how = (self._network, self._view, block.box, diameter, SCALE, CONFIG)
+            return finish(predict_region(*how))
+
+        future = self._pool.submit(run)
+        ready = future.result
+
+        def result(timeout: float | None = None) -> PredictedPlane:
+            # Dask's, where the time is over while the result is on its way.
+            assert timeout is None
+            return ready()
+
+        future.result = result  # type: ignore[method-assign]
+        return future
+
+
+def test_a_block_that_comes_late_from_elsewhere_is_waited_for(
+    disc_network: DiscNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unetloop.large._BLOCK_PIXELS", 200 * 200)
+    view = _view(_discs((300, 420), 32)[0])
+    with scratch_labels((300, 420), tmp_path) as output:
+        elsewhere = _Elsewhere(disc_network, view)
+        work = predict_blocks(
+            *(disc_network, view, 32.0, SCALE, CONFIG, output), runner=elsewhere
+        )
+        shares, count = _end(work)
+    assert count > 40
+    assert shares[-1] == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not of this system")
