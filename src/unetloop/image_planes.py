@@ -244,9 +244,12 @@ def _usable(info: ImageInfo, copies: Sequence[Any]) -> list[Any]:
 
 def unreadable(path: Path, error: Exception) -> EngineError:
     """Say that a reader failed on an image, and how."""
-    reason = str(error).strip().splitlines()
+    said = str(error).strip().splitlines()
+    reason = said[0] if said else type(error).__name__
+    if type(error).__module__.startswith("imagecodecs"):  # it names its own parts
+        reason = "its pixels are damaged"
     return EngineError(
-        f"The image can't be read ({reason[0] if reason else type(error).__name__}).",
+        f"The image can't be read ({reason}).",
         todo="Check that it opens in Fiji, or export it again.",
         path=str(path),
     )

@@ -697,3 +697,21 @@ def test_more_axes_than_can_be_named_are_refused(tmp_path: Path) -> None:
     zarr.save_array(str(tmp_path / "a.zarr"), numbers(1, 1, 1, 1, 4, 5))
     with pytest.raises(EngineError, match="axes that are not named"):
         open_image(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "jpeg"])
+def test_damaged_pixels_are_called_so(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), compression=compression)
+    with tifffile.TiffFile(path) as tiff:
+        start, size = tiff.pages[0].dataoffsets[0], tiff.pages[0].databytecounts[0]
+    content = bytearray(path.read_bytes())
+    content[start : start + size] = b"\7" * size
+    path.write_bytes(content)
+    with (
+        pytest.raises(
+            EngineError, match=r"pixels are damaged\).*export it again"
+        ),
+        open_image(path) as image,
+    ):
+        image.read_plane()
