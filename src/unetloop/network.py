@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -35,18 +36,22 @@ STEP = 16
 BYTES_A_PIXEL = 1500
 """Memory that the network which ships takes for each pixel of a tile: measured."""
 
+# Two threads at once would restore each other's: what is said would be lost for good.
+_HUSHING = threading.Lock()
+
 
 @contextmanager
 def hushed() -> Iterator[None]:
     """Keep away what libraries print straight to the file descriptor."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _HUSHING:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def start_keras() -> None:
