@@ -167,10 +167,22 @@ def test_it_learns_what_it_is_shown(name: str) -> None:
     assert not np.allclose(model.get_weights()[0], before)  # they share weights
 
 
-@pytest.mark.parametrize("backend", OTHERS)
-def test_every_architecture_runs_on_every_other_backend(backend: str) -> None:
+def _run_on(
+    backend: str, script: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, where this backend is installed."""
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_every_architecture_runs_on_every_other_backend(backend: str) -> None:
     script = (
         "import json, sys, numpy as np\n"
         "from unetloop.checkpoint import build_network\n"
@@ -183,20 +195,13 @@ def test_every_architecture_runs_on_every_other_backend(backend: str) -> None:
         "    assert maps.shape == (1, 16, 32, 3), (name, maps.shape)\n"
         "    print(name, network.backend)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, json.dumps(SMALL)],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
+    done = _run_on(backend, script, json.dumps(SMALL))
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count(backend) == len(SMALL)
 
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_other_backends_learn_without_a_word(backend: str) -> None:
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     script = (
         "import numpy as np\n"
         "from unetloop.config import ModelConfig, TrainingConfig\n"
@@ -212,12 +217,7 @@ def test_other_backends_learn_without_a_word(backend: str) -> None:
         "    learner.train_step(patches, truth)\n"
         "assert learner.loss(truth, learner.network(patches)) < before\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
+    done = _run_on(backend, script)
     assert (done.returncode, done.stderr) == (0, "")
 
 
