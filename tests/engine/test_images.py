@@ -709,9 +709,7 @@ def test_damaged_pixels_are_called_so(tmp_path: Path, compression: str) -> None:
     content[start : start + size] = b"\7" * size
     path.write_bytes(content)
     with (
-        pytest.raises(
-            EngineError, match=r"pixels are damaged\).*export it again"
-        ),
+        pytest.raises(EngineError, match=r"pixels are damaged\).*export it again"),
         open_image(path) as image,
     ):
         image.read_plane()
