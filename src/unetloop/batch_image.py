@@ -21,7 +21,7 @@ from unetloop.file_state import FileState
 from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
-from unetloop.images import name_channels, open_image, resolve_channels
+from unetloop.images import name_channels, resolve_channels
 from unetloop.plane_result import with_one_picture
 from unetloop.reviewed import combined_hash
 from unetloop.run_record import Records
@@ -113,7 +113,7 @@ class _Work:
         """Do them all but the last: to write the record."""
         job = self.job
         records = Records(job.out)
-        with open_image(job.image) as image:
+        with job.open() as image:
             info = image.info
             channels = resolve_channels(image, job.channel, self.network.channels)
             shape = (info.planes, info.height, info.width)

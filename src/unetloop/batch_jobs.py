@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,10 @@ class BatchOptions:
     diameters : mapping
         Diameters of a nucleus in single images, in pixels, by their resolved paths,
         instead of the one of the settings.
+    pixel_size : float, optional
+        Side of a pixel in µm, in images that state none.
+    pixel_sizes : mapping
+        Those of single images, by their resolved paths, whatever they state.
     exports : tuple of str
         Names of `catalog.EXPORTERS`: files beside masks and tables.
     overwrite : bool
@@ -62,6 +67,8 @@ class BatchOptions:
     channel: str | None = None
     channels: Mapping[str, str] = field(default_factory=dict)
     diameters: Mapping[str, float] = field(default_factory=dict)
+    pixel_size: float | None = None
+    pixel_sizes: Mapping[str, float] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
     overwrite: bool = False
     retry_failed: bool = False
@@ -69,6 +76,14 @@ class BatchOptions:
     scheduler: str | None = None
     instances: Mapping[str, float] = field(default_factory=dict)
     project: Path | None = None
+
+    def __post_init__(self) -> None:
+        for side in (self.pixel_size, *self.pixel_sizes.values()):
+            if side is not None and not 0 < side < math.inf:
+                raise EngineError(
+                    "The side of a pixel must be a number of µm above 0.",
+                    pixel_size=side,
+                )
 
     def channel_of(self, image: Path) -> str | None:
         """Say which channel of an image is looked at; None: it is guessed."""
@@ -82,6 +97,10 @@ class BatchOptions:
             return config
         diameter = self.diameters.get(_real(image), config.diameter)
         return replace(config, diameter=diameter)
+
+    def size_of(self, image: Path) -> float | None:
+        """Give the side of a pixel in µm that goes before what an image states."""
+        return self.pixel_sizes.get(_real(image)) if self.pixel_sizes else None
 
 
 def make_jobs(
@@ -129,19 +148,21 @@ def make_jobs(
         image.path: (
             options.channel_of(image.path),
             options.config_of(image.path, config),
+            options.size_of(image.path),
         )
         for image in images
     }
     settings = {
-        (channel, each): settings_hash(
+        (channel, each, side): settings_hash(
             {
                 **about,
                 # How many tiles at once changes nothing but the time.
                 "config": {**to_dict(each), "batch_size": 0},
                 "channel": channel,
+                **_sized(side, options.pixel_size),
             }
         )
-        for channel, each in set(chosen.values())
+        for channel, each, side in set(chosen.values())
     }
     reviewed: Mapping[str, ReviewedImage] = {}
     if options.project is not None:
@@ -165,9 +186,17 @@ def make_jobs(
             run=run,
             reference=reference,
             reviewed=reviewed.get(_real(image.path)) if reviewed else None,
+            pixel_size=chosen[image.path][2],
+            pixel_size_unless_stated=options.pixel_size,
         )
         for image in images
     ]
+
+
+def _sized(side: float | None, unless_stated: float | None) -> dict[str, float]:
+    """Name the sizes of pixels that were given; none: as before they could be."""
+    given = {"pixel_size": side, "pixel_size_unless_stated": unless_stated}
+    return {name: value for name, value in given.items() if value}
 
 
 def _real(image: Path) -> str:

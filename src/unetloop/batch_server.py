@@ -91,6 +91,8 @@ class BatchServer(LineServer):
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
+        pixel_size: float | None = None,
+        pixel_sizes: dict[str, float] | None = None,
         exports: Sequence[str] = (),
         overwrite: bool = False,
         retry_failed: bool = False,
@@ -101,7 +103,16 @@ class BatchServer(LineServer):
     ) -> None:
         config = _config_of(settings, diameter)
         options = replace(
-            _options_of(channel, channels, diameters, exports, instances, project),
+            _options_of(
+                channel,
+                channels,
+                diameters,
+                pixel_size,
+                pixel_sizes,
+                exports,
+                instances,
+                project,
+            ),
             overwrite=overwrite,
             retry_failed=retry_failed,
         )
@@ -129,6 +140,8 @@ class BatchServer(LineServer):
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
+        pixel_size: float | None = None,
+        pixel_sizes: dict[str, float] | None = None,
         exports: Sequence[str] = (),
         recursive: bool = True,
         settings: dict[str, Any] | None = None,
@@ -136,7 +149,16 @@ class BatchServer(LineServer):
         project: str | None = None,
     ) -> None:
         config = _config_of(settings, diameter)
-        options = _options_of(channel, channels, diameters, exports, instances, project)
+        options = _options_of(
+            channel,
+            channels,
+            diameters,
+            pixel_size,
+            pixel_sizes,
+            exports,
+            instances,
+            project,
+        )
 
         def run(
             cancelled: Callable[[], bool],
@@ -169,6 +191,8 @@ def _options_of(
     channel: str | None,
     channels: dict[str, str] | None,
     diameters: dict[str, float] | None,
+    pixel_size: float | None,
+    pixel_sizes: dict[str, float] | None,
     exports: Sequence[str],
     instances: dict[str, float] | None,
     project: str | None,
@@ -178,6 +202,8 @@ def _options_of(
         channel=channel,
         channels=channels or {},
         diameters=diameters or {},
+        pixel_size=pixel_size,
+        pixel_sizes=pixel_sizes or {},
         exports=tuple(exports),
         instances=instances or {},
         project=None if project is None else folder_of(project),

@@ -59,6 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="nucleus diameter in pixels (default: auto, estimated)",
     )
     parser.add_argument(
+        "--pixel-size",
+        type=cli_values.pixel_size,
+        metavar="UM",
+        help="side of a pixel in µm, in images that state none",
+    )
+    parser.add_argument(
         "--flips", action="store_true", help="average four mirror images (slower)"
     )
     for name, what in _INSTANCES.items():
@@ -137,6 +143,7 @@ def predict(options: argparse.Namespace) -> int:
     config = PredictionConfig(flips=options.flips, diameter=options.diameter)
     chosen = BatchOptions(
         channel=options.channel,
+        pixel_size=options.pixel_size,
         exports=(*options.export, *["probabilities"] * options.probabilities),
         overwrite=options.overwrite,
         retry_failed=options.retry_failed,

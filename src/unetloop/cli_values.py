@@ -1,4 +1,4 @@
-"""What a word on the command line may be: a path, a name, a count, a diameter."""
+"""What a word on the command line may be: a path, a name, a count, a length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-__all__ = ["count", "diameter", "path", "word"]
+__all__ = ["count", "diameter", "path", "pixel_size", "word"]
 
 
 def path(text: str) -> Path:
@@ -56,12 +56,25 @@ def diameter(text: str) -> float | None:
     argparse.ArgumentTypeError
         If it is neither.
     """
-    if text == "auto":
-        return None
+    return None if text == "auto" else _length(text, ", or auto")
+
+
+def pixel_size(text: str) -> float:
+    """Take the side of a pixel in µm.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    return _length(text)
+
+
+def _length(text: str, or_what: str = "") -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError("must be a number above 0, or auto")
+        raise argparse.ArgumentTypeError(f"must be a number above 0{or_what}")
     return value

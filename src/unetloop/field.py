@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -51,6 +51,7 @@ def predict_field(
     channel: str | None,
     step: int,
     beside: bool = False,
+    pixel_size: float | None = None,
 ) -> Iterator[Event]:
     """Predict a rectangle and leave labels and maps in the project's cache.
 
@@ -74,6 +75,8 @@ def predict_field(
     beside : bool
         Whether labels and maps of the same rectangle by another model, asked for
         without this, are to be left as they are.
+    pixel_size : float or None
+        Side of a pixel in µm, whatever the image states.
 
     Yields
     ------
@@ -85,6 +88,7 @@ def predict_field(
         config = replace(config, diameter=None)
     path = project.path_of(project.image(image))
     with open_image(path) as opened:
+        opened.info = opened.info.sized(pixel_size)
         changed = path.stat().st_mtime_ns
         channels = _channels(path, changed, channel, network.channels)
         look = _Look(path, changed, plane, channels)
@@ -92,11 +96,12 @@ def predict_field(
         view = PlaneView(opened, plane, channels, limits)
         area = _clip(box, view.shape)
         found = _DIAMETERS.setdefault(network, {})
-        if config.diameter is None and (look, step) not in found:
+        seen = look, step, pixel_size
+        if config.diameter is None and seen not in found:
             estimate = estimate_diameter(network, view, scale, config)
             # As it is said: whoever asks with what was said gets the same pixels.
-            found[look, step] = round(float(estimate or scale.diameter), 2)
-        diameter = config.diameter or found[look, step]
+            found[seen] = round(float(estimate or scale.diameter), 2)
+        diameter = config.diameter or found[seen]
         work = predict_region(network, view, area, diameter, scale, config)
         while True:
             try:
@@ -137,7 +142,8 @@ class _Look:
 
 # Fields of one plane follow each other: its nuclei are measured once by a network
 # (at each step, while it learns), its intensities once.
-_DIAMETERS: WeakKeyDictionary[Any, dict[tuple[_Look, int], float]] = WeakKeyDictionary()
+_Seen: TypeAlias = tuple[_Look, int, float | None]
+_DIAMETERS: WeakKeyDictionary[Any, dict[_Seen, float]] = WeakKeyDictionary()
 
 
 @lru_cache(maxsize=64)

@@ -65,7 +65,7 @@ def export_image(
     def work(record: ImageRecord) -> ImageRecord:
         if before is None:  # removed since it was looked at
             raise FileNotFoundError(2, "its record is gone")
-        with open_image(job.image) as image, open_image(job.labels) as masks:
+        with job.open() as image, open_image(job.labels) as masks:
             _, shape = label_shape(image.info)
             shape = (image.info.planes, *shape[-2:])
             channels = resolve_channels(image, job.channel, job.inputs)

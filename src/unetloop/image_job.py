@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, Exporter
+from unetloop.images import open_image
 from unetloop.run_record import FOLDERS, JOINED, Records
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.config import PredictionConfig
+    from unetloop.image_planes import Image
     from unetloop.quality import Reference
     from unetloop.reviewed import ReviewedImage
     from unetloop.scale import Scale
@@ -65,6 +67,8 @@ class ImageJob:
         to be predicted.
     reviewed : ReviewedImage or None
         What somebody corrected of it in a project: no prediction overrides it.
+    pixel_size, pixel_size_unless_stated : float or None
+        As for `ImageInfo.sized`.
     """
 
     image: Path
@@ -82,6 +86,14 @@ class ImageJob:
     reference: Reference | None
     again: tuple[str, ...] = ()
     reviewed: ReviewedImage | None = None
+    pixel_size: float | None = None
+    pixel_size_unless_stated: float | None = None
+
+    def open(self) -> Image:
+        """Open the image, whose pixels are as large as it, or somebody, says."""
+        image = open_image(self.image)
+        image.info = image.info.sized(self.pixel_size, self.pixel_size_unless_stated)
+        return image
 
     @property
     def labels(self) -> Path:

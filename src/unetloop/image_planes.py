@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,21 @@ class ImageInfo:
     def first_shown(self) -> int:
         """Plane to look at first: the middle slice, most likely in focus, at T = 0."""
         return self.size("Z") // 2
+
+    def sized(
+        self, side: float | None, unless_stated: float | None = None
+    ) -> ImageInfo:
+        """Take somebody's word for how large a pixel is.
+
+        Parameters
+        ----------
+        side : float or None
+            Of a pixel in µm, whatever the file states.
+        unless_stated : float or None
+            The same, where the file states nothing.
+        """
+        side = side or (None if self.pixel_size else unless_stated)
+        return replace(self, pixel_size=(side, side)) if side else self
 
     @property
     def height(self) -> int:

@@ -206,6 +206,11 @@ def _seen(settings: Mapping[str, Any]) -> str:
     seen = f" Channel {channel} was looked at." if channel is not None else ""
     if settings["channels"]:
         seen += " In images of other channels, one was chosen for each (run.json)."
+    if settings.get("pixel_size"):
+        side = settings["pixel_size"]
+        seen += f" Pixels of images that state no size were taken as {side:g} µm wide."
+    if settings.get("pixel_sizes"):
+        seen += " The size of the pixels of some images was given (run.json)."
     return seen
 
 

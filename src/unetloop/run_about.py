@@ -30,6 +30,8 @@ def describe_run(
     channel: str | None,
     channels: Mapping[str, str],
     diameters: Mapping[str, float],
+    pixel_size: float | None,
+    pixel_sizes: Mapping[str, float],
     exports: Iterable[str],
     instances: InstanceConfig,
     *,
@@ -54,6 +56,10 @@ def describe_run(
         In single images, by their paths, instead of it.
     diameters : mapping of str to float
         Those of nuclei in single images, by their paths, instead of the settings'.
+    pixel_size : float or None
+        Side of a pixel in µm, in images that state none.
+    pixel_sizes : mapping of str to float
+        In single images, by their paths, whatever they state.
     exports : iterable of str
         Names of `catalog.EXPORTERS`.
     instances : InstanceConfig
@@ -92,6 +98,8 @@ def describe_run(
             "channel": channel,
             "channels": dict(channels),
             "diameters": dict(diameters),
+            "pixel_size": pixel_size,
+            "pixel_sizes": dict(pixel_sizes),
             "exports": list(exports),
             "project": None if project is None else str(project),
             "instances": None if card.classes else to_dict(instances),

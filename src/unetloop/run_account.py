@@ -182,6 +182,8 @@ class RunAccount:
             self._options.channel,
             self._options.channels,
             self._options.diameters,
+            self._options.pixel_size,
+            self._options.pixel_sizes,
             sorted(set(self._options.exports)),
             self._instances,
             started=self._started,

@@ -151,6 +151,7 @@ class Server(BatchServer):
         channel: str | None = None,
         settings: dict[str, Any] | None = None,
         beside: bool = False,
+        pixel_size: float | None = None,
     ) -> None:
         project = self._opened()
         config = from_dict(PredictionConfig, settings or {})
@@ -166,7 +167,7 @@ class Server(BatchServer):
                 )
             where = project, image, plane, box
             yield from predict_field(
-                *where, network, scale, config, channel, step, beside
+                *where, network, scale, config, channel, step, beside, pixel_size
             )
             self._models.import_keras_beside()
 

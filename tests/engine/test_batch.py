@@ -17,11 +17,13 @@ import tifffile
 
 from unetloop import batch_image, image_results
 from unetloop.atomic import fresh_path
+from unetloop.batch import BatchOptions
 from unetloop.checkpoint import Model
 from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.file_state import FileState
 from unetloop.files import find_images
+from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.quality import STATISTICS, Reference
 from unetloop.run_record import Records
@@ -608,6 +610,45 @@ def test_images_have_nucleus_diameters_of_their_own(
     run(folder, out, model, estimated, diameters=more)
     assert used()["b.tif"] == 20.0
     assert used()["a.tif"] not in (20.0, 32.0, 40.0)
+
+
+def test_pixels_are_as_large_as_was_said_where_no_file_states_it(
+    tmp_path: Path, model: Model
+) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    write_discs(folder, {"a.tif": 3, "b.tif": 3})
+    for name in ("own", "other"):
+        stated = {"resolution": (4.0, 4.0), "metadata": {"unit": "um"}}
+        tifffile.imwrite(folder / f"{name}.tif", draw_discs(3), imagej=True, **stated)
+    run(folder, out, model)
+
+    def sides() -> dict[str, str]:
+        rows = read_table(out / "summary.csv")
+        return {row["image"]: row["pixel_width_um"] for row in rows}
+
+    stated = {"own.tif": "0.25", "other.tif": "0.25"}
+    assert sides() == {"a.tif": "", "b.tif": "", **stated}
+    single = {str((folder / f"{name}.tif").resolve()): 2.0 for name in ("b", "other")}
+    sized = {"pixel_size": 0.5, "pixel_sizes": single}
+    run(folder, out, model, **sized)
+    given = {"a.tif": "0.5", "b.tif": "2.0", "own.tif": "0.25", "other.tif": "2.0"}
+    assert sides() == given
+    rows = {row["image"]: row for row in read_table(out / "measurements.csv")}
+    assert float(rows["a.tif"]["area_um2"]) == int(rows["a.tif"]["area_px"]) / 4
+    with open_image(out / "labels/b.tif") as masks:
+        assert masks.info.pixel_size == pytest.approx((2.0, 2.0))
+    written = json.loads((out / "run.json").read_text())["settings"]
+    assert (written["pixel_size"], written["pixel_sizes"]) == (0.5, single)
+    assert "taken as 0.5 µm wide" in (out / "report.html").read_text("utf-8")
+    (done,) = of_kind(run(folder, out, model, **sized), "PredictionDone")
+    assert (done.predicted, done.skipped) == (0, 4)
+
+
+@pytest.mark.parametrize("side", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_can_be_no_pixel_size_is_refused(side: float) -> None:
+    for wrong in ({"pixel_size": side}, {"pixel_sizes": {"a.tif": side}}):
+        with pytest.raises(EngineError, match="a number of µm above 0"):
+            BatchOptions(**wrong)  # type: ignore[arg-type]
 
 
 def test_tables_and_report_say_which_channel_was_guessed(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -436,6 +437,27 @@ def test_strokes_of_a_project_train_it_and_a_field_shows_classes(
         assert isinstance(field, FieldPredicted)
         labels, maps = np.load(field.labels), np.load(field.maps)
         assert field.nuclei is None
+        sized = replace(Scale.of(model), pixel_size=0.5)
+        seen = [
+            next(
+                event.diameter
+                for event in predict_field(
+                    project,
+                    project.images[0].id,
+                    0,
+                    None,
+                    model.network(1e4),
+                    sized,
+                    PredictionConfig(),
+                    None,
+                    0,
+                    pixel_size=side,
+                )
+                if isinstance(event, FieldPredicted)
+            )
+            for side in (None, 1.0, 0.5)
+        ]
+        assert seen == [sized.diameter, sized.diameter / 2, sized.diameter]
         assert maps.shape == (48, 96, 3)
         assert (labels == _levels(3)[1][:48]).mean() > 0.8
     assert open_model(tmp_path / "m").card.training["images"][0]["plane"] == 0

@@ -110,10 +110,12 @@ def test_stacks_keep_their_planes_and_pixel_size(
     out = tmp_path / "out"
     words = ["predict", tmp_path / "stack.tif", "--model", model, "--out", out]
     options = ["--diameter", "38", "--threshold", "0.7", "--min-size", "0.3"]
+    options += ["--pixel-size", "3"]
     assert main([*map(str, words), *options, "--min-certainty", "0"]) == 0
     run = json.loads((out / "run.json").read_text("utf-8"))
     chosen = {"threshold": 0.7, "min_size": 0.3, "min_certainty": 0.0}
     assert chosen.items() <= run["settings"]["instances"].items()
+    assert run["settings"]["pixel_size"] == 3.0  # for others: this states its own
     with tifffile.TiffFile(out / "labels/stack.tif") as tiff:
         assert tiff.series[0].shape == (3, 256, 256)
         assert tiff.series[0].axes == "ZYX"

@@ -120,3 +120,12 @@ def test_channels_flips_and_a_given_diameter_are_told() -> None:
         assert "Channel DAPI was looked at." in text
         assert "four mirror images" in text
     assert "given as 21.5 px" in describe_methods(run, 3, 12)
+
+
+def test_a_pixel_size_that_no_file_states_is_told() -> None:
+    run = a_run()
+    assert "µm" not in describe_methods(run, 3, 12)
+    run["settings"] |= {"pixel_size": 0.325, "pixel_sizes": {"/a.tif": 0.5}}
+    for text in (describe_methods(run, 3, 12), describe_class_methods(run, 3)):
+        assert "images that state no size were taken as 0.325 µm wide." in text
+        assert "The size of the pixels of some images was given" in text

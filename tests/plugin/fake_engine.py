@@ -201,6 +201,7 @@ class FakeEngine:
         channel: str | None = None,
         settings: dict[str, Any] | None = None,
         beside: bool = False,
+        pixel_size: float | None = None,
     ) -> dict[str, Any]:
         from unetloop.config import PredictionConfig, from_dict
         from unetloop.event_json import to_json
@@ -228,6 +229,7 @@ class FakeEngine:
             channel,
             step,
             beside,
+            pixel_size,
         ):
             self.write(to_json(replace(event, job=job)).encode() + b"\n")
         return {}
@@ -304,6 +306,8 @@ class FakeEngine:
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
+        pixel_size: float | None = None,
+        pixel_sizes: dict[str, float] | None = None,
         exports: tuple[str, ...] = (),
         project: str | None = None,
     ) -> dict[str, Any]:
@@ -322,6 +326,8 @@ class FakeEngine:
                 channel=channel,
                 channels=channels or {},
                 diameters=diameters or {},
+                pixel_size=pixel_size,
+                pixel_sizes=pixel_sizes or {},
                 exports=tuple(exports),
                 instances=instances or {},
                 project=Path(project) if project else None,
@@ -344,6 +350,8 @@ class FakeEngine:
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
+        pixel_size: float | None = None,
+        pixel_sizes: dict[str, float] | None = None,
         exports: tuple[str, ...] = (),
         overwrite: bool = False,
         retry_failed: bool = False,
@@ -365,6 +373,8 @@ class FakeEngine:
                 channel=channel,
                 channels=channels or {},
                 diameters=diameters or {},
+                pixel_size=pixel_size,
+                pixel_sizes=pixel_sizes or {},
                 exports=tuple(exports),
                 overwrite=overwrite,
                 retry_failed=retry_failed,
