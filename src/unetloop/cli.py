@@ -128,9 +128,8 @@ def _models(options: argparse.Namespace) -> int:
         return 0
     _print("Models that ship (--model, --start):")
     for name, model in ship.items():
-        steps = model.card.training.get("steps", 0)
-        images = len(model.card.training.get("images", ()))
-        _print(f"  {name:10} {steps:,} steps on {images} images; see docs/models.md")
+        images = counted(model.card.count_images(), "image")
+        _print(f"  {name:10} learned from {images}; see docs/models.md")
     _print("Architectures (--architecture), with parameters and published input:")
     for name, entry in ARCHITECTURES.items():
         size = " x ".join(map(str, entry.input))

@@ -169,12 +169,13 @@ def _program(run: Mapping[str, Any], *packages: str) -> str:
 def _network(run: Mapping[str, Any]) -> str:
     model, cited = run["model"], _numbers(run)
     backend, trained = run["runtime"]["backend"], model["trained_on_images"]
-    source = cited.get("architecture")
+    source, start = cited.get("architecture"), model.get("started_from")
     return (
         f'the model "{model["name"]}" (SHA-256 of its weights {model["sha256"]}), a '
         f"U-Net {cited['unet']} of architecture {model['architecture']}"
         + (f" {source}" if source else "")
         + (f", trained on {counted(trained, 'annotated image')}" if trained else "")
+        + (f" from other weights (SHA-256 {start})" if trained and start else "")
         + (f", run with {backend}" if backend else "")
     )
 

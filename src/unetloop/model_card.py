@@ -86,6 +86,11 @@ class ModelCard:
     reference: dict[str, Any] = field(default_factory=dict)
     bytes_a_pixel: int = BYTES_A_PIXEL
 
+    def count_images(self) -> int:
+        """Count the images it learned from: once, whatever of them it saw."""
+        images = self.training.get("images", ())
+        return len({item.get("image_sha256") or item.get("image") for item in images})
+
 
 def card_to_json(card: ModelCard, weights: str) -> dict[str, Any]:
     """Give what ``model.json`` holds of a card and the hash of its weights."""

@@ -338,7 +338,10 @@ def test_what_is_not_a_model_is_not_replaced(
 
 def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    assert "31,030,658" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "31,030,658" in text
+    # Seen in grey and through each of their colours, 46 of these count once.
+    assert "learned from 463 images" in text
     assert main(["models", "--json"]) == 0
     names = json.loads(capsys.readouterr().out)
     assert list(names["architectures"]) == list(ARCHITECTURES)

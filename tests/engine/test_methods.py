@@ -104,6 +104,12 @@ def test_one_is_not_written_as_many() -> None:
     assert "1 image was segmented" in describe_class_methods(a_run(classes=CLASSES), 1)
 
 
+def test_a_model_that_began_with_another_says_with_which() -> None:
+    assert "from other weights" not in describe_methods(a_run(), 3, 12)
+    text = describe_methods(a_run(started_from="cd34"), 3, 12)
+    assert "1 annotated image from other weights (SHA-256 cd34)," in text
+
+
 def test_what_was_set_by_hand_is_told_with_the_models_own_value() -> None:
     run = a_run()
     assert "Set by hand" not in describe_methods(run, 3, 12)
