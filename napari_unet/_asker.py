@@ -42,6 +42,8 @@ class Request:
         Chosen by the user.
     diameter : float, optional
         Of a nucleus, in pixels; None: as the model estimates it.
+    side : float, optional
+        Of a pixel in µm, as was typed; None: what the image states.
     """
 
     image: str
@@ -50,6 +52,7 @@ class Request:
     model: str = ""
     channel: str | None = None
     diameter: float | None = None
+    side: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,8 @@ class Asker(QObject):
             values["channel"] = request.channel
         if request.diameter:
             values["settings"] = {"diameter": request.diameter}
+        if request.side:
+            values["pixel_size"] = request.side
         self._job = self._engine.send(
             "predict_field",
             image=request.image,

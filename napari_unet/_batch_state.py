@@ -49,6 +49,10 @@ class Wish:
         Of a nucleus, in pixels; None: estimated.
     diameters : mapping
         Those in single images, by their resolved paths, instead of it.
+    pixel_size : float, optional
+        Side of a pixel in µm, in images that state none.
+    pixel_sizes : mapping
+        Those of single images, by their resolved paths, whatever they state.
     exports : tuple of str
         Names of `unetloop.catalog.EXPORTERS` and ``CLASS_EXPORTERS``.
     recursive : bool
@@ -71,6 +75,8 @@ class Wish:
     channels: Mapping[str, str] = field(default_factory=dict)
     diameter: float | None = None
     diameters: Mapping[str, float] = field(default_factory=dict)
+    pixel_size: float | None = None
+    pixel_sizes: Mapping[str, float] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
     recursive: bool = True
     overwrite: bool = False
@@ -108,6 +114,8 @@ class Wish:
             "channels": dict(self.channels),
             "diameter": None if self.classes else self.diameter,
             "diameters": {} if self.classes else dict(self.diameters),
+            "pixel_size": self.pixel_size,
+            "pixel_sizes": dict(self.pixel_sizes),
             "exports": [name for name in self.exports if name in known],
             "recursive": self.recursive,
             "instances": {} if self.classes else dict(self.instances),

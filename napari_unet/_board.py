@@ -96,12 +96,11 @@ class Board(QObject):
         current : Current
             The image.
         known : dict
-            What the user chose for it: ``diameter``, ``pixel_size``.
+            What the user chose for it: ``diameter``.
         found : float, optional
             The diameter that was estimated, in pixels.
         """
-        info = current.pixels.info
-        size = known.get("pixel_size") or (info.pixel_size and info.pixel_size[0])
+        info, size = current.pixels.info, current.pixels.pixel_size
         diameter = known.get("diameter")
         names = info.channel_names
         if info.rgb:
@@ -111,7 +110,7 @@ class Board(QObject):
             dtype=str(info.dtype),
             channel_names=names,
             channel=current.pixels.channel,
-            pixel_size=float(size) if size else None,
+            pixel_size=size[0] if size else None,
             diameter=float(diameter) if diameter else None,
             diameter_found=found,
             sized=not current.truth.task.classes,

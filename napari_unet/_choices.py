@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_unet._board import Board
+    from napari_unet._current import Current
     from napari_unet._layers import Layers
     from napari_unet._learner import Learner
     from napari_unet._opener import Opener
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Choices"]
 
+_HOLDS = (
+    "{side:.4g} µm holds for all images of this project that state no pixel size, but "
+    "for those where you typed another."
+)
+
 
 class Choices(QObject):
     """Takes note of what the user chooses, and lets the other parts act on it.
 
-    Signal: ``locked(image, locked)`` when an image was kept for scoring, or not.
+    Signals: ``locked(image, locked)`` when an image was kept for scoring, or not;
+    ``said(text, level)``.
 
     Parameters
     ----------
@@ -34,6 +41,7 @@ class Choices(QObject):
     """
 
     locked = Signal(str, bool)
+    said = Signal(str, str)
 
     def __init__(
         self,
@@ -76,11 +84,24 @@ class Choices(QObject):
         if channel != known.get("channel"):
             self._opener.read_anew(str(channel))
         elif "pixel_size" in values:
-            self._opener.show(current.entry.id, self._layers.plane)
+            self._take_size(current, values["pixel_size"])
         else:
             self.show_reading()
             self._predictor.show(current, *self.how())
         self._opener.bookmark.note()
+
+    def _take_size(self, current: Current, side: float | None) -> None:
+        """Have a pixel of the image on the screen so large, in µm.
+
+        So it is, too, in all images whose files state nothing, but for those for which
+        something else was typed: mostly they are of one microscope.
+        """
+        workspace = self._opener.workspace
+        if workspace is not None and current.pixels.info.pixel_size is None:
+            workspace.view.pixel_size = side or 0.0
+            if side and len(workspace.project.images) > 1:
+                self.said.emit(_HOLDS.format(side=side), "info")
+        self._opener.show(current.entry.id, self._layers.plane)
 
     def show_reading(self) -> None:
         """Say how the image on the screen is read."""

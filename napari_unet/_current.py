@@ -246,10 +246,8 @@ def read_current(
     path = project.path_of(entry)
     channel = known.get("channel", workspace.view.channel)
     pixels = pixels or read_pixels(path, channel, plane)
-    size = known.get("pixel_size")
-    if size:
-        info = replace(pixels.info, pixel_size=(float(size), float(size)))
-        pixels = replace(pixels, info=info)
+    stated = pixels.info.pixel_size is not None
+    pixels = replace(pixels, side=workspace.view.side_of(image, stated))
     size_now = (pixels.info.planes, *pixels.plane_shape)
     if size_now != (entry.planes, entry.height, entry.width):
         raise EngineError(

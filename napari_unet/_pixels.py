@@ -86,6 +86,8 @@ class Pixels:
         Name of the channel in ``data``, or what all colours are called.
     chosen : bool
         Whether it is the one that was asked for, and not guessed.
+    side : float, optional
+        Of a pixel in µm, as somebody typed it; None: what the file states.
     """
 
     data: Any
@@ -99,6 +101,7 @@ class Pixels:
     channels: tuple[Channel, ...] = ()
     channel: str = ""
     chosen: bool = False
+    side: float | None = None
 
     @property
     def multiscale(self) -> bool:
@@ -106,9 +109,14 @@ class Pixels:
         return isinstance(self.data, list)
 
     @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in µm, if they are known."""
+        return self.info.sized(self.side).pixel_size
+
+    @property
     def placement(self) -> dict[str, Any]:
         """How its layers lie in the world: scale, units and names of axes."""
-        size, spacing = self.info.pixel_size, self.info.spacing
+        size, spacing = self.pixel_size, self.info.spacing
         sides = dict(zip(self.axes[-2:], size or (), strict=False))
         if size and spacing:  # alone, it would stretch a stack
             sides["z"] = spacing

@@ -137,9 +137,13 @@ class Predictor(QObject):
         """Keep another image predicted."""
         self._asker.drop()
         self._failed = ""
-        reread = self._current is not None and self._current.entry is current.entry
-        if reread and (channel, diameter) != (self._channel, self._diameter):
-            self._forget_image(current)
+        before = self._current
+        if before is not None and before.entry is current.entry:
+            if (channel, diameter) != (self._channel, self._diameter):
+                self._forget_image(current)
+            resized = before.pixels.side != current.pixels.side
+            if resized and current.truth.task.classes:  # others may be, too
+                self.maps.fields.forget()
         self._current = current
         self.proposals.show(current)
         self.maps.show(current)
@@ -222,7 +226,9 @@ class Predictor(QObject):
     def _ask(self, image: str, plane: int, wanted: Field, model: str = "") -> None:
         size = self._size(image, plane)
         self._new = bool(model)
-        self._asker.ask(Request(image, plane, wanted, model, self._channel, size))
+        side = self._current.pixels.side if self._current is not None else None
+        how = self._channel, size, side
+        self._asker.ask(Request(image, plane, wanted, model, *how))
 
     def _labelling(self) -> Label | None:
         """Give what labels a field as the user wishes; None: as the engine does."""

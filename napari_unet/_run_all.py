@@ -29,10 +29,11 @@ def everything(
     """Wish for all images of the folders that a project's images come from.
 
     The diameter that was chosen for an image is that image's; in all others it is
-    estimated. Who annotates some images of a folder means the folder. Images that are
-    not where they were are left out; without ``paths``, all are. Results go into the
-    project, which lies beside the images and is never searched for images. What was
-    corrected is in them as it is on the screen.
+    estimated. The size of a pixel is that of all images that state none. Who annotates
+    some images of a folder means the folder. Images that are not where they were are
+    left out; without ``paths``, all are. Results go into the project, which lies beside
+    the images and is never searched for images. What was corrected is in them as it is
+    on the screen.
 
     Parameters
     ----------
@@ -64,6 +65,12 @@ def everything(
             str(path.resolve()): float(diameter)
             for image, path in paths.items()
             if (diameter := known.get(image, {}).get("diameter"))
+        },
+        pixel_size=workspace.view.pixel_size or None,
+        pixel_sizes={
+            str(path.resolve()): float(side)
+            for image, path in paths.items()
+            if (side := known.get(image, {}).get("pixel_size"))
         },
         recursive=False,
         instances=dict(instances),

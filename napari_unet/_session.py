@@ -156,7 +156,7 @@ class Session(QObject):
         self.board.changed.connect(self._on_changed)
         for speaker in (self.opener, self.entrance, self.steps, self.classes):
             speaker.said.connect(self.said)
-        for other in (self.tools, self.actions, self.rescue, self.runs):
+        for other in (self.tools, self.actions, self.rescue, self.runs, self.choices):
             other.said.connect(self.said)
         self.engine.stopped.connect(self._on_engine_stopped)
         self.engine.started.connect(self._on_engine_started)

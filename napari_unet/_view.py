@@ -30,6 +30,9 @@ class View:
         Its plane.
     channel : str
         What the user chose last, for images with such a channel and none of their own.
+    pixel_size : float
+        Side of a pixel in µm, as the user typed it last, for images whose files state
+        none and for which nothing else was typed; 0: not known.
     model : str
         Name of the model that predicts.
     outlines : bool
@@ -56,6 +59,7 @@ class View:
     current: str = ""
     plane: int = 0
     channel: str = ""
+    pixel_size: float = 0.0
     model: str = ""
     outlines: bool = True
     probabilities: bool = False
@@ -73,6 +77,19 @@ class View:
         In the event loop: what it writes down must not become more meanwhile.
         """
         return self.images.setdefault(image, {})
+
+    def side_of(self, image: str, stated: bool) -> float | None:
+        """Give the side of a pixel that was typed for an image, in µm.
+
+        Parameters
+        ----------
+        image : str
+            Its id.
+        stated : bool
+            Whether its file states one; what was typed for others does not hold then.
+        """
+        typed = self.images.get(image, {}).get("pixel_size")
+        return float(typed or (0.0 if stated else self.pixel_size)) or None
 
     def plane_of(self, image: str) -> int | None:
         """Give the plane that was shown of an image last; None: it never was."""

@@ -56,7 +56,7 @@ class ReadingLine(QWidget):
         self.pixel_size = InlineNumber(
             "Size of a pixel",
             "µm",
-            "Size of a pixel in µm; empty: not known",
+            "Size of a pixel in µm, of all images that state none; empty: not known",
             "no size in µm: type 0.65, for example, or nothing",
         )
         self.nuclei = Word()

@@ -364,6 +364,25 @@ def test_colours_are_looked_at_and_the_next_round_goes_on_from_the_last(
     assert all("settings" not in item for item in asked)  # no diameter
 
 
+def test_by_a_pixel_size_that_is_typed_classes_are_predicted_anew(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    loop = _learned_from_colours(start("--log", log), tmp_path / "images")
+    loop.wait(lambda: not loop.session.predictor.coming)
+
+    def asked() -> list[Any]:
+        commands = [json.loads(line) for line in log.read_text().splitlines()]
+        fields = [item for item in commands if item["command"] == "predict_field"]
+        return [item.get("pixel_size") for item in fields if "model" in item]
+
+    before = asked()
+    assert set(before) == {None}
+    loop.session.choices.change_reading({"pixel_size": 0.5})
+    loop.wait(lambda: len(asked()) > len(before))
+    assert set(asked()[len(before) :]) == {0.5}
+
+
 def test_a_single_colour_that_is_chosen_later_is_learned_by_a_network_that_sees_one(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -656,6 +656,61 @@ def test_a_size_that_is_typed_leaves_the_same_pixels_in_view(loop: Any) -> None:
         assert loop.layers.zoom == pytest.approx(zoom)
 
 
+def test_a_size_that_is_typed_holds_for_all_images_that_state_none(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    pixels = tifffile.imread(folder / "a.tif")
+    stated = {"resolution": (4.0, 4.0), "metadata": {"unit": "um"}}
+    tifffile.imwrite(folder / "own.tif", pixels, imagej=True, **stated)
+    loop = start()
+    loop.open(folder)
+
+    def size() -> float | None:
+        side: float | None = loop.session.state.reading.pixel_size
+        return side
+
+    def type_in(value: float | None) -> None:
+        before = loop.session.opener.current
+        loop.session.choices.change_reading({"pixel_size": value})
+        loop.wait(lambda: loop.session.opener.current is not before)
+
+    def sizes() -> list[float | None]:
+        found = []
+        for image in ("a", "b", "own", "stack"):
+            loop.show(image)
+            found.append(size())
+        return found
+
+    type_in(0.5)
+    assert size() == 0.5
+    assert "0.5 µm holds for all images" in loop.said[-1]
+    assert sizes() == [0.5, 0.5, 0.25, 0.5]
+    assert loop.layers.sides == (0.5, 0.5)
+    loop.show("own")
+    type_in(0.3)  # of this image alone: what others state is theirs
+    assert sizes() == [0.5, 0.5, 0.3, 0.5]
+    loop.show("b")
+    type_in(1.5)
+    assert sizes() == [0.5, 1.5, 0.3, 1.5]
+    typed = {"a": 0.5, "b": 1.5, "own": 0.3}
+    command = loop.session.runs.everything().command()
+    assert command["pixel_size"] == 1.5
+    assert command["pixel_sizes"] == {
+        str((folder / f"{name}.tif").resolve()): side for name, side in typed.items()
+    }
+    tifffile.imwrite(folder / "later.tif", pixels)
+    loop.session.close()
+    again = start()
+    again.open(folder)
+    loop = again
+    loop.show("later")
+    assert size() == 1.5
+    type_in(None)  # not known after all
+    loop.show("own")
+    type_in(None)  # what it states
+    assert sizes() == [0.5, 1.5, 0.25, None]
+
+
 def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
     start: Callable[..., Any], folder: Path
 ) -> None:
