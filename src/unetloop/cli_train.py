@@ -188,7 +188,8 @@ def train(options: argparse.Namespace) -> int:
 
     done = run_job(job)
     if not isinstance(done, TrainingDone):
-        return 1
+        sys.stderr.write("Stopped before anything was learned.\n")
+        return 130
     measure = MEASURES.get(done.measure, done.measure)
     score = (
         "" if done.score is None else f", {measure} {done.score:.3f} on held-out images"
@@ -197,8 +198,6 @@ def train(options: argparse.Namespace) -> int:
         f"{counted(done.steps, 'step')} in {done.seconds / 60:.1f} min "
         f"({_STOPPED[done.stopped]}){score}: {done.path}\n"
     )
-    if done.stopped == "minutes" and not done.steps:
-        sys.stderr.write("Nothing was learned: give it more --minutes.\n")
     return 130 if done.stopped == "cancelled" else 0
 
 

@@ -85,13 +85,14 @@ def train(
     ------
     Event
         `StartScored`, `Progress` after every step, `EpochDone`, `ModelSaved`,
-        `RolledBack`, `BatchHalved`, `Notice`, and at last `TrainingDone`.
+        `RolledBack`, `BatchHalved`, `Notice`, and at last `TrainingDone`, unless
+        it was cancelled before the first step.
 
     Raises
     ------
     EngineError
-        If nothing is reviewed, an image can't be read, ``out`` not written, or another
-        run writes into it.
+        If nothing is reviewed, an image can't be read, ``out`` not written, another
+        run writes into it, or the time is over before the first step.
     """
     return iter(
         Training(
@@ -230,14 +231,11 @@ class Training:
             step = self._made.step
             yield Notice(text=f"Going on with a run that stopped after step {step}.")
         stopped = yield from run_steps(
-            self._learner,
-            self._schedule,
-            config,
-            sets.planes,
-            examiner.end_epoch,
-            self.cancelled,
+            *(self._made, self._schedule, config, sets.planes),
+            *(examiner.end_epoch, self.cancelled),
         )
-        yield from self._finish(examiner, sets, train_images, stopped)
+        if self.step:  # else an older model in the folder is worth more
+            yield from self._finish(examiner, sets, train_images, stopped)
 
     def _finish(
         self,

@@ -68,7 +68,8 @@ def run_steps(
     Raises
     ------
     EngineError
-        If the loss rises without end whatever the rate.
+        If the loss rises without end whatever the rate, or the time is over before
+        the first step.
     """
     batch_size = config.batch_size
     batches = _batches(planes, config, batch_size, learner.patch_size, learner.step)
@@ -77,6 +78,13 @@ def run_steps(
         if cancelled():
             return "cancelled"
         if schedule.fraction(learner.step) >= 1:
+            if not learner.step:
+                raise EngineError(
+                    "Before the first step the time was over: no time was left to "
+                    "learn.",
+                    todo="Give it more minutes.",
+                    minutes=config.minutes,
+                )
             return "finished" if config.epochs else "minutes"
         learner.set_rate(schedule.rate(learner.step))
         patches, truth = next(batches)

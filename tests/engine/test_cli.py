@@ -250,12 +250,23 @@ def test_only_one_training_writes_into_a_folder(
 ) -> None:
     train = samples / "train"
     words = ["train", "--images", train / "images", "--masks", train / "masks"]
-    words += ["--out", tmp_path / "m", "--minutes", "0.01"]
+    words += ["--out", tmp_path / "m", "--epochs", 1]
+    words += ["--batch-size", 1, "--patch-size", 32]
     with FileLock(tmp_path / ".m.lock"):
         assert "Another training" in _error(capsys, *words)
     assert not (tmp_path / "m").exists()
     assert main(list(map(str, words))) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_minutes_that_are_over_before_the_first_step_are_an_error(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = samples / "train"
+    words = ["train", "--images", train / "images", "--masks", train / "masks"]
+    words += ["--out", tmp_path / "m", "--minutes", "0.0001"]
+    assert "Give it more minutes" in _error(capsys, *words)
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize("diameter", ["0", "-1", "nan", "inf", "wide"])

@@ -13,7 +13,8 @@ from unetloop import catalog
 from unetloop.catalog import ARCHITECTURES, RECIPES
 from unetloop.checkpoint import build_network, load_weights, open_model
 from unetloop.classes import name_classes
-from unetloop.cli import main
+from unetloop.cli import _parser, main
+from unetloop.cli_train import _settings
 from unetloop.config import InstanceConfig, ModelConfig, TrainingConfig, from_dict
 from unetloop.depth import add_distance
 from unetloop.errors import EngineError
@@ -102,20 +103,26 @@ def test_recipes_on_the_command_line(
 ) -> None:
     data = samples / "train"
     words = ["--images", data / "images", "--masks", data / "masks"]
-    words += ["--recipe", "dsb2018", "--out", tmp_path / "m", "--minutes", "0.02"]
-    words += ["--batch-size", 2, "--patch-size", 64]
+    words += ["--recipe", "dsb2018", "--out", tmp_path / "m", "--epochs", 1]
+    words += ["--batch-size", 2, "--patch-size", 32]
     assert main(["train", *map(str, words)]) == 0
     card = open_model(tmp_path / "m").card
     settings = card.training["settings"]
     assert card.model.architecture == "unet_dsb2018"
     assert card.model.channels == 1  # the images are grey
     assert (settings["optimizer"], settings["patience"]) == ("adam", 2)
-    assert (settings["batch_size"], settings["epochs"]) == (2, None)
+    assert (settings["batch_size"], settings["epochs"]) == (2, 1)
     capsys.readouterr()
     assert main(["models", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["recipes"]
     assert set(listed) == set(RECIPES)
     assert listed["unet2015"]["settings"]["learning_rate"] > 0
+
+
+def test_minutes_go_before_a_recipes_epochs() -> None:
+    words = ["train", "--recipe", "dsb2018", "--out", "m", "--minutes", "2"]
+    settings = _settings(_parser().parse_args(words))
+    assert (settings.minutes, settings.epochs) == (2, None)
 
 
 def test_touching_nuclei_are_divided_by_the_shape_of_their_foreground() -> None:

@@ -87,7 +87,8 @@ def test_training_starts_from_it_unless_told_otherwise(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", "--images", samples / "train/images"]
-    words += ["--masks", samples / "train/masks", "--minutes", "0.02"]
+    words += ["--masks", samples / "train/masks", "--epochs", 1]
+    words += ["--batch-size", 1, "--patch-size", 32]
     assert main([*map(str, words), "--out", str(tmp_path / "warm")]) == 0
     warm = open_model(tmp_path / "warm")
     assert warm.card.started_from == open_model(SHIPPED).weights_hash

@@ -147,6 +147,35 @@ def test_cancelling_keeps_a_model_that_opens(
     open_model(tmp_path / "m").network()
 
 
+def test_a_run_without_a_step_says_so_and_leaves_no_model(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    out, late = tmp_path / "m", time.monotonic() - 60
+    hasty = {"epochs": None, "minutes": 0.5}
+    with pytest.raises(EngineError, match="no time was left to learn"):
+        list(train(images, out, _config(**hasty), model=SMALL, began=late))
+    stopped = list(train(images, out, _config(), model=SMALL, cancelled=lambda: True))
+    assert not _kinds(stopped, TrainingDone)
+    assert not out.exists()
+
+
+def test_a_run_that_made_its_steps_before_it_was_killed_has_learned(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    config = _config(epochs=None, minutes=10)
+    killed = Training(images, tmp_path / "m", config, model=SMALL)
+    events = iter(killed)
+    while killed.step < 2:
+        next(events)
+    killed.keep()
+    events.close()
+    late = time.monotonic() - 1200
+    done = list(train(images, tmp_path / "m", config, model=SMALL, began=late))[-1]
+    assert isinstance(done, TrainingDone)
+    assert (done.steps, done.stopped) == (2, "minutes")
+    open_model(tmp_path / "m").network()
+
+
 def test_warm_start_goes_on_from_the_weights(
     images: list[TrainingImage], tmp_path: Path
 ) -> None:
