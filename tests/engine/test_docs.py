@@ -1,4 +1,4 @@
-"""The pages that name all modules, commands and events leave none out."""
+"""Pages that name all modules, commands and events leave none out; links lead on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = {
     if name.startswith("_do_")
 }
 EVENTS = [name for name in events.__all__ if name != "Event"]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
 def _row(page: str, name: str) -> str:
@@ -47,3 +48,22 @@ def test_every_field_of_a_command_is_described(name: str) -> None:
 def test_every_field_of_an_event_is_described(name: str) -> None:
     known = {field.name for field in fields(getattr(events, name))} - {"job"}
     assert known <= set(re.findall(r"`(\w+)`", _row("formats.md", name)))
+
+
+def _anchors(page: Path) -> set[str]:
+    """Give what a page's headings are linked by."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8"))
+    for link in (link for link in links if "://" not in link):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
