@@ -214,8 +214,8 @@ class Comparer(QObject):
                 continue
             location = self._learner.models.location(model)
             size = None if current.truth.task.classes else size
-            how = self._how[0], size, current.pixels.side
-            request = Request(*where, field, location, *how)
+            side = current.pixels.side
+            request = Request(*where, field, location, self._how[0], size, side)
             if self._sides.ask(Wanted(model, shape, request)) and self._said is None:
                 self._say(f"The model {model} segments what is in view, too.")
             return
