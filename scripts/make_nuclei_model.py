@@ -3,12 +3,13 @@
 python scripts/make_nuclei_model.py DATA --out FIRST --minutes 65
 python scripts/make_nuclei_model.py DATA --start FIRST --minutes 20 --out FOLDER
 
-docs/models.md has the three commands that made the one that ships. DATA holds ``fluorescence/train`` and ``histology``, each with ``images`` and
-``masks`` (2018 Data Science Bowl, BBBC038, CC0). At first a tenth of each, by name,
-is held out to fit the thresholds; then it learns what nuclei of other stains may look
-like, from textures and single colours. A quarter of histology is never looked at:
-``--list-unseen`` names it, for docs/models.md. Interrupted, it goes on where it
-was. ``--without-histology`` makes the model that benchmarks adapt to histology.
+docs/models.md has the three commands that made the one that ships. DATA holds
+``fluorescence/train`` and ``histology``, each with ``images`` and ``masks`` (2018 Data
+Science Bowl, BBBC038, CC0). At first a tenth of each, by name, is held out to fit the
+thresholds; then it learns what nuclei of other stains may look like, from textures and
+single colours. A quarter of histology is never looked at: ``--list-unseen`` names it,
+for docs/models.md. Interrupted, it goes on where it was. ``--without-histology`` makes
+the model that benchmarks adapt to histology.
 """
 
 from __future__ import annotations
