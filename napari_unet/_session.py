@@ -235,6 +235,8 @@ class Session(QObject):
         current = self.opener.current
         if current is None:
             return
+        if current.entry.id != self.state.current:  # a tool ends with its image
+            self.tools.disarm()
         self.editor.show(current)
         self.board.update(current=current.entry.id, plane=self.layers.plane)
         self.choices.show_reading()

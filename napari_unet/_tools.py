@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._nuclei import NUCLEI
 
@@ -46,6 +46,7 @@ class Tools(QObject):
         self._task: Task = NUCLEI
         self._bind()
         self._viewer.mouse_drag_callbacks.append(self._on_drag)
+        self._viewer.layers.selection.events.active.connect(self._on_active)
         layers.made.connect(self._on_made)
 
     @property
@@ -122,6 +123,7 @@ class Tools(QObject):
     def close(self) -> None:
         """Give the keys and the mouse back."""
         self._unbind()
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
         if self._nuclei is not None:
             self._nuclei.events.mode.disconnect(self._on_mode)
         if self._on_drag in self._viewer.mouse_drag_callbacks:
@@ -185,6 +187,16 @@ class Tools(QObject):
         if self._tool == "new" and layer.mode != "paint":
             self._tool = ""
             self.armed.emit("")
+
+    def _on_active(self, event: Any) -> None:
+        # Layers of ours take the selection for a moment when they are added.
+        if self._tool:
+            QTimer.singleShot(0, self._end_beside)
+
+    def _end_beside(self) -> None:
+        """Wait for the mouse no more, once it is on another layer: it pans there."""
+        if self._viewer.layers.selection.active is not self._nuclei:
+            self.disarm()
 
     def _on_drag(self, viewer: Any, event: Any) -> Any:
         tool = self._tool

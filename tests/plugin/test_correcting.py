@@ -15,7 +15,7 @@ import tifffile
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
-from napari_unet import _asker
+from napari_unet import _asker, _stage
 from napari_unet._models import Models
 from napari_unet._placing import place
 from unetloop.errors import EngineError
@@ -108,6 +108,36 @@ def test_a_line_is_drawn_while_it_is_dragged_and_escape_takes_the_tool_away(
     loop.press("Escape")
     np.testing.assert_array_equal(outlines.data, before)
     assert loop.session.tools.tool == ""
+
+
+def test_a_tool_ends_with_the_image_that_it_was_taken_for(
+    loop: Any, hold_up: Callable[[Any, str], Any]
+) -> None:
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("D")
+    held = hold_up(_stage, "read_current")
+    loop.press("PageDown")
+    loop.wait(held.is_done)
+    loop.press("S")  # while the next one is read
+    held.let_go()
+    loop.wait(lambda: loop.session.state.current == "b")
+    assert loop.session.tools.tool == ""
+    loop.wait_for_proposals()
+    loop.press("J")
+    loop.press("Control-Z")  # it goes where that was done
+    loop.wait(lambda: loop.session.state.current == "a")
+    assert loop.session.tools.tool == ""
+    assert loop.viewer.scene.camera.mouse_pan
+
+
+def test_a_tool_ends_where_the_mouse_is_on_another_layer(loop: Any) -> None:
+    loop.press("S")
+    loop.viewer.add_image(np.zeros((160, 200), np.uint8), name="dropped")
+    loop.wait(lambda: loop.session.tools.tool == "")
+    assert loop.viewer.layers.selection.active.name == "dropped"
+    assert loop.viewer.scene.camera.mouse_pan
+    assert loop.layers.nuclei.mouse_pan
 
 
 def test_a_button_lets_a_tool_wait_for_one_click(loop: Any) -> None:
