@@ -216,8 +216,9 @@ class CorrectPanel(QWidget):
         self._outlines = state.shown.outlines
         self.outlines.setChecked(self._outlines)
         self.outlines.set_face("Outlines", "ticked" if self._outlines else "unticked")
-        self.threshold.set_value(state.shown.threshold)
-        self.min_size.set_value(state.shown.min_size)
+        # Before an image is open there is no model whose numbers these would be.
+        self.threshold.set_value(state.shown.threshold if can[0] else None)
+        self.min_size.set_value(state.shown.min_size if can[0] else None)
 
     def show_tool(self, name: str) -> None:
         """Mark the tool that waits for the pointer; an empty name marks none."""

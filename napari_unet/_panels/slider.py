@@ -18,6 +18,7 @@ __all__ = ["NamedSlider"]
 
 INTERVAL_MS = 60
 _STEPS = 160
+_NONE = "–"
 
 
 class NamedSlider(QObject):
@@ -55,7 +56,6 @@ class NamedSlider(QObject):
         super().__init__(parent)
         self._low, self._high, self._power = low, high, power
         self._percent = percent
-        self._shown: float | None = None
         self.name = Word(name)
         self.slider = _CalmSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
@@ -63,6 +63,7 @@ class NamedSlider(QObject):
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slider.setAccessibleName(name)
         self.number = Lines(right=True, room="100 %")
+        self._write(None)
         for widget in (self.name, self.slider, self.number):
             widget.setToolTip(tip)
         self._throttle = QSignalThrottler(parent=self)
@@ -91,11 +92,15 @@ class NamedSlider(QObject):
         share: float = (self.slider.value() / _STEPS) ** self._power
         return round(self._low + share * (self._high - self._low), 6)
 
-    def set_value(self, value: float) -> None:
-        """Move the slider without a signal; never out of a hand that drags it."""
+    def set_value(self, value: float | None) -> None:
+        """Move the slider without a signal; never out of a hand that drags it.
+
+        Without a value it rests at its beginning, and no number is shown.
+        """
         if value == self._shown or self.slider.isSliderDown():
             return
-        share = (value - self._low) / (self._high - self._low)
+        low = self._low if value is None else value
+        share = (low - self._low) / (self._high - self._low)
         share = min(max(share, 0.0), 1.0)
         with QSignalBlocker(self.slider):
             self.slider.setValue(round(_STEPS * share ** (1 / self._power)))
@@ -105,9 +110,10 @@ class NamedSlider(QObject):
         self._write(self.value())
         self._throttle.throttle()
 
-    def _write(self, value: float) -> None:
+    def _write(self, value: float | None) -> None:
         self._shown = value
-        self.number.setText(_percentage(value) if self._percent else f"{value:.2f}")
+        written = _percentage if self._percent else "{:.2f}".format
+        self.number.setText(_NONE if value is None else written(value))
 
 
 def _percentage(value: float) -> str:

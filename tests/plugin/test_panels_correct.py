@@ -124,6 +124,21 @@ def test_without_an_image_nothing_can_be_corrected(panel: CorrectPanel) -> None:
     assert not panel.threshold.slider.isEnabled()
 
 
+def test_the_sliders_show_no_numbers_of_no_model(
+    qtbot: QtBot, panel: CorrectPanel
+) -> None:
+    fresh = CorrectPanel()
+    qtbot.addWidget(fresh)
+    for one in (panel, fresh):
+        one.show(LoopState())
+        sliders = one.threshold, one.min_size
+        assert [slider.number.text() for slider in sliders] == ["–", "–"]
+        assert [slider.slider.value() for slider in sliders] == [0, 0]
+    panel.show(STATE)
+    assert panel.threshold.number.text() == "0.55"
+    assert panel.threshold.value() == pytest.approx(0.55)
+
+
 def test_undo_and_redo_can_be_pressed_where_there_is_something_to(
     panel: CorrectPanel,
 ) -> None:
