@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Tools"]
 
+_ONE_PLANE = (
+    'Corrections are made plane by plane: napari\'s "n edit dim" stays at 2, for what '
+    "is not in view would be painted, too."
+)
 _NOT_OF_NUCLEI = frozenset({"stop", "outlines", "next", "previous"})
 
 
@@ -126,6 +130,7 @@ class Tools(QObject):
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
         if self._nuclei is not None:
             self._nuclei.events.mode.disconnect(self._on_mode)
+            self._nuclei.events.n_edit_dimensions.disconnect(self._on_depth)
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
 
@@ -178,6 +183,7 @@ class Tools(QObject):
         self._nuclei = self._layers.nuclei
         self._bind()
         self._nuclei.events.mode.connect(self._on_mode)
+        self._nuclei.events.n_edit_dimensions.connect(self._on_depth)
 
     def _on_mode(self, event: Any) -> None:
         """Leave Enter to napari's polygon while it is drawn."""
@@ -187,6 +193,12 @@ class Tools(QObject):
         if self._tool == "new" and layer.mode != "paint":
             self._tool = ""
             self.armed.emit("")
+
+    def _on_depth(self, event: Any) -> None:
+        """Keep napari's tools to the plane on the screen: nobody sees the others."""
+        if self._nuclei.n_edit_dimensions > 2:
+            self._nuclei.n_edit_dimensions = 2
+            self.said.emit(_ONE_PLANE, "info")
 
     def _on_active(self, event: Any) -> None:
         # Layers of ours take the selection for a moment when they are added.

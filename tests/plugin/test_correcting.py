@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QSpinBox
 from scipy import ndimage
 
 from napari_unet import _asker, _stage
@@ -334,6 +334,25 @@ def test_strokes_and_keys_work_on_the_plane_of_a_stack_that_is_shown(loop: Any) 
     loop.press("Control-Z")
     loop.wait(lambda: loop.session.state.plane == 2)
     assert (loop.nuclei == number).any()
+
+
+def test_a_brush_stays_on_the_plane_that_is_seen(loop: Any) -> None:
+    loop.show("stack")
+    loop.wait_for_proposals()
+    layer = loop.layers.nuclei
+    controls = loop.viewer.window._qt_viewer.controls.widgets[layer]
+    before = layer.data.copy()
+    (spin,) = [
+        box for box in controls.findChildren(QSpinBox) if box.maximum() == layer.ndim
+    ]
+    spin.setValue(3)
+    assert "plane by plane" in loop.said[-1]
+    assert (layer.n_edit_dimensions, spin.value()) == (2, 2)
+    layer.brush_size = 20
+    layer.paint((0, 80, 100), loop.session.editor.free_number())
+    assert (loop.nuclei != before[0]).any()
+    np.testing.assert_array_equal(layer.data[1:], before[1:])
+    _same(loop)
 
 
 def test_in_3d_nothing_is_corrected_and_that_is_said(loop: Any) -> None:
