@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _SHOWN = 10  # numbers in a message
+# Classes that nobody named; an image of nuclei mostly holds more numbers.
+_MOST_UNNAMED = 20
 
 
 def add_class_options(parser: argparse.ArgumentParser) -> None:
@@ -83,8 +85,8 @@ def class_task(options: argparse.Namespace) -> Classes | None:
     Raises
     ------
     EngineError
-        If they are fewer than two, not named and with gaps between their numbers, or
-        named where nuclei are asked for.
+        If they are fewer than two, not named and many or with gaps between their
+        numbers, or named where nuclei are asked for.
     """
     if not wants_classes(options):
         return None
@@ -111,6 +113,13 @@ def class_task(options: argparse.Namespace) -> Classes | None:
             "The masks hold fewer than two classes.",
             todo="Add --first-class 0 if 0 is one of them, or name all with --classes.",
             numbers=_listed(numbers),
+        )
+    if len(numbers) > _MOST_UNNAMED:
+        raise EngineError(
+            "The masks hold many numbers, as masks of nuclei do: one for each.",
+            todo="Leave out --task classes to learn nuclei; if they are classes, name "
+            "all with --classes.",
+            numbers=len(numbers),
         )
     if len(numbers) != numbers[-1] + 1 - options.first_class:
         raise EngineError(

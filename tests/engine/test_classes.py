@@ -508,6 +508,8 @@ def test_the_command_line_trains_predicts_and_scores_classes(
         ((0, 0), 1, "numbers=none"),
         ((2, 30, 7), 1, r"numbers=2, 7, 30\."),
         (range(5, 17), 1, r"numbers=5, .*, 14, \.\.\."),
+        (range(41), 1, r"as masks of nuclei do.*numbers=40\. Leave out --task"),
+        (range(0, 82, 2), 1, "as masks of nuclei do"),
     ],
 )
 def test_masks_that_hold_no_classes_are_refused(
@@ -517,7 +519,7 @@ def test_masks_that_hold_no_classes_are_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A binary mask of 0 and 255 would have been learned as 255 classes."""
+    """Of 0 and 255, 255 classes would have been learned; of nuclei, one for each."""
     for name in "ab":
         mask = np.resize(numbers, (8, 8)).astype(np.uint8)
         tifffile.imwrite(tmp_path / f"{name}.tif", mask)
