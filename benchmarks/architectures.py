@@ -103,7 +103,7 @@ class Candidate:
         geometry = geometry_of(model)
         # A patch's map, not its image, is what is learned from.
         side = geometry.input_size(_PATCH)
-        map_side = geometry.output_size(side)
+        map_side = side - 2 * geometry.border
         self._useful = (map_side / _PATCH) ** 2
         self._patches = np.zeros((batch, side, side, 1), np.float32)
         self._truth = np.ones((batch, map_side, map_side, 4), np.float32)

@@ -58,23 +58,6 @@ class Geometry:
         size = output + 2 * self.border
         return int(size + (self.rest - size) % self.step)
 
-    def output_size(self, size: int) -> int:
-        """Give the size of the map of an input.
-
-        Raises
-        ------
-        EngineError
-            If the network can't take this size.
-        """
-        if size <= 2 * self.border or (size - self.rest) % self.step:
-            raise EngineError(
-                f"This network takes sizes that are {self.rest} more than a multiple "
-                f"of {self.step}, and larger than {2 * self.border}.",
-                todo=f"Take {self.input_size(max(size - 2 * self.border, 1))}.",
-                size=size,
-            )
-        return size - 2 * self.border
-
 
 @dataclass(frozen=True)
 class _Place:
