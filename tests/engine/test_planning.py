@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def _planned(folder: Path, out: Path | None, model: Model, **rest: Any) -> Any:
-    start = rest.pop("start_seconds", 0.0)
+    start, config = rest.pop("start_seconds", 0.0), rest.pop("config", CONFIG)
     found, options = find_images([folder], True), BatchOptions(**rest)
     network = model.network()
-    work = plan_images(found, out, model, network, CONFIG, options, start_seconds=start)
+    work = plan_images(found, out, model, network, config, options, start_seconds=start)
     while True:
         try:
             next(work)
@@ -43,6 +44,15 @@ def test_a_plan_counts_the_start_of_the_network(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/a.tif").write_text("this is no image")
     assert seconds(tmp_path / "bad", 1000.0) == 0  # nothing to start it for
+
+
+def test_a_plan_counts_the_looks_for_an_unknown_diameter(
+    deep: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unetloop.planning._seconds_a_pixel", lambda network: 1.0)
+    unknown = _planned(deep, None, model, config=replace(CONFIG, diameter=None))
+    # Real images took 2 to 4 times as long as it said when it counted one look.
+    assert unknown["seconds"] > 4 * _planned(deep, None, model)["seconds"]
 
 
 def test_a_plan_says_what_is_to_be_done(
