@@ -135,14 +135,20 @@ class Runner(QObject):
             self.told.emit(str(event["image"]), "done", "exported")
         elif kind == "ImageFailed":
             self._on_failed_image(event)
-        elif kind == "Notice" and event.get("level") == "warning":
-            self._warnings.append(str(event["text"]))
+        elif kind == "Notice":
+            self._on_notice(event)
         elif kind == "PredictionDone":
             self._done = event
         elif kind == "JobDone":
             self._on_job_done()
         elif kind == "Failed":
             self._on_job_failed(event)
+
+    def _on_notice(self, event: dict[str, Any]) -> None:
+        if event.get("level") == "warning":
+            self._warnings.append(str(event["text"]))
+        elif self.run.phase != "stopping":  # between images, and behind the last one
+            self._show(sentence=str(event["text"]), seconds_left=None)
 
     def _on_progress(self, event: dict[str, Any]) -> None:
         total = float(event.get("total") or 0)
@@ -172,15 +178,8 @@ class Runner(QObject):
             self._end(sentence="Cancelled before it began.")
             return
         report = done.get("report")
-        cancelled = done.get("stopped") == "cancelled"
-        # The sentence says so itself, and it is what was wanted.
-        warnings = [
-            text
-            for text in self._warnings
-            if not (cancelled and text.startswith("Cancelled"))
-        ]
         self._end(
-            sentence=_sentence(done, warnings),
+            sentence=_sentence(done, self._warnings),
             report=Path(report) if report else None,
             out=Path(done["out"]) if done.get("out") else self.run.out,
             failed=int(done["failed"]),
@@ -191,7 +190,7 @@ class Runner(QObject):
                 for item in done["worst"][:_MOST_WORST]
                 if done.get("unlike")
             ),
-            wrong=done.get("stopped") == "disk full" or bool(warnings),
+            wrong=done.get("stopped") == "disk full" or bool(self._warnings),
         )
 
     def _on_job_failed(self, event: dict[str, Any]) -> None:

@@ -140,6 +140,7 @@ class _Run:
         if todo:
             self.account.write_run(ended="")
             yield from self._work(todo, cancelled)
+            yield Notice(text="Writing tables and report.")
         yield from self.account.finish(changed=bool(todo))
 
     def _choose(self, job: ImageJob) -> ImageJob | None:
@@ -214,7 +215,8 @@ class _Run:
             return
         if cancelled() and ended < len(todo):
             self.account.stopped = "cancelled"
-            yield Notice(text="Cancelled; what is done is kept.", level="warning")
+            # No warning: it is what was wanted.
+            yield Notice(text="Cancelled; what is done is kept.")
 
     def _updates(
         self, todo: list[ImageJob], cancelled: Callable[[], bool]

@@ -408,7 +408,7 @@ def test_a_full_disk_stops_with_what_is_done(
     assert done.stopped == "disk full"
     assert done.failed == 0
     assert 1 <= done.predicted <= 7
-    assert "disk is full" in of_kind(events, "Notice")[-1].text
+    assert "disk is full" in of_kind(events, "Notice")[-2].text
     assert len(read_table(out / "summary.csv")) == done.predicted
     monkeypatch.setattr(image_results, "write_labels", real)
     again = of_kind(run(folder, out, model), "PredictionDone")[0]
@@ -431,6 +431,11 @@ def test_cancelling_keeps_what_is_done(tmp_path: Path, model: Model) -> None:
     done = of_kind(events, "PredictionDone")[0]
     assert done.stopped == "cancelled"
     assert done.predicted < 8
+    said = [(event.text, event.level) for event in of_kind(events, "Notice")[-2:]]
+    assert said == [
+        ("Cancelled; what is done is kept.", "info"),  # it is what was wanted
+        ("Writing tables and report.", "info"),
+    ]
     rows = read_table(out / "summary.csv")
     assert len(rows) == done.predicted
     again = of_kind(run(folder, out, model), "PredictionDone")[0]
