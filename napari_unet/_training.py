@@ -189,8 +189,9 @@ class Training(QObject):
             answer(event)
 
     def _on_notice(self, event: dict[str, Any]) -> None:
-        if self.state.phase == "starting":
-            self.show(sentence=str(event["text"]))
+        if self.state.phase in ("starting", "running"):
+            # Behind the last step, which was not the end, it says what is being done.
+            self.show(sentence=str(event["text"]), seconds_left=None)
 
     def _on_progress(self, event: dict[str, Any]) -> None:
         total = event.get("total") or 0

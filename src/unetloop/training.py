@@ -247,9 +247,8 @@ class Training:
         learner, keeper = self._learner, self._keeper
         epoch = learner.step // self.config.steps_per_epoch
         score, kept = None, epoch
+        yield Notice(text="Scoring what was learned.")
         if sets.held_out:
-            if not self.task.classes:
-                yield Notice(text="Fitting the thresholds to the images held out.")
             score, kept = choose_final(
                 learner,
                 keeper,
@@ -271,8 +270,9 @@ class Training:
                 self._onwards,
                 max(_LOOK_BACK, _LOOK_BACK_SHARE * self.seconds),
                 self.cancelled,
-                progress(self._schedule, learner.step),
+                progress(self._schedule, learner.step, over=True),
             )
+        yield Notice(text="Storing the model.")
         yield keeper.save(
             learner,
             images,

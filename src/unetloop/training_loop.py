@@ -123,13 +123,14 @@ def run_steps(
                 return "early"
 
 
-def progress(schedule: Schedule, step: int) -> Progress:
-    """Say how much of a run is over."""
+def progress(schedule: Schedule, step: int, over: bool = False) -> Progress:
+    """Say how much of a run is done; ``over``: all steps are, however it ended."""
+    share = 1.0 if over else min(1.0, schedule.fraction(step))
     return Progress(
-        done=round(min(1.0, schedule.fraction(step)) * 100, 2),
+        done=round(share * 100, 2),
         total=100,
         unit="%",
-        seconds_left=schedule.seconds_left(step),
+        seconds_left=None if over else schedule.seconds_left(step),
         what=f"step {step}",
     )
 

@@ -88,6 +88,10 @@ def test_it_learns_and_leaves_a_model(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
     last = _kinds(events, Progress)[-1]
     assert last.done == 100  # type: ignore[attr-defined]
+    steps = [event for event in _kinds(events, Progress) if event.seconds_left == 0]  # type: ignore[attr-defined]
+    behind = _kinds(events[events.index(steps[-1]) :], Notice)
+    said = [notice.text for notice in behind]  # type: ignore[attr-defined]
+    assert said == ["Scoring what was learned.", "Storing the model."]
 
 
 def test_the_same_seed_gives_the_same_model(

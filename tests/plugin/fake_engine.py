@@ -230,6 +230,7 @@ class FakeEngine:
             step,
             beside,
             pixel_size,
+            live=model is None,
         ):
             self.write(to_json(replace(event, job=job)).encode() + b"\n")
         return {}
@@ -479,6 +480,7 @@ class FakeEngine:
     def finish(self, stopped: str) -> None:
         assert self.training is not None
         step, job = self.training["step"], self.training["job"]
+        self.emit("Notice", job, text="Scoring what was learned.", level="info")
         self.save()
         self.emit(
             "TrainingDone",
