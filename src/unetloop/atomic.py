@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["fresh_path", "is_fresh", "replacing", "write_through"]
+__all__ = ["fresh_path", "is_fresh", "replacing", "swap_folder", "write_through"]
 
 # Seconds to wait before a file that is in use is tried again.
 _PAUSES = (0.05, 0.1, 0.2, 0.4)
@@ -66,6 +66,33 @@ def replacing(path: Path, lasting: bool = True) -> Iterator[Path]:
             write_through(path.parent)
     except BaseException:
         fresh.unlink(missing_ok=True)
+        raise
+
+
+def swap_folder(fresh: Path, folder: Path, old: Path) -> None:
+    """Put a folder in the place of another, of which nobody then sees a half.
+
+    Parameters
+    ----------
+    fresh : Path
+        The new one; it must be there.
+    folder : Path
+        The place. What is there, if anything, is called ``old`` from then on.
+    old : Path
+        Must not be there, unless ``folder`` is not.
+
+    Raises
+    ------
+    OSError
+        If it can't be done. What was called ``old`` is then back in its place.
+    """
+    if folder.exists():
+        folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:  # on Windows, while a program looks at a file of either
+        if old.exists():
+            old.rename(folder)
         raise
 
 

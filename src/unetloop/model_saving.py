@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from unetloop.atomic import write_through
+from unetloop.atomic import swap_folder, write_through
 from unetloop.checkpoint import Model, file_hash
 from unetloop.errors import EngineError
 from unetloop.model_card import card_to_json
@@ -108,12 +108,6 @@ def _swap(fresh: Path, folder: Path) -> None:
     old = folder.with_name(f".{folder.name}.old")
     if folder.exists():  # else a program was killed here, and only the old one is left
         shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
+    swap_folder(fresh, folder, old)
     write_through(folder.parent)
     shutil.rmtree(old, ignore_errors=True)

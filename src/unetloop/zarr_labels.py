@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.atomic import fresh_path
+from unetloop.atomic import fresh_path, swap_folder
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -107,14 +107,7 @@ def write_zarr_labels(
                 break
             step *= 2
         _describe(group, datasets, axes, sides, version)
-        if path.exists():
-            path.rename(old)
-        try:
-            fresh.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
+        swap_folder(fresh, path, old)
     except OSError as error:
         raise EngineError(
             f"The masks could not be written ({error.strerror or error}).",
