@@ -24,12 +24,13 @@ import tifffile
 
 from unetloop.checkpoint import open_model
 from unetloop.config import TrainingConfig
+from unetloop.held_out import Window, cut_windows
 from unetloop.images import open_image, resolve_channels
 from unetloop.masks import read_labels
 from unetloop.network import start_keras
 from unetloop.pairing import pair_by_stem
 from unetloop.training_image import TrainingImage
-from unetloop.validation import Window, cut_windows, predict_windows, window_scores
+from unetloop.validation import predict_windows, window_scores
 
 if TYPE_CHECKING:
     from unetloop.checkpoint import Model

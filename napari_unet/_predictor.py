@@ -156,6 +156,7 @@ class Predictor(QObject):
             self._model = location
             self._asker.drop()
             self.maps.fields.forget()
+            self._found.clear()  # it may know better how large nuclei are
             self.request()
 
     def predict_again(self) -> None:

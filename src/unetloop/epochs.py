@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from unetloop.config import TrainingConfig
+    from unetloop.held_out import Window
     from unetloop.keeping import Keeper
     from unetloop.schedule import Schedule
     from unetloop.training_image import TrainingImage
     from unetloop.training_step import Learner
-    from unetloop.validation import Window
 
 __all__ = ["Examiner"]
 

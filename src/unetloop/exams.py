@@ -18,9 +18,9 @@ import numpy as np
 from unetloop.atomic import replacing
 from unetloop.config import TrainingConfig
 from unetloop.events import Event, Examined
+from unetloop.held_out import cut_windows
 from unetloop.validation import (
     count_nuclei,
-    cut_windows,
     predict_windows,
     window_scores,
 )
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.checkpoint import Model
+    from unetloop.held_out import Window
     from unetloop.training_image import TrainingImage
-    from unetloop.validation import Window
 
 __all__ = ["examine"]
 
@@ -84,7 +84,7 @@ def examine(
         after, before = (
             window_scores(
                 windows,
-                predict_windows(each.network(windows[0].labels.size), windows),
+                predict_windows(each.network(windows[0].image[..., 0].size), windows),
                 each.instances,
             )[0]
             for each in (model, root)

@@ -14,6 +14,7 @@ import numpy as np
 
 from unetloop.atomic import replacing
 from unetloop.boxes import clipped
+from unetloop.diameters import note_diameter, read_diameters, same_size
 from unetloop.errors import EngineError
 from unetloop.events import Event, FieldPredicted, Progress
 from unetloop.images import open_image, resolve_channels
@@ -52,6 +53,7 @@ def predict_field(
     step: int,
     beside: bool = False,
     pixel_size: float | None = None,
+    live: bool = False,
 ) -> Iterator[Event]:
     """Predict a rectangle and leave labels and maps in the project's cache.
 
@@ -77,6 +79,9 @@ def predict_field(
         without this, are to be left as they are.
     pixel_size : float or None
         Side of a pixel in µm, whatever the image states.
+    live : bool
+        Whether the network is being trained. What it takes for the diameter is not
+        noted (`diameters`).
 
     Yields
     ------
@@ -99,6 +104,9 @@ def predict_field(
         seen = look, step, pixel_size
         if config.diameter is None and seen not in found:
             estimate = estimate_diameter(network, view, scale, config)
+            before = read_diameters(project).get(image, {}).get(str(plane))
+            if estimate is None or same_size(estimate, before):
+                estimate = before  # what is right already stays as it is
             # As it is said: whoever asks with what was said gets the same pixels.
             found[seen] = round(float(estimate or scale.diameter), 2)
         diameter = config.diameter or found[seen]
@@ -110,6 +118,8 @@ def predict_field(
                 result = stop.value
                 break
             yield Progress(done=share, total=1, unit="field", what=image)
+    if not (live or beside or scale.task.classes):
+        note_diameter(project, image, plane, float(diameter))
     fields = project.cache_folder / (BESIDE_FOLDER if beside else FIELDS_FOLDER)
     folder = fields / image
     # Names of their own: a viewer may read one field while the next is predicted.

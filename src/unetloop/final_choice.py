@@ -11,10 +11,10 @@ from unetloop.validation import predict_windows, score_windows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from unetloop.held_out import Window
     from unetloop.keeping import Keeper
     from unetloop.network import Network
     from unetloop.training_step import Learner
-    from unetloop.validation import Window
 
 __all__ = ["choose_final"]
 

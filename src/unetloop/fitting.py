@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.config import InstanceConfig
-    from unetloop.validation import Window
+    from unetloop.held_out import Window
 
 __all__ = ["fit_instances"]
 
@@ -40,7 +40,7 @@ def fit_instances(
     Parameters
     ----------
     windows : sequence of Window
-        Images held out, at the model's scale; at least one.
+        Images held out, at least one.
     maps : sequence of array
         What the network predicts for each.
     default : InstanceConfig
@@ -85,6 +85,7 @@ def _score(
 ) -> list[list[float]]:
     """Score every setting on one window: a row for each threshold."""
     rows = []
+    maps = window.on_labels(maps)
     for threshold in thresholds:
         every = replace(default, threshold=threshold, min_certainty=0.0)
         labels = label_nuclei(maps, every, window.diameter)

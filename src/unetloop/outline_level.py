@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.config import InstanceConfig
-    from unetloop.validation import Window
+    from unetloop.held_out import Window
 
 __all__ = ["fit_outlines", "outline_levels"]
 
@@ -48,7 +48,7 @@ def fit_outlines(
     Parameters
     ----------
     windows : sequence of Window
-        Of nuclei, at the model's scale; one an image.
+        Of nuclei, one an image.
     maps : sequence of array
         What the network predicts for each.
     default : InstanceConfig
@@ -62,7 +62,11 @@ def fit_outlines(
     """
     found = [
         outline_levels(
-            window.labels, window.reviewed, predicted, default, window.diameter
+            window.labels,
+            window.reviewed,
+            window.on_labels(predicted),
+            default,
+            window.diameter,
         )
         for window, predicted in zip(windows, maps, strict=True)
     ]

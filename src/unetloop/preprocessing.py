@@ -126,7 +126,9 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
 
 
 def resize_pixels(
-    pixels: NDArray[np.float32], shape: tuple[int, int]
+    pixels: NDArray[np.float32],
+    shape: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
 ) -> NDArray[np.float32]:
     """Resize by linear interpolation, averaging when it gets smaller.
 
@@ -136,23 +138,28 @@ def resize_pixels(
         (rows, columns, channels): an image or network maps.
     shape : tuple of int
         New rows and columns, at least 1 each.
+    box : tuple of float, optional
+        What of it: first row and column, and where the last ones end, also between
+        pixels. None: all.
 
     Returns
     -------
     array of float32
         (new rows, new columns, channels).
     """
-    if pixels.shape[:2] == shape:
+    if box is None:
+        box = 0, 0, *pixels.shape[:2]
+    if box == (0, 0, *shape) and pixels.shape[:2] == shape:
         return pixels
     if pixels.shape[0] == 0 or pixels.shape[1] == 0:
         raise EngineError(
             "An image without pixels can't be resized.", shape=pixels.shape
         )
-    size = (shape[1], shape[0])
+    size, place = (shape[1], shape[0]), (box[1], box[0], box[3], box[2])
     result = np.empty((*shape, pixels.shape[2]), np.float32)
     for channel in range(pixels.shape[2]):
         plane = PillowImage.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        resized = plane.resize(size, PillowImage.Resampling.BILINEAR)
+        resized = plane.resize(size, PillowImage.Resampling.BILINEAR, box=place)
         result[..., channel] = np.asarray(resized)
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unetloop.diameters import read_diameters
 from unetloop.images import open_image, resolve_channels
 from unetloop.training_image import TrainingImage
 
@@ -40,8 +41,10 @@ def annotated_planes(
     Returns
     -------
     list of TrainingImage
+        Each is seen by the diameter by which it was predicted.
     """
     result, own = [], channels or {}
+    diameters = read_diameters(project)
     for image in project.images:
         if only is not None and image.id not in only:
             continue
@@ -57,8 +60,11 @@ def annotated_planes(
         with open_image(path) as opened:
             wanted = own.get(image.id, channel)
             seen = resolve_channels(opened, wanted, count)
+        sizes = diameters.get(image.id, {})
         result += [
-            TrainingImage(path, mask, review, plane, seen)
+            TrainingImage(
+                path, mask, review, plane, seen, diameter=sizes.get(str(plane))
+            )
             for plane, mask, review in found
         ]
     return result

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.config import InstanceConfig, Trainable
+    from unetloop.held_out import Window
     from unetloop.network import Network
     from unetloop.training_plane import TrainingPlane
-    from unetloop.validation import Window
 
 __all__ = [
     "choose_bounds",
@@ -146,11 +146,12 @@ def _unlikeness(
     known = Reference.from_json(start.card.reference)
     if known is None:
         return None
-    found = []
+    found, size = [], start.diameter
     for window, predicted in zip(windows, maps, strict=True):
-        labels = window.task.label(predicted, start.instances, window.diameter)
-        sure = nucleus_certainty(labels, predicted)
-        row = region_statistics(window.image, predicted, labels, sure, window.diameter)
+        complete = window.task.complete(predicted)
+        labels = window.task.label(complete, start.instances, size)
+        sure = nucleus_certainty(labels, complete)
+        row = region_statistics(window.image, complete, labels, sure, size)
         found.append(known.unlikeness(row))
     return float(np.median(found))
 

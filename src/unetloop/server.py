@@ -165,10 +165,9 @@ class Server(BatchServer):
                     todo="Choose another model.",
                     its_maps=", ".join(scale.task.maps),
                 )
-            where = project, image, plane, box
-            yield from predict_field(
-                *where, network, scale, config, channel, step, beside, pixel_size
-            )
+            where, live = (project, image, plane, box), model is None
+            how = network, scale, config, channel, step
+            yield from predict_field(*where, *how, beside, pixel_size, live)
             self._models.import_keras_beside()
 
         # Whoever looks at the screen waits for it: before everything else.

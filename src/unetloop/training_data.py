@@ -182,7 +182,7 @@ def load_planes(
             if typical is None:
                 zoom = class_zoom(plane.pixel_size, pixel_size)
             else:
-                zoom = diameter / (plane.diameter or typical)
+                zoom = plane.zoom_to(diameter, typical)
             scaled, labels, review = plane.at_scale(zoom, config)
             return task.make_plane(scaled, labels, review, config.loss)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.annotations import IGNORED, REVIEWED
+from unetloop.diameters import same_size
 from unetloop.errors import EngineError
 from unetloop.file_state import FileState
 from unetloop.images import open_image
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
     from unetloop.config import TrainingConfig
 
-__all__ = ["AnnotatedPlane", "TrainingImage", "load_annotated", "load_nuclei"]
+__all__ = [
+    "AnnotatedPlane",
+    "TrainingImage",
+    "clip_zoom",
+    "load_annotated",
+    "load_nuclei",
+]
 
 _ZOOMS = (0.1, 8.0)
 
@@ -49,6 +56,9 @@ class TrainingImage:
     first_class : int
         Number of the first class in a mask of classes; 0: the mask has no number
         for what nobody labelled.
+    diameter : float, optional
+        Of its nuclei in pixels, by which it was predicted; None: it was not. See
+        `AnnotatedPlane.zoom_to`.
     """
 
     image: Path
@@ -57,6 +67,7 @@ class TrainingImage:
     plane: int = 0
     channels: tuple[int, ...] = (0,)
     first_class: int = 1
+    diameter: float | None = None
 
     def describe(self) -> dict[str, Any]:
         """Name and hashes, for the model's card; see `FileState` of folders."""
@@ -85,7 +96,8 @@ class AnnotatedPlane:
     """A plane as it was read: pixels (rows, columns, channels) and annotations.
 
     ``pixel_size`` is the side of a pixel in µm, None where it is not known; ``areas``
-    how many areas of the mask were numbered here, see `load_nuclei`.
+    how many areas of the mask were numbered here, see `load_nuclei`; ``seen_by`` the
+    diameter by which it was predicted, see `TrainingImage`.
     """
 
     pixels: NDArray[Any]
@@ -93,6 +105,14 @@ class AnnotatedPlane:
     review: NDArray[np.uint8] | None
     pixel_size: float | None = None
     areas: int = 0
+    seen_by: float | None = None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where somebody said what is right, (rows, columns)."""
+        if self.review is None:
+            return np.ones(self.labels.shape, bool)
+        return np.equal(self.review, REVIEWED)
 
     @property
     def flat(self) -> bool:
@@ -108,15 +128,34 @@ class AnnotatedPlane:
         seen = np.unique(self.labels[self.review == REVIEWED])
         return median_diameter(np.where(np.isin(self.labels, seen), self.labels, 0))
 
+    def zoom_to(self, diameter: float, usual: float | None = None) -> float:
+        """Say by how much it is resized for nuclei to be ``diameter`` pixels wide.
+
+        As it was predicted, unless nuclei that were reviewed say that they were taken
+        for much smaller or larger ones than they are. ``usual`` is their diameter in
+        other images, for where there is none here.
+        """
+        own = self.diameter
+        if own is None or same_size(self.seen_by, own):
+            own = self.seen_by or own
+        return diameter / (own or usual or diameter)
+
+    def normalized(
+        self,
+        config: TrainingConfig,
+        part: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> NDArray[np.float32]:
+        """Normalise a part by the intensities of the whole."""
+        limits = intensity_limits(self.pixels, config.normalization)
+        return normalize(self.pixels[part], limits)
+
     def at_scale(
         self, zoom: float, config: TrainingConfig
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8] | None]:
         """Normalise, and resize by ``zoom``."""
-        zoom = float(np.clip(zoom, *_ZOOMS))
-        rows, columns = self.labels.shape
-        shape = max(1, round(rows * zoom)), max(1, round(columns * zoom))
-        limits = intensity_limits(self.pixels, config.normalization)
-        image = resize_pixels(normalize(self.pixels, limits), shape)
+        rows, columns = (round(size * clip_zoom(zoom)) for size in self.labels.shape)
+        shape = max(1, rows), max(1, columns)
+        image = resize_pixels(self.normalized(config), shape)
         labels = resize_labels(self.labels, shape)
         review = (
             None
@@ -124,6 +163,11 @@ class AnnotatedPlane:
             else resize_labels(self.review, shape).astype(np.uint8)
         )
         return image, labels, review
+
+
+def clip_zoom(zoom: float) -> float:
+    """Keep what an image is resized by within reason."""
+    return float(np.clip(zoom, *_ZOOMS))
 
 
 def load_annotated(image: TrainingImage) -> AnnotatedPlane:
@@ -164,7 +208,7 @@ def load_annotated(image: TrainingImage) -> AnnotatedPlane:
                 mask=f"{image.mask} {labels.shape}",
             )
     side = None if size is None else float(np.sqrt(np.prod(size)))
-    return AnnotatedPlane(pixels, labels, review, side)
+    return AnnotatedPlane(pixels, labels, review, side, seen_by=image.diameter)
 
 
 def load_nuclei(image: TrainingImage) -> AnnotatedPlane:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unetloop.events import Event, Notice
+from unetloop.held_out import cut_windows
 from unetloop.training_data import load_planes
-from unetloop.validation import cut_windows
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.held_out import Window
     from unetloop.tasks import Task
     from unetloop.training_image import TrainingImage
     from unetloop.training_plane import TrainingPlane
-    from unetloop.validation import Window
 
 __all__ = ["TrainingSets", "read_sets"]
 

@@ -7,8 +7,8 @@ from scipy import ndimage
 from unetloop.annotations import make_targets
 from unetloop.config import InstanceConfig
 from unetloop.fitting import fit_instances
+from unetloop.held_out import Window
 from unetloop.samples import SMALL, draw_nuclei
-from unetloop.validation import Window
 
 DEFAULT = InstanceConfig()
 
@@ -21,6 +21,7 @@ def _windows(count: int) -> list[Window]:
         windows.append(
             Window(
                 image=np.zeros((128, 128, 1), np.float32),
+                box=(0, 0, 128, 128),
                 labels=labels,
                 reviewed=np.ones(labels.shape, bool),
                 truth=np.concatenate([targets.maps, targets.maps], -1),
@@ -79,6 +80,7 @@ def test_unreviewed_pixels_decide_nothing() -> None:
     hidden = [
         Window(
             image=window.image,
+            box=window.box,
             labels=window.labels,
             reviewed=ndimage.binary_dilation(window.labels > 0, iterations=2),
             truth=window.truth,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from unetloop.config import InstanceConfig
+from unetloop.held_out import Window
 from unetloop.outline_level import fit_outlines, outline_levels
-from unetloop.validation import Window
 
 SIZE, DIAMETER = 256, 32.0
 DEFAULT = InstanceConfig()
@@ -35,6 +35,7 @@ def _maps() -> np.ndarray:
 def _window(labels: np.ndarray, reviewed: np.ndarray | None = None) -> Window:
     return Window(
         image=np.zeros((SIZE, SIZE, 1), np.float32),
+        box=(0, 0, SIZE, SIZE),
         labels=labels,
         reviewed=np.ones(labels.shape, bool) if reviewed is None else reviewed,
         truth=np.zeros((SIZE, SIZE, 4), np.float32),

@@ -13,6 +13,7 @@ from unetloop.annotations import make_targets
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.config import InstanceConfig, TrainingConfig
+from unetloop.held_out import Window, cut_windows
 from unetloop.instances import label_nuclei
 from unetloop.prediction import finish
 from unetloop.samples import LARGE, SMALL, draw_nuclei
@@ -26,12 +27,7 @@ from unetloop.selection import (
 )
 from unetloop.training_data import load_planes
 from unetloop.training_image import TrainingImage
-from unetloop.validation import (
-    Window,
-    cut_windows,
-    predict_windows,
-    score_windows,
-)
+from unetloop.validation import predict_windows, score_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +63,7 @@ def windows() -> list[Window]:
         result.append(
             Window(
                 image=sample.image[..., None].astype(np.float32),
+                box=(0, 0, *sample.labels.shape),
                 labels=sample.labels,
                 reviewed=np.ones(sample.labels.shape, bool),
                 truth=np.concatenate([targets.maps, targets.valid], axis=-1),
@@ -147,9 +144,11 @@ def test_accepted_outlines_do_not_hide_that_a_kind_is_strange(
     maps = predict_windows(start.network(), windows)
     accepted = []
     for window, each in zip(windows, maps, strict=True):
-        labels = label_nuclei(each, start.instances, window.diameter)
-        drawn_anew = window.labels[128:] + labels.max()
-        labels[128:] = np.where(window.labels[128:], drawn_anew, 0)
+        found = window.on_labels(each)
+        labels = label_nuclei(found, start.instances, window.diameter)
+        half = len(labels) // 2
+        drawn_anew = window.labels[half:] + labels.max()
+        labels[half:] = np.where(window.labels[half:], drawn_anew, 0)
         accepted.append(replace(window, labels=labels))
     score = score_windows(accepted, maps, start.instances)
     assert score > 0.2

@@ -1,69 +1,50 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import tifffile
 
-from unetloop import validation
-from unetloop.config import TrainingConfig
+from unetloop.catalog import SHIPPED
+from unetloop.checkpoint import open_model
+from unetloop.config import PredictionConfig, TrainingConfig
+from unetloop.held_out import Window, cut_windows
+from unetloop.images import open_image
+from unetloop.plane_view import PlaneView
+from unetloop.prediction import finish, predict_region
+from unetloop.samples import LARGE, SMALL, SampleKind, draw_nuclei
+from unetloop.scale import Scale
 from unetloop.training_image import TrainingImage
-from unetloop.validation import Window, cut_windows
+from unetloop.validation import count_nuclei, predict_windows, score_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DIAMETER = 32.0
 
-
-def _window(folder: Path, labels: np.ndarray) -> Window:
-    """Cut the window of an image in which all is right."""
-    noise = np.random.default_rng(0).normal(20 + 100 * (labels > 0), 3)
-    tifffile.imwrite(folder / "image.tif", noise.clip(0, 255).astype(np.uint8))
-    tifffile.imwrite(folder / "mask.tif", labels.astype(np.uint16))
-    image = TrainingImage(folder / "image.tif", folder / "mask.tif")
-    found: list[Window] = []
-    list(cut_windows([image], DIAMETER, TrainingConfig(), found.append))
-    return found[0]
-
-
-def _discs(shape: tuple[int, int], *middles: tuple[int, int]) -> np.ndarray:
-    labels = np.zeros(shape, np.int32)
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    for number, (row, column) in enumerate(middles, 1):
-        labels[np.hypot(rows - row, columns - column) <= DIAMETER / 2] = number
-    return labels
-
-
-@pytest.fixture
-def first_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut the window in the first corner, whatever it shows."""
-    corner = slice(0, 256), slice(0, 256)
-    monkeypatch.setattr(validation, "_best_window", lambda _: corner)
-
-
-def test_in_an_image_all_reviewed_the_window_shows_its_nuclei(tmp_path: Path) -> None:
-    labels = _discs((500, 500), (400, 420), (450, 380))
-    window = _window(tmp_path, labels)
-    assert set(np.unique(window.labels)) == {0, 1, 2}
-    assert window.reviewed.all()
-
-
-@pytest.mark.usefixtures("first_window")
-def test_nuclei_that_a_window_cuts_are_not_scored(tmp_path: Path) -> None:
-    labels = _discs((400, 400), (100, 100), (250, 60), (0, 150), (330, 330))
-    window = _window(tmp_path, labels)
-    top = window.labels == 3  # the image itself ends there
-    assert not window.reviewed[window.labels == 2].any()
-    for whole in (window.labels == 1, top, window.labels == 0):
-        assert whole.any()
-        assert window.reviewed[whole].all()
-    assert (window.truth[..., -1] > 0).all()  # its loss knows all that is known
-
-
-@pytest.mark.usefixtures("first_window")
-def test_where_a_window_cuts_all_nuclei_they_are_scored(tmp_path: Path) -> None:
-    window = _window(tmp_path, _discs((400, 400), (250, 60), (330, 330)))
-    assert (window.labels > 0).any()
-    assert window.reviewed.all()
+@pytest.mark.parametrize(
+    "kind", [SMALL, LARGE, replace(SMALL, diameter=10.0)], ids=["15", "38", "10"]
+)
+def test_what_is_accepted_as_it_was_predicted_is_right(
+    tmp_path: Path, kind: SampleKind
+) -> None:
+    model = open_model(SHIPPED)
+    image, mask = tmp_path / "image.tif", tmp_path / "mask.tif"
+    tifffile.imwrite(image, draw_nuclei(kind, 1, (500, 420)).image)
+    # Not the size that the nuclei have, but the one by which they were predicted.
+    size = 0.85 * kind.diameter
+    network, scale = model.network(), Scale.of(model)
+    with open_image(image) as opened:
+        view = PlaneView.of(opened, 0, (0,), model.normalization)
+        whole = (0, 0, *view.shape)
+        work = predict_region(network, view, whole, size, scale, PredictionConfig())
+        tifffile.imwrite(mask, finish(work).labels.astype(np.uint16))
+    windows: list[Window] = []
+    config = TrainingConfig(normalization=model.normalization)
+    seen = TrainingImage(image, mask, diameter=size)
+    list(cut_windows([seen], model.diameter, config, windows.append))
+    assert count_nuclei(windows[0]) > 5
+    maps = predict_windows(network, windows)
+    # But for what the network makes of the window's edges.
+    assert score_windows(windows, maps, model.instances) > 0.95

@@ -97,6 +97,12 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     folder = loop.session.state.folder
     assert (folder / "review/a/0.tif").exists()
     loop.wait(lambda: _fields(log)[-1].get("model", "").endswith("round-1"))
+    before = [
+        item for item in _fields(log) if not item.get("model", "").endswith("round-1")
+    ]
+    assert "diameter" in before[-1]["settings"]
+    first = next(item for item in _fields(log) if item not in before)
+    assert "settings" not in first  # it is asked how large it takes nuclei for
 
 
 def test_how_long_a_field_takes_is_not_measured_while_it_learns(loop: Any) -> None:

@@ -1,0 +1,120 @@
+"""By which diameter a project's planes were predicted, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from unetloop import field
+from unetloop.catalog import SHIPPED
+from unetloop.checkpoint import open_model
+from unetloop.config import PredictionConfig
+from unetloop.diameters import note_diameter, read_diameters, same_size
+from unetloop.events import FieldPredicted
+from unetloop.project import open_project
+from unetloop.project_training import annotated_planes
+from unetloop.samples import SMALL, draw_nuclei
+from unetloop.scale import Scale
+from unetloop.training_image import load_nuclei
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from unetloop.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    tifffile.imwrite(tmp_path / "a.tif", draw_nuclei(SMALL, 1).image)
+    with open_project(tmp_path / "project", create=True) as made:
+        made.add_images([tmp_path / "a.tif"])
+        yield made
+
+
+def _predict(
+    project: Project, live: bool = False, diameter: float | None = None
+) -> float:
+    model = open_model(SHIPPED)
+    *_, last = field.predict_field(
+        project,
+        project.images[0].id,
+        0,
+        None,
+        model.network(1e5),
+        Scale.of(model),
+        PredictionConfig(diameter=diameter),
+        None,
+        0,
+        live=live,
+    )
+    assert isinstance(last, FieldPredicted)
+    assert last.diameter is not None
+    return last.diameter
+
+
+def test_what_was_noted_is_there_again(project: Project) -> None:
+    assert read_diameters(project) == {}
+    note_diameter(project, "a", 0, 31.5)
+    note_diameter(project, "b", 12, 8.0)
+    note_diameter(project, "a", 0, 30.0)
+    assert read_diameters(project) == {"a": {"0": 30.0}, "b": {"12": 8.0}}
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": 3}', '{"a": {"0": "x"}}'])
+def test_a_damaged_note_is_none(project: Project, content: str) -> None:
+    path = project.cache_folder / "diameters.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    assert read_diameters(project) == {}
+    note_diameter(project, "a", 0, 31.5)
+    assert read_diameters(project) == {"a": {"0": 31.5}}
+
+
+def test_nuclei_are_of_one_size_up_to_a_quarter() -> None:
+    assert same_size(20, 24.9)
+    assert same_size(24.9, 20)
+    assert not same_size(20, 25.1)
+    assert not same_size(None, 20)
+
+
+def test_what_is_shown_is_noted_and_what_is_being_trained_is_not(
+    project: Project,
+) -> None:
+    _predict(project, live=True)
+    assert read_diameters(project) == {}
+    found = _predict(project)
+    assert read_diameters(project) == {"a": {"0": found}}
+    _predict(project, diameter=22.0)
+    assert read_diameters(project) == {"a": {"0": 22.0}}
+
+
+@pytest.mark.parametrize(("factor", "stays"), [(1.1, True), (2.0, False)])
+def test_an_estimate_changes_only_what_was_clearly_wrong(
+    project: Project, factor: float, stays: bool
+) -> None:
+    found = _predict(project)
+    before = round(found * factor, 2)
+    note_diameter(project, "a", 0, before)
+    assert _predict(project) == (before if stays else found)
+
+
+@pytest.mark.parametrize(
+    ("seen_by", "zoom"), [(None, 2.0), (18.0, 32 / 18), (30.0, 2.0)]
+)
+def test_a_plane_is_learned_from_as_it_was_seen(
+    project: Project, seen_by: float | None, zoom: float
+) -> None:
+    rows, columns = np.ogrid[:256, :256]
+    labels = (np.hypot(rows - 60, columns - 60) < 8).astype(np.int32)
+    for array, values in (("segmentation", labels), ("review", labels > 0)):
+        path = project.annotation_path(array, project.images[0], 0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, values.astype(np.uint8))
+    if seen_by is not None:
+        note_diameter(project, "a", 0, seen_by)
+    (image,) = annotated_planes(project, None, 1)
+    assert load_nuclei(image).zoom_to(32.0) == pytest.approx(zoom, rel=0.05)
