@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Choices"]
 
 _HOLDS = (
-    "{side:.4g} µm holds for all images of this project that state no pixel size, but "
-    "for those where you typed another."
+    "Pixels are {side:.4g} µm wide in all images of this project that state no size, "
+    "but where you typed another."
 )
 
 

@@ -683,7 +683,7 @@ def test_a_size_that_is_typed_holds_for_all_images_that_state_none(
 
     type_in(0.5)
     assert size() == 0.5
-    assert "0.5 µm holds for all images" in loop.said[-1]
+    assert "are 0.5 µm wide in all images" in loop.said[-1]
     assert sizes() == [0.5, 0.5, 0.25, 0.5]
     assert loop.layers.sides == (0.5, 0.5)
     loop.show("own")
