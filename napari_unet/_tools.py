@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tools"]
 
-_ONE_PLANE = (
-    'Corrections are made plane by plane: napari\'s "n edit dim" stays at 2, for what '
-    "is not in view would be painted, too."
-)
+_ONE_PLANE = 'napari\'s "n edit dim" stays at 2: only the plane in view is painted.'
 _NOT_OF_NUCLEI = frozenset({"stop", "outlines", "next", "previous"})
 
 

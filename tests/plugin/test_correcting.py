@@ -346,7 +346,7 @@ def test_a_brush_stays_on_the_plane_that_is_seen(loop: Any) -> None:
         box for box in controls.findChildren(QSpinBox) if box.maximum() == layer.ndim
     ]
     spin.setValue(3)
-    assert "plane by plane" in loop.said[-1]
+    assert "stays at 2" in loop.said[-1]
     assert (layer.n_edit_dimensions, spin.value()) == (2, 2)
     layer.brush_size = 20
     layer.paint((0, 80, 100), loop.session.editor.free_number())
