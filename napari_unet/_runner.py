@@ -147,7 +147,7 @@ class Runner(QObject):
     def _on_notice(self, event: dict[str, Any]) -> None:
         if event.get("level") == "warning":
             self._warnings.append(str(event["text"]))
-        elif self.run.phase != "stopping":  # between images, and behind the last one
+        elif self.run.phase == "running":  # behind the last image there is more to do
             self._show(sentence=str(event["text"]), seconds_left=None)
 
     def _on_progress(self, event: dict[str, Any]) -> None:
