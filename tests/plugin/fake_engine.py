@@ -449,6 +449,7 @@ class FakeEngine:
             best=True,
         )
         self.save()
+        self.note()
         if epoch == epochs:
             self.finish("finished")
 
@@ -482,6 +483,7 @@ class FakeEngine:
         step, job = self.training["step"], self.training["job"]
         self.emit("Notice", job, text="Scoring what was learned.", level="info")
         self.save()
+        self.note(over=True)
         self.emit(
             "TrainingDone",
             job,
@@ -497,12 +499,19 @@ class FakeEngine:
         self.training = None
         self.emit("JobDone", job, result={}, cancelled=stopped == "cancelled")
 
+    def note(self, over: bool = False) -> None:
+        """Write down where the training is, or that it is over."""
+        assert self.training is not None
+        out = self.training["out"]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        state = out.parent / f".{out.name}.resume.npz"
+        state.unlink(missing_ok=True) if over else state.touch()
+
     def leave(self) -> None:
         """Break off what is trained, so that it can be gone on with."""
         assert self.training is not None
-        out, job = self.training["out"], self.training["job"]
-        out.parent.mkdir(parents=True, exist_ok=True)
-        (out.parent / f".{out.name}.resume.npz").touch()
+        job = self.training["job"]
+        self.note()
         self.training = None
         self.emit("JobDone", job, result={}, cancelled=True)
 
