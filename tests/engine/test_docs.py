@@ -50,9 +50,10 @@ def test_every_field_of_an_event_is_described(name: str) -> None:
     assert known <= set(re.findall(r"`(\w+)`", _row("formats.md", name)))
 
 
-def _anchors(page: Path) -> set[str]:
-    """Give what a page's headings are linked by."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+def _anchors(page: Path, level: int = 1) -> set[str]:
+    """Give what a page's headings, of this level or deeper, are linked by."""
+    heading = rf"^#{{{level},}} (.*)$"
+    headings = re.findall(heading, page.read_text("utf-8"), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         for heading in headings
@@ -67,3 +68,11 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target), link
+
+
+def test_every_section_of_figures_is_listed_with_what_it_found() -> None:
+    page = ROOT / "docs/benchmarks.md"
+    listed = re.findall(
+        r"^ *- \[[^\]]+\]\(#([^)]+)\): \w", page.read_text("utf-8"), re.M
+    )
+    assert set(listed) == _anchors(page, level=3)
