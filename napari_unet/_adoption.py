@@ -103,5 +103,5 @@ def _found(how: Ended, start: str) -> str:
     worse = round(how.fit, 2) < round(how.fit_before, 2)
     return (
         f" On what you corrected it scores {how.fit:.2f}, {start} "
-        f"{how.fit_before:.2f}{': no more than chance' if worse else ''}."
+        f"{how.fit_before:.2f}{': so small a fall may be chance' if worse else ''}."
     )

@@ -19,7 +19,7 @@ def test_a_difference_that_may_be_chance_is_said_to_be_no_more() -> None:
     assert said(MADE) == (
         "round-2",
         "Learned: round-2 predicts now. On what you corrected it scores 0.71, "
-        "round-1 0.73: no more than chance.",
+        "round-1 0.73: so small a fall may be chance.",
     )
 
 
