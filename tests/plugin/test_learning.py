@@ -249,7 +249,7 @@ def test_what_fits_the_corrections_clearly_worse_is_not_adopted(loop: Any) -> No
     loop.engine.send("fake", do="fits", fit=0.68, start_fit=0.7, nuclei=20)
     loop.session.learner.start()
     _until_learned(loop, "round-2")
-    assert "no more than chance" in loop.session.state.learning.sentence
+    assert "so small a fall may be chance" in loop.session.state.learning.sentence
 
 
 def _accept_with_sliders(loop: Any, threshold: float, min_size: float) -> None:
