@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from unetloop.boxes import clipped
+
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Labels
@@ -80,19 +82,23 @@ class Screen(QObject):
 
     @property
     def visible(self) -> tuple[int, int, int, int] | None:
-        """The box of rows and columns on the screen; None in 3-D."""
+        """The box of rows and columns on the screen; None in 3-D, or of none.
+
+        By the camera: what napari says of its layers is as it drew them last, which
+        may have been another image.
+        """
         if self.nuclei is None or not self.flat:
             return None
+        viewer, camera = self.viewer, self.viewer.scene.camera
+        half = np.divide(viewer.canvas.viewbox_size(viewer.layers), 2 * camera.zoom)
+        corners = []
+        for edge in (camera.center[-2:] - half, camera.center[-2:] + half):
+            seen = self.nuclei.world_to_data((*viewer.dims.point[:-2], *edge))[-2:]
+            corners.append(np.floor(np.asarray(seen) + 0.5).astype(int))
         rows, columns = self.nuclei.data.shape[-2:]
-        first, last = (corner[-2:] for corner in self.nuclei.corner_pixels)
-        if not (last[0] > first[0] and last[1] > first[1]):
-            return 0, 0, rows, columns  # nothing was drawn yet
-        return (
-            max(int(first[0]), 0),
-            max(int(first[1]), 0),
-            min(int(last[0]) + 1, rows),
-            min(int(last[1]) + 1, columns),
-        )
+        (top, left), (bottom, right) = corners
+        box = int(top), int(left), int(bottom) + 1, int(right) + 1
+        return clipped(box, (0, 0, rows, columns))
 
     def centre_on(self, row: float, column: float) -> None:
         """Move the camera."""

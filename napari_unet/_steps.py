@@ -79,6 +79,9 @@ class Steps(QObject):
         current = self._opener.current
         if current is None:
             return
+        if self._layers.visible is None:
+            self.said.emit("Nothing of the image is in view.", "info")
+            return
         centre = self._editor.accept_view()
         if centre is not None:
             self._layers.centre_on(*centre)

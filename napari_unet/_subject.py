@@ -113,7 +113,7 @@ class Subjects:
         current, layers = self.current, self._layers
         visible = layers.visible
         if current is None or visible is None:
-            return "Only what is seen from above can be compared: leave the 3-D view."
+            return "There is nothing to compare in 3-D, or where no image is in view."
         image, plane = current.entry.id, layers.plane
         shape, diameter = current.pixels.plane_shape, self._predictor.diameter_found
         now = self._board.state.model

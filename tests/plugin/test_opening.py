@@ -76,6 +76,40 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     assert loop.viewer.dims.ndim == 2
 
 
+def test_of_the_next_image_what_its_own_view_shows_is_asked_for(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    for seed, name in enumerate("ab"):
+        pixels = draw_nuclei(LARGE, seed, (600, 600)).image
+        tifffile.imwrite(folder / f"{name}.tif", pixels)
+    loop = start("--log", tmp_path / "log")
+    loop.open(folder)
+    loop.viewer.scene.camera.zoom *= 8
+    loop.layers.centre_on(60, 60)  # and before anything is drawn:
+    top, left, bottom, right = loop.layers.visible
+    assert top < 60 < bottom < 200
+    assert left < 60 < right < 200
+    loop.qtbot.wait(50)  # for napari to draw it
+    loop.show("b")
+    loop.wait_for_proposals()
+    lines = (tmp_path / "log").read_text().splitlines()
+    commands = [json.loads(line) for line in lines]
+    asked = [item for item in commands if item["command"] == "predict_field"]
+    boxes = [item["box"] for item in asked if item["image"] == "b"]
+    assert boxes[0] == [0, 0, 600, 600]
+
+
+def test_enter_says_nothing_of_an_image_that_is_out_of_view(loop: Any) -> None:
+    loop.layers.centre_on(9000, 9000)
+    assert loop.layers.visible is None
+    loop.press("Enter")
+    assert "Nothing of the image is in view" in loop.said[-1]
+    assert not loop.review.any()
+    assert loop.session.state.current == "a"
+
+
 def test_enter_leaves_no_plane_out_that_was_only_passed_over(
     start: Callable[..., Any], folder: Path
 ) -> None:
