@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, shows_dab
+from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, shows_chromogen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ _COARSE = 512
 def nuclear_colour(image: Image) -> int:
     """Find the colour of an RGB image that shows the nuclei.
 
-    Stained tissue has them in all colours, unless it is stained brown, too; and so has
+    Stained tissue has them in all colours, unless an antibody is seen in it; and so has
     a grey image that was saved in colours. An overlay of several fluorescent stains,
     on black, has not; there the stains of DNA (DAPI, Hoechst) are blue, as they are
     under the microscope.
@@ -44,11 +44,11 @@ def nuclear_colour(image: Image) -> int:
     int
         2, blue: the background is dark, blue shows something, and some colour shows
         what the others do not. (In one stain, grey, tinted or by a colour table, two
-        colours say what the third is.) `HAEMATOXYLIN` where `shows_dab`. Otherwise
-        `ALL_COLOURS`.
+        colours say what the third is.) `HAEMATOXYLIN` where `shows_chromogen` says
+        so. Otherwise `ALL_COLOURS`.
     """
     pixels = _sample(image)
-    if shows_dab(pixels):
+    if shows_chromogen(pixels):
         return HAEMATOXYLIN
     if len(pixels) == 0 or has_dark_tail(pixels.mean(-1)):
         return ALL_COLOURS

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ALL_COLOURS", "HAEMATOXYLIN", "MIXTURES", "mix_colours", "shows_dab"]
+__all__ = ["ALL_COLOURS", "HAEMATOXYLIN", "MIXTURES", "mix_colours", "shows_chromogen"]
 
 ALL_COLOURS, HAEMATOXYLIN = -1, -2
 """Channels of an RGB image that are made of its colours: their numbers."""
@@ -17,12 +17,20 @@ ALL_COLOURS, HAEMATOXYLIN = -1, -2
 MIXTURES = {ALL_COLOURS: "all colours", HAEMATOXYLIN: "haematoxylin"}
 """Their names to users."""
 
-# How much of red, green and blue light haematoxylin and diaminobenzidine (DAB) take
-# away: A. C. Ruifrok, D. A. Johnston, Anal Quant Cytol Histol 23:291-299 (2001).
-_STAINS = np.array([[0.65, 0.70, 0.29], [0.27, 0.57, 0.78]])
+# How much of red, green and blue light haematoxylin, AEC and Fast Red take away: A. C.
+# Ruifrok, D. A. Johnston, Anal Quant Cytol Histol 23:291-299 (2001), and G. Landini's
+# Colour Deconvolution for ImageJ. DAB (.27, .57, .78), and eosin as QuPath has it (.22,
+# .80, .56), lie nearly in a plane with the last two: neither is taken for haematoxylin.
+_STAINS = np.array([[0.65, 0.70, 0.29], [0.27, 0.68, 0.68], [0.21, 0.85, 0.48]])
 _DARKEST = 1 / 255  # of the white; what is darker says nothing of a colour
 _STAINED = 0.15  # mean optical density
 _CLEARLY = 1.1
+# Of blue light AEC takes as much as of green, published eosins .7 as much at most. Of
+# red light AEC takes .4 as much, DAB over haematoxylin more, most eosins less than .1,
+# and blood next to nothing (S. Prahl, https://omlc.org/spectra/hemoglobin).
+_BRICK_BLUE = 0.95
+_BRICK_RED = 0.5
+_LEAST_RED = 0.25
 _SOME = 0.05  # of the stained pixels
 _LEAST = 0.01  # of all pixels
 _ENOUGH = 1 << 17  # pixels to look at
@@ -40,7 +48,7 @@ def mix_colours(pixels: NDArray[Any], mixture: int) -> NDArray[np.float32]:
     mixture : int
         `ALL_COLOURS`: the mean. A stain that is saved as pure blue would all but
         vanish in the luminance. `HAEMATOXYLIN`: its optical density (natural
-        logarithm) beside a brown stain, nowhere below 0; nuclei are bright.
+        logarithm) beside a brown or red dye, nowhere below 0; nuclei are bright.
 
     Returns
     -------
@@ -55,12 +63,13 @@ def mix_colours(pixels: NDArray[Any], mixture: int) -> NDArray[np.float32]:
     return result
 
 
-def shows_dab(pixels: NDArray[Any]) -> bool:
-    """Whether tissue under a lamp is stained brown with DAB, and blue elsewhere.
+def shows_chromogen(pixels: NDArray[Any]) -> bool:
+    """Whether tissue under a lamp is stained brown or brick red, and blue elsewhere.
 
-    The brown is what an antibody found, mostly not the nuclei; these are blue with
-    haematoxylin. In stains of haematoxylin and eosin nothing takes more blue light
-    away than green.
+    The brown (DAB) or red (AEC) is what an antibody found, mostly not the nuclei; these
+    are blue with haematoxylin. In stains of haematoxylin and eosin hardly anything
+    takes as much blue light away as green, and much red. Redder dyes (Fast Red, Vector
+    Red) can't be told from eosin.
 
     Parameters
     ----------
@@ -70,8 +79,8 @@ def shows_dab(pixels: NDArray[Any]) -> bool:
     Returns
     -------
     bool
-        Whether a twentieth of what is stained is brown, and a twentieth blue. Where
-        most of the image is dark, as in fluorescence, it is not.
+        Whether a twentieth of what is stained is brown or brick red, and a twentieth
+        blue. Where most of the image is dark, as in fluorescence, it is not.
     """
     if len(pixels) == 0:
         return False
@@ -87,7 +96,9 @@ def shows_dab(pixels: NDArray[Any]) -> bool:
         return False
     red, green, blue = stained.T
     brown = (blue > _CLEARLY * green) & (green > _CLEARLY * red)
-    return bool(min(brown.mean(), (red > _CLEARLY * blue).mean()) > _SOME)
+    brick = (blue > _BRICK_BLUE * green) & (red < _BRICK_RED * green)
+    dyed = (brown | brick) & (red > _LEAST_RED * green)
+    return bool(min(dyed.mean(), (red > _CLEARLY * blue).mean()) > _SOME)
 
 
 def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:
@@ -97,11 +108,7 @@ def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:
     return density
 
 
-def _unmixing() -> NDArray[np.float32]:
-    """Give (3, 3): what a colour's density says of the two stains, and of the rest."""
-    known = _STAINS / np.linalg.norm(_STAINS, axis=1, keepdims=True)
-    rest = np.cross(*known)
-    return np.linalg.inv([*known, rest / np.linalg.norm(rest)]).astype(np.float32)
-
-
-_UNMIXING = _unmixing()
+_UNMIXING = np.linalg.inv(
+    _STAINS / np.linalg.norm(_STAINS, axis=1, keepdims=True)
+).astype(np.float32)
+"""(3, 3): what a colour's density says of each stain."""

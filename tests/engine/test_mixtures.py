@@ -1,4 +1,4 @@
-"""What three colours are mixed to, and where a brown stain is told from others."""
+"""What three colours are mixed to, and where an antibody's dye is told from others."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, mix_colours, shows_dab
+from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, mix_colours, shows_chromogen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Optical densities of red, green and blue (Ruifrok and Johnston 2001).
+# Optical densities of red, green and blue (Ruifrok and Johnston 2001; Landini's Colour
+# Deconvolution).
 BLUE, PINK, BROWN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78)
+BRICK, FAST_RED = (0.27, 0.68, 0.68), (0.21, 0.85, 0.48)
+# Other eosins (Landini's second one, QuPath's), and blood, which takes no red light.
+OTHER_PINKS = (0.05, 0.84, 0.54), (0.22, 0.80, 0.56)
+BLOOD = (0.05, 0.60, 0.80)
 
 
 def stained(*amounts: tuple[tuple[float, float, float], float]) -> NDArray[np.uint8]:
@@ -40,18 +45,23 @@ def test_all_colours_are_their_mean() -> None:
     assert mixed.tolist() == [[[30]]]
 
 
-@pytest.mark.parametrize("amount", [0.3, 1.0, 1.8])
-def test_haematoxylin_is_found_beneath_any_amount_of_brown(amount: float) -> None:
+@pytest.mark.parametrize("dye", [BROWN, BRICK, FAST_RED])
+@pytest.mark.parametrize("amount", [0.5, 1.0, 1.8])
+def test_haematoxylin_is_found_beneath_brown_and_red(amount: float, dye: Any) -> None:
     alone = mix_colours(stained((BLUE, amount)), HAEMATOXYLIN)
-    beneath = mix_colours(stained((BLUE, amount), (BROWN, 1.2)), HAEMATOXYLIN)
+    beneath = mix_colours(stained((BLUE, amount), (dye, 1.2)), HAEMATOXYLIN)
     assert alone.shape == (1, 1, 1)
     assert alone.dtype == np.float32
     assert alone.item() == pytest.approx(amount, rel=0.05)
-    assert beneath.item() == pytest.approx(amount, rel=0.1)
+    assert beneath.item() == pytest.approx(amount, abs=0.1)
 
 
-def test_brown_and_white_hold_no_haematoxylin() -> None:
-    assert mix_colours(stained((BROWN, 1.5)), HAEMATOXYLIN).item() < 0.05
+@pytest.mark.parametrize("dye", [BROWN, BRICK, FAST_RED, *OTHER_PINKS])
+def test_dyes_hold_no_haematoxylin(dye: Any) -> None:
+    assert mix_colours(stained((dye, 1.5)), HAEMATOXYLIN).item() < 0.05
+
+
+def test_white_and_yellow_hold_no_haematoxylin() -> None:
     white = np.full((1, 1, 3), 255, np.uint8)
     assert mix_colours(white, HAEMATOXYLIN).item() == 0
     # Less than none: what is yellow takes blue light away alone.
@@ -71,31 +81,43 @@ def test_black_is_a_number() -> None:
     assert np.isfinite(mix_colours(np.zeros((2, 2, 3), np.uint8), HAEMATOXYLIN)).all()
 
 
-def test_brown_beside_blue_is_dab() -> None:
-    blue, brown = stained((BLUE, 1.0)), stained((BROWN, 1.0))
-    assert shows_dab(slide((0.2, blue), (0.1, brown)))
-    assert shows_dab(slide((0.1, blue), (0.85, brown)))
+@pytest.mark.parametrize("dye", [BROWN, BRICK])
+def test_brown_or_brick_red_beside_blue_is_an_antibody(dye: Any) -> None:
+    blue, brown = stained((BLUE, 1.0)), stained((dye, 1.0))
+    assert shows_chromogen(slide((0.2, blue), (0.1, brown)))
+    assert shows_chromogen(slide((0.1, blue), (0.85, brown)))
     # In the light of an old lamp.
-    assert shows_dab(slide((0.2, blue), (0.2, brown)) * (0.95, 0.88, 0.75))
+    assert shows_chromogen(slide((0.2, blue), (0.2, brown)) * (0.95, 0.88, 0.75))
 
 
 def test_other_stains_are_not() -> None:
     blue, pink, brown = (stained((stain, 1.0)) for stain in (BLUE, PINK, BROWN))
     both = stained((BLUE, 0.7), (PINK, 0.5))
-    assert not shows_dab(slide((0.2, blue)))
-    assert not shows_dab(slide((0.2, blue), (0.4, pink), (0.2, both)))
-    assert not shows_dab(slide((0.3, blue), (0.01, brown)))  # a crumb of dirt
-    assert not shows_dab(slide((0.5, brown)))  # no nuclei to be seen beside it
+    assert not shows_chromogen(slide((0.2, blue)))
+    assert not shows_chromogen(slide((0.2, blue), (0.4, pink), (0.2, both)))
+    assert not shows_chromogen(slide((0.3, blue), (0.01, brown)))  # a crumb of dirt
+    assert not shows_chromogen(slide((0.5, brown)))  # no nuclei to be seen beside it
+
+
+def test_nuclei_that_are_brown_themselves_are_seen_in_all_colours() -> None:
+    blue, both = stained((BLUE, 1.0)), stained((BLUE, 0.6), (BROWN, 1.0))
+    assert not shows_chromogen(slide((0.2, blue), (0.3, both)))
+
+
+@pytest.mark.parametrize("dye", [PINK, *OTHER_PINKS, BLOOD])
+def test_eosin_and_blood_are_no_antibody(dye: Any) -> None:
+    blue, pink = stained((BLUE, 1.0)), stained((dye, 1.0))
+    assert not shows_chromogen(slide((0.2, blue), (0.4, pink)))
 
 
 def test_a_dark_image_is_not_under_a_lamp() -> None:
     pixels = np.zeros((1000, 3), np.float32)
     pixels[:200] = 230, 120, 30  # an orange stain, and a blue one
     pixels[200:400] = 20, 30, 220
-    assert not shows_dab(pixels)
+    assert not shows_chromogen(pixels)
 
 
 def test_nothing_is_not_stained() -> None:
-    assert not shows_dab(np.empty((0, 3), np.float32))
-    assert not shows_dab(np.zeros((10, 3), np.float32))
-    assert not shows_dab(np.full((10, 3), 255, np.float32))
+    assert not shows_chromogen(np.empty((0, 3), np.float32))
+    assert not shows_chromogen(np.zeros((10, 3), np.float32))
+    assert not shows_chromogen(np.full((10, 3), 255, np.float32))
