@@ -116,7 +116,7 @@ class Actions(QObject):
                 f"{editor.reason} Then press Enter again.",
                 "warning",
             )
-        elif predictor.coming or self._board.reading:
+        elif predictor.coming or predictor.lags or self._board.reading:
             self.said.emit(
                 "Not all of it is on the screen yet: say that it is right when it is.",
                 "info",

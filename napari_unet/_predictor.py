@@ -101,6 +101,11 @@ class Predictor(QObject):
         return self.busy or (self._new and (self._asker.reading or self.waits))
 
     @property
+    def lags(self) -> bool:
+        """Whether something that is in view was not even asked for yet."""
+        return bool(self._model) and not self._failed and self._wanted() is not None
+
+    @property
     def failed(self) -> str:
         """Why nothing is in a part of the view; empty: something is, or may be soon."""
         wanted = self._wanted() if self._failed else None

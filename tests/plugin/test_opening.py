@@ -101,6 +101,24 @@ def test_of_the_next_image_what_its_own_view_shows_is_asked_for(
     assert boxes[0] == [0, 0, 600, 600]
 
 
+def test_enter_does_not_take_what_has_just_come_into_view(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "wide.tif"
+    tifffile.imwrite(path, draw_nuclei(LARGE, 0, (160, 2400)).image)
+    loop = start()
+    loop.session.entrance.open([path])
+    loop.wait(lambda: loop.session.state.current)
+    loop.viewer.scene.camera.zoom *= 8
+    loop.layers.centre_on(80, 1200)
+    loop.wait_for_proposals()
+    for _ in range(2):  # as a key that is held down
+        loop.layers.centre_on(80, 200 if loop.layers.visible[1] > 800 else 2200)
+        loop.press("Enter")
+        assert "Not all of it is on the screen yet" in loop.said[-1]
+        assert not loop.review.any()
+
+
 def test_enter_says_nothing_of_an_image_that_is_out_of_view(loop: Any) -> None:
     loop.layers.centre_on(9000, 9000)
     assert loop.layers.visible is None
