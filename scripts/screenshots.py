@@ -194,13 +194,15 @@ def main() -> int:
         need(lambda: session.state.folder == folder / "unet-loop", "Images", session)
         need(lambda: session.layers.nuclei is not None, "An image", session)
         need(lambda: not session.predictor.busy and nuclei(session), "Nuclei", session)
-        session.learning.set_automatic(False)
         take("loop_proposed.png")
+        session.learning.set_automatic(False)
         middles = nuclei(session)
         for middle in middles[: max(3, len(middles) * 2 // 3)]:
             session.editor.correct("accept", middle)
             wait(0.05)
         session.editor.correct("ignore", middles[-1])
+        session.learning.set_automatic(True)
+        session.learner._idle.stop()  # not before the picture is taken
         take("loop_corrected.png")
         session.learner.start()
         need(lambda: len(session.state.learning.curve.steps) >= 3, "Learning", session)
