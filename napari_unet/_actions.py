@@ -144,6 +144,7 @@ class Actions(QObject):
         self.corrected.emit()
 
     def _on_undone(self) -> None:
+        self._steps.look_at(self._editor.last)
         self._learner.corrected()  # what was redone is learned as what was done
         # A rectangle of old proposals would cut the nuclei that reach into it.
         if self._learner.task.classes or self._editor.outdated:

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from unetloop.boxes import clipped
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_unet._editor import Editor
     from napari_unet._gallery import Gallery
     from napari_unet._layers import Layers
     from napari_unet._opener import Opener
     from napari_unet._tools import Tools
+    from unetloop.boxes import Box
+    from unetloop.pieces import Window
 
 __all__ = ["Steps"]
 
@@ -74,6 +80,30 @@ class Steps(QObject):
         else:
             self._opener.show(image, plane)
 
+    def look_at(self, places: Sequence[tuple[int, Window]]) -> None:
+        """Bring rectangles of the plane on the screen into view, unless most is.
+
+        Parameters
+        ----------
+        places : sequence
+            Planes, and rows and columns of each.
+        """
+        here = [window for plane, window in places if plane == self._layers.plane]
+        if not here or not self._layers.flat:
+            return
+        box = (
+            min(rows.start for rows, _ in here),
+            min(columns.start for _, columns in here),
+            max(rows.stop for rows, _ in here),
+            max(columns.stop for _, columns in here),
+        )
+        visible = self._layers.visible
+        shared = None if visible is None else clipped(box, visible)
+        # One may look into a small part of it, or it may be small.
+        if visible is None or 2 * _area(shared) < min(_area(box), _area(visible)):
+            middle = (box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2
+            self._layers.centre_on(*middle)
+
     def accept_view(self) -> None:
         """Take what is in view as right, and go to where most is left to do."""
         current = self._opener.current
@@ -112,3 +142,8 @@ class Steps(QObject):
             return ""
         others = rows[places[image] + by :: by] if places[image] + by >= 0 else ()
         return next((row.id for row in others if row.state != "missing"), "")
+
+
+def _area(box: Box | None) -> int:
+    """Count a box's pixels; none: 0."""
+    return 0 if box is None else (box[2] - box[0]) * (box[3] - box[1])

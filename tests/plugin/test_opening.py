@@ -119,6 +119,30 @@ def test_enter_does_not_take_what_has_just_come_into_view(
         assert not loop.review.any()
 
 
+def test_what_is_taken_back_is_brought_into_view(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "wide.tif"
+    tifffile.imwrite(path, draw_nuclei(LARGE, 0, (160, 1000)).image)
+    loop = start()
+    loop.open(path)
+    loop.viewer.scene.camera.zoom *= 6
+    loop.layers.centre_on(80, 200)
+    loop.wait_for_proposals()
+    there = loop.layers.visible
+    loop.press("Enter")
+    assert loop.layers.visible != there  # it goes on
+    loop.layers.centre_on(80, 800)
+    loop.press("Control-Z")
+    assert loop.layers.visible == pytest.approx(there, abs=8)  # nuclei are whole
+    assert not loop.review.any()
+    loop.layers.centre_on(80, 230)  # most of it is still in view
+    before = loop.layers.visible
+    loop.press("Control-Shift-Z")
+    assert loop.layers.visible == before
+    assert loop.review.any()
+
+
 def test_enter_says_nothing_of_an_image_that_is_out_of_view(loop: Any) -> None:
     loop.layers.centre_on(9000, 9000)
     assert loop.layers.visible is None
