@@ -242,13 +242,14 @@ class EditLog:
     def planes_behind(self, image: str) -> set[int]:
         """List an image's planes of which a file lacks an edit, or a proposal."""
         behind = (
-            "SELECT plane FROM {0} WHERE image = ?1 AND tick > coalesce((SELECT tick "
-            "FROM snapshots WHERE image = ?1 AND plane = {0}.plane AND array = {1}), 0)"
+            "SELECT plane FROM {0} WHERE image = ? AND tick > coalesce((SELECT tick "
+            "FROM snapshots WHERE image = {0}.image AND plane = {0}.plane "
+            "AND array = {1}), 0)"
         )
         rows = self._file.query(
             f"{behind.format('edits', 'edits.array')} UNION "
             f"{behind.format('proposals', repr('segmentation'))}",
-            (image,),
+            (image, image),
         )
         return {int(plane) for (plane,) in rows}
 
