@@ -45,7 +45,7 @@ def resized(
     rows, columns = (max(1, round(size * zoom)) for size in labels.shape)
     if max(rows, columns) > _LONGEST:
         return None
-    pixels = resize_pixels(pixels, (rows, columns)) / max(pixels.max(), 1)
+    pixels = resize_pixels(pixels, (rows, columns)) / max(float(pixels.max()), 1)
     return (pixels * 60000).astype(np.uint16), resize_labels(labels, (rows, columns))
 
 

@@ -165,9 +165,18 @@ class Server(BatchServer):
                     todo="Choose another model.",
                     its_maps=", ".join(scale.task.maps),
                 )
-            where, live = (project, image, plane, box), model is None
-            how = network, scale, config, channel, step
-            yield from predict_field(*where, *how, beside, pixel_size, live)
+            where = project, image, plane, box
+            yield from predict_field(
+                *where,
+                network,
+                scale,
+                config,
+                channel,
+                step,
+                beside,
+                pixel_size,
+                live=model is None,
+            )
             self._models.import_keras_beside()
 
         # Whoever looks at the screen waits for it: before everything else.
