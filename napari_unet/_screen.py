@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen", "planes_of"]
 
+_ROOM = 0.95  # of the canvas, as napari's own Home takes
+
 
 class Screen(QObject):
     """Camera, plane and pointer, in rows and columns of the image that is shown.
@@ -123,10 +125,21 @@ class Screen(QObject):
             center = tuple(float(value) for value in where["center"])
             zoom = float(where["zoom"])
         except (KeyError, TypeError, ValueError):
-            self.viewer.reset_view()
+            self._show_whole()
             return
         self.viewer.scene.camera.center = center
         self.viewer.scene.camera.zoom = zoom
+
+    def _show_whole(self) -> None:
+        """Look at the whole image, however large other layers in the list are."""
+        viewer, camera = self.viewer, self.viewer.scene.camera
+        viewer.reset_view()
+        if self.nuclei is None or not self.flat:
+            return
+        first, last = self.nuclei.extent.world[:, -2:]  # middles of pixels
+        room = np.asarray(viewer.canvas.viewbox_size(viewer.layers))
+        camera.center = (0.0, *((first + last) / 2))
+        camera.zoom = _ROOM * float(np.min(room / (last - first + self.sides)))
 
     @property
     def sides(self) -> tuple[float, float]:

@@ -101,6 +101,16 @@ def test_of_the_next_image_what_its_own_view_shows_is_asked_for(
     assert boxes[0] == [0, 0, 600, 600]
 
 
+def test_an_image_fills_the_view_whatever_else_is_in_the_list(loop: Any) -> None:
+    camera = loop.viewer.scene.camera
+    before = camera.zoom, camera.center
+    wide = loop.viewer.add_image(np.zeros((9, 9), np.uint8), scale=(900, 900))
+    wide.visible = False
+    loop.show("b")
+    assert camera.zoom == pytest.approx(before[0])
+    assert camera.center == pytest.approx(before[1])
+
+
 def test_enter_does_not_take_what_has_just_come_into_view(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
