@@ -32,7 +32,7 @@ from unetloop.colours import nuclear_colour
 from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
-from unetloop.mixtures import HAEMATOXYLIN
+from unetloop.mixtures import ALL_COLOURS
 from unetloop.pairing import pair_by_stem
 from unetloop.preprocessing import median_diameter
 
@@ -45,6 +45,7 @@ OTHERS = {"eosin": ("tissue",), "none": ("as it is",)}
 _WAYS = {
     "all colours": ("--channel", "all colours"),
     "haematoxylin": ("--channel", "haematoxylin"),
+    "haematoxylin beside red": ("--channel", "haematoxylin beside red"),
     "chosen by itself": (),
 }
 _HAEMATOXYLIN = (0.65, 0.70, 0.29)
@@ -142,7 +143,7 @@ def looked_at(slides: list[Path]) -> float:
     chosen = []
     for path in slides:
         with open_image(path) as image:
-            chosen.append(nuclear_colour(image) == HAEMATOXYLIN)
+            chosen.append(nuclear_colour(image) != ALL_COLOURS)
     return float(np.mean(chosen))
 
 

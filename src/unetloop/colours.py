@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.mixtures import ALL_COLOURS, HAEMATOXYLIN, shows_chromogen
+from unetloop.mixtures import ALL_COLOURS, choose_mixture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,12 +44,13 @@ def nuclear_colour(image: Image) -> int:
     int
         2, blue: the background is dark, blue shows something, and some colour shows
         what the others do not. (In one stain, grey, tinted or by a colour table, two
-        colours say what the third is.) `HAEMATOXYLIN` where `shows_chromogen` says
-        so. Otherwise `ALL_COLOURS`.
+        colours say what the third is.) Otherwise as
+        `mixtures.choose_mixture` says.
     """
     pixels = _sample(image)
-    if shows_chromogen(pixels):
-        return HAEMATOXYLIN
+    mixture = choose_mixture(pixels)
+    if mixture != ALL_COLOURS:
+        return mixture
     if len(pixels) == 0 or has_dark_tail(pixels.mean(-1)):
         return ALL_COLOURS
     low, quarter, high = np.percentile(pixels, (1, 25, 99.8), axis=0)

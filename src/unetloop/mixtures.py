@@ -9,19 +9,30 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ALL_COLOURS", "HAEMATOXYLIN", "MIXTURES", "mix_colours", "shows_chromogen"]
+__all__ = [
+    "ALL_COLOURS",
+    "BESIDE_RED",
+    "HAEMATOXYLIN",
+    "MIXTURES",
+    "choose_mixture",
+    "mix_colours",
+]
 
-ALL_COLOURS, HAEMATOXYLIN = -1, -2
+ALL_COLOURS, HAEMATOXYLIN, BESIDE_RED = -1, -2, -3
 """Channels of an RGB image that are made of its colours: their numbers."""
 
-MIXTURES = {ALL_COLOURS: "all colours", HAEMATOXYLIN: "haematoxylin"}
+MIXTURES = {
+    ALL_COLOURS: "all colours",
+    HAEMATOXYLIN: "haematoxylin",
+    BESIDE_RED: "haematoxylin beside red",
+}
 """Their names to users."""
 
-# How much of red, green and blue light haematoxylin, AEC and Fast Red take away: A. C.
-# Ruifrok, D. A. Johnston, Anal Quant Cytol Histol 23:291-299 (2001), and G. Landini's
-# Colour Deconvolution for ImageJ. DAB (.27, .57, .78), and eosin as QuPath has it (.22,
-# .80, .56), lie nearly in a plane with the last two: neither is taken for haematoxylin.
-_STAINS = np.array([[0.65, 0.70, 0.29], [0.27, 0.68, 0.68], [0.21, 0.85, 0.48]])
+# How much of red, green and blue light stains take away: A. C. Ruifrok, D. A. Johnston,
+# Anal Quant Cytol Histol 23:291-299 (2001). The red is the mean of AEC (.27, .68, .68)
+# and Fast Red (.21, .85, .48), of G. Landini's Colour Deconvolution for ImageJ.
+_BLUE = (0.65, 0.70, 0.29)  # haematoxylin
+_BESIDE = {HAEMATOXYLIN: (0.27, 0.57, 0.78), BESIDE_RED: (0.24, 0.77, 0.58)}
 _DARKEST = 1 / 255  # of the white; what is darker says nothing of a colour
 _STAINED = 0.15  # mean optical density
 _CLEARLY = 1.1
@@ -47,8 +58,9 @@ def mix_colours(pixels: NDArray[Any], mixture: int) -> NDArray[np.float32]:
         numbers, and 1 of others.
     mixture : int
         `ALL_COLOURS`: the mean. A stain that is saved as pure blue would all but
-        vanish in the luminance. `HAEMATOXYLIN`: its optical density (natural
-        logarithm) beside a brown or red dye, nowhere below 0; nuclei are bright.
+        vanish in the luminance. `HAEMATOXYLIN`, `BESIDE_RED`: its optical density
+        (natural logarithm) beside brown DAB, or beside a red dye; nowhere below 0,
+        nuclei are bright.
 
     Returns
     -------
@@ -59,17 +71,17 @@ def mix_colours(pixels: NDArray[Any], mixture: int) -> NDArray[np.float32]:
         return np.asarray(pixels.mean(-1, np.float32, keepdims=True))
     whole = pixels.dtype.kind in "ui"
     density = _density(pixels, np.iinfo(pixels.dtype).max if whole else 1.0)
-    result: NDArray[np.float32] = np.maximum(density @ _UNMIXING[:, :1], 0)
+    result: NDArray[np.float32] = np.maximum(density @ _UNMIXING[mixture], 0)
     return result
 
 
-def shows_chromogen(pixels: NDArray[Any]) -> bool:
-    """Whether tissue under a lamp is stained brown or brick red, and blue elsewhere.
+def choose_mixture(pixels: NDArray[Any]) -> int:
+    """Say which mixture shows the nuclei of tissue under a lamp.
 
-    The brown (DAB) or red (AEC) is what an antibody found, mostly not the nuclei; these
-    are blue with haematoxylin. In stains of haematoxylin and eosin hardly anything
-    takes as much blue light away as green, and much red. Redder dyes (Fast Red, Vector
-    Red) can't be told from eosin.
+    A brown (DAB) or brick red (AEC) beside blue is what an antibody found, mostly not
+    the nuclei; these are blue with haematoxylin. In stains of haematoxylin and eosin
+    hardly anything takes as much blue light away as green, and much red. Redder dyes
+    (Fast Red, Vector Red) can't be told from eosin.
 
     Parameters
     ----------
@@ -78,27 +90,30 @@ def shows_chromogen(pixels: NDArray[Any]) -> bool:
 
     Returns
     -------
-    bool
-        Whether a twentieth of what is stained is brown or brick red, and a twentieth
-        blue. Where most of the image is dark, as in fluorescence, it is not.
+    int
+        `HAEMATOXYLIN` or `BESIDE_RED` where a twentieth of what is stained is brown or
+        brick red, and a twentieth blue. Else, and where most of the image is dark, as
+        in fluorescence, `ALL_COLOURS`.
     """
     if len(pixels) == 0:
-        return False
+        return ALL_COLOURS
     pixels = pixels[:: 1 + len(pixels) // _ENOUGH]
     white = np.percentile(pixels, 99, axis=0)
     if not white.min() > 0:
-        return False
+        return ALL_COLOURS
     if np.percentile(pixels.max(-1), 25) < _LIT * white.max():
-        return False
+        return ALL_COLOURS
     density = _density(pixels, white)
     stained = density[density.mean(-1) > _STAINED]
     if len(stained) < _LEAST * len(pixels):
-        return False
+        return ALL_COLOURS
     red, green, blue = stained.T
-    brown = (blue > _CLEARLY * green) & (green > _CLEARLY * red)
-    brick = (blue > _BRICK_BLUE * green) & (red < _BRICK_RED * green)
-    dyed = (brown | brick) & (red > _LEAST_RED * green)
-    return bool(min(dyed.mean(), (red > _CLEARLY * blue).mean()) > _SOME)
+    dyed = red > _LEAST_RED * green
+    brown = dyed & (blue > _CLEARLY * green) & (green > _CLEARLY * red)
+    brick = dyed & (blue > _BRICK_BLUE * green) & (red < _BRICK_RED * green) & ~brown
+    if min((brown | brick).mean(), (red > _CLEARLY * blue).mean()) <= _SOME:
+        return ALL_COLOURS
+    return HAEMATOXYLIN if brown.sum() > brick.sum() else BESIDE_RED
 
 
 def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:
@@ -108,7 +123,13 @@ def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:
     return density
 
 
-_UNMIXING = np.linalg.inv(
-    _STAINS / np.linalg.norm(_STAINS, axis=1, keepdims=True)
-).astype(np.float32)
-"""(3, 3): what a colour's density says of each stain."""
+def _unmixing(beside: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Give (3, 1): what a colour's density says of haematoxylin beside a dye."""
+    stains = np.array([_BLUE, beside])
+    stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+    rest = np.cross(*stains)
+    unmixing = np.linalg.inv([*stains, rest / np.linalg.norm(rest)])
+    return unmixing[:, :1].astype(np.float32)
+
+
+_UNMIXING = {mixture: _unmixing(beside) for mixture, beside in _BESIDE.items()}

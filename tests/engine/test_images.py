@@ -467,6 +467,7 @@ def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:
         assert resolve_channels(image, "green") == (1,)
         for written in ("haematoxylin", "Hematoxylin"):
             assert resolve_channels(image, written) == (-2,)
+        assert resolve_channels(image, "hematoxylin beside red") == (-3,)
         with pytest.raises(EngineError, match="or all colours or haematoxylin"):
             resolve_channels(image, "eosin")
         with pytest.raises(EngineError, match="no such channel"):

@@ -22,6 +22,7 @@ from napari_unet._results import read_results
 from unetloop.catalog import SHIPPED
 from unetloop.images import open_image
 from unetloop.masks import read_labels
+from unetloop.mixtures import MIXTURES
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_colours_of_an_image_are_called_as_in_the_loop(
     assert cells(widget)[0][3] == "all colours"
     box = widget.form.channel.native
     choices = [box.itemText(index) for index in range(box.count())]
-    assert choices[1:] == ["all colours", "haematoxylin", "red", "green", "blue"]
+    assert choices[1:] == [*MIXTURES.values(), "red", "green", "blue"]
 
 
 def test_a_dropped_folder_is_planned_with_a_preview(docks: Any, broken: Path) -> None:

@@ -42,6 +42,7 @@ def test_an_overlay_opens_by_its_blue_and_the_other_stains_are_layers(
     assert reading.channel_names == (
         "all colours",
         "haematoxylin",
+        "haematoxylin beside red",
         "red",
         "green",
         "blue",
