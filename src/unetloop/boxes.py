@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Box", "box_slices", "clipped", "middle_box"]
+__all__ = ["Box", "box_slices", "clipped", "grown_box", "middle_box"]
 
 Box = tuple[int, int, int, int]
 """First row, first column, and the row and column behind the last."""
@@ -24,6 +24,19 @@ def clipped(area: Box, box: Box) -> Box | None:
 def box_slices(box: Box) -> tuple[slice, slice]:
     """Give a box's rows and columns, to index an array with."""
     return slice(box[0], box[2]), slice(box[1], box[3])
+
+
+def grown_box(box: Box, margin: int, shape: tuple[int, int]) -> Box:
+    """Give a box with so many more pixels on each side, as far as a plane has them.
+
+    Examples
+    --------
+    >>> grown_box((2, 5, 4, 8), 3, (50, 10))
+    (0, 2, 7, 10)
+    """
+    top, left, bottom, right = box
+    ends = min(bottom + margin, shape[0]), min(right + margin, shape[1])
+    return max(top - margin, 0), max(left - margin, 0), *ends
 
 
 def middle_box(shape: tuple[int, int], side: int) -> Box:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from unetloop.boxes import Box
     from unetloop.config import NormalizationConfig, PredictionConfig
     from unetloop.network import Network
+    from unetloop.preprocessing import Limits
     from unetloop.project import Project
     from unetloop.scale import Scale
 
@@ -165,7 +166,7 @@ def _channels(
 
 
 @lru_cache(maxsize=64)
-def _limits(look: _Look, config: NormalizationConfig) -> NDArray[np.float64]:
+def _limits(look: _Look, config: NormalizationConfig) -> Limits:
     with open_image(look.path) as image:
         return PlaneView.of(image, look.plane, look.channels, config).limits
 

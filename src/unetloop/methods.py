@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import ARCHITECTURES
 from unetloop.counts import counted
+from unetloop.noise import NOISY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,7 +185,8 @@ def _intensities(model: Mapping[str, Any]) -> str:
     normal = model["normalization"]
     return (
         f"Intensities were scaled so that percentiles {normal['low']:g} and "
-        f"{normal['high']:g} of each plane became 0 and 1"
+        f"{normal['high']:g} of each plane became 0 and 1, planes with more noise than "
+        f"{100 * NOISY:g} % of this range were smoothed by a Gaussian"
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unetloop.boxes import box_slices, grown_box, middle_box
 from unetloop.preprocessing import intensity_limits, normalize
 
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from unetloop.boxes import Box
     from unetloop.config import NormalizationConfig
     from unetloop.image_planes import Image
+    from unetloop.preprocessing import Limits
 
 __all__ = ["PlaneView"]
 
 _LIMITS_PIXELS = 1 << 22
+_NEAR = 2048  # rows and columns that are neighbours
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,14 @@ class PlaneView:
         Which plane.
     channels : tuple of int
         Which channels.
-    limits : array of float64
-        (4, channels), of `intensity_limits`: those of the whole plane.
+    limits : Limits
+        Those of the whole plane.
     """
 
     image: Image
     plane: int
     channels: tuple[int, ...]
-    limits: NDArray[np.float64]
+    limits: Limits
 
     @classmethod
     def of(
@@ -60,9 +63,9 @@ class PlaneView:
             )[::step, ::step]
             for start in range(0, height, rows)
         ]
-        return cls(
-            image, plane, channels, intensity_limits(np.concatenate(strips), config)
-        )
+        middle = image.read_plane(plane, channels, middle_box((height, width), _NEAR))
+        limits = intensity_limits(np.concatenate(strips), config, middle)
+        return cls(image, plane, channels, limits)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,9 +74,10 @@ class PlaneView:
 
     def read(self, box: Box) -> NDArray[np.float32]:
         """Read a rectangle, normalised: (rows, columns, channels)."""
-        return normalize(
-            self.image.read_plane(self.plane, self.channels, box), self.limits
-        )
+        top, left, *_ = wide = grown_box(box, self.limits.reach, self.shape)
+        pixels = self.image.read_plane(self.plane, self.channels, wide)
+        inside = box[0] - top, box[1] - left, box[2] - top, box[3] - left
+        return normalize(pixels, self.limits)[box_slices(inside)]
 
     @property
     def blank(self) -> bool:

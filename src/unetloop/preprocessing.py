@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as PillowImage
+from scipy.ndimage import gaussian_filter
 
+from unetloop.boxes import box_slices, middle_box
 from unetloop.colours import has_dark_tail
 from unetloop.errors import EngineError
 from unetloop.fills import find_fills
+from unetloop.noise import find_noise, left_of_noise, smoothing_width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from unetloop.config import NormalizationConfig
 
 __all__ = [
+    "Limits",
     "equivalent_diameters",
     "intensity_limits",
     "median_diameter",
@@ -27,12 +32,48 @@ __all__ = [
 
 _MOST_PIXELS = 1 << 22
 _BRIGHTEST = 4.0
+# Rows and columns in the middle that tell whether a plane is noisy, and what is then
+# left: of noise alone a range of 5 to 7.5 standard deviations of what is left of it,
+# whatever its distribution, with nuclei 11 and more.
+_MIDDLE, _MOST_ROWS = 512, 2048
+_CLEAR = 9.0
+_GAUSSIAN_ENDS = 3.0  # standard deviations
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a plane's intensities become numbers near 0..1; each of every channel.
+
+    Parameters
+    ----------
+    zero, one : array of float64
+        (channels,): intensities of 0 and of 1. They differ even where a plane is
+        constant; the first is the higher one where nuclei are dark. Where no pixel is
+        a finite number, they are 0 and infinite.
+    fills : array of float64
+        (2, channels): the lowest and the highest value that no camera saw, NaN where
+        there is none.
+    smoothing : array of float64
+        (channels,): by a Gaussian of this standard deviation in pixels; mostly 0.
+    """
+
+    zero: NDArray[np.float64]
+    one: NDArray[np.float64]
+    fills: NDArray[np.float64]
+    smoothing: NDArray[np.float64]
+
+    @property
+    def reach(self) -> int:
+        """How far around a pixel others count, in pixels."""
+        return int(np.ceil(_GAUSSIAN_ENDS * self.smoothing.max(initial=0)))
 
 
 def intensity_limits(
-    pixels: NDArray[Any], config: NormalizationConfig
-) -> NDArray[np.float64]:
-    """Find the intensities that become 0 and 1.
+    pixels: NDArray[Any],
+    config: NormalizationConfig,
+    neighbours: NDArray[Any] | None = None,
+) -> Limits:
+    """Find the intensities that become 0 and 1, and whether to smooth.
 
     Parameters
     ----------
@@ -45,22 +86,20 @@ def intensity_limits(
         The two percentiles, and whether nuclei are bright or dark. Where they
         may be either, the background is taken to be the larger part: an
         intensity distribution with its tail to the dark has dark nuclei.
+    neighbours : array, optional
+        A part of the plane, by which is told how noisy it is, where ``pixels`` are
+        not neighbours in the image.
 
     Returns
     -------
-    array of float64
-        (4, channels): intensities of 0 and of 1 in each channel. They differ
-        even where a plane is constant; the first is the higher one where
-        nuclei are dark. Where no pixel is a finite number, they are 0 and
-        infinite. Then the lowest and the highest value that no camera saw, NaN where
-        there is none.
+    Limits
     """
     step = max(
         1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
     )
     grid = pixels[::step, ::step]
-    limits = np.empty((4, pixels.shape[2]), np.float64)
-    fills = limits[2:]
+    zero, one, smoothing = np.zeros((3, pixels.shape[2]))
+    fills = np.empty((2, pixels.shape[2]))
     for channel in range(pixels.shape[2]):
         values = grid[..., channel]
         fills[:, channel] = found = find_fills(values)
@@ -69,7 +108,7 @@ def intensity_limits(
         if values.dtype.kind == "f":
             values = values[np.isfinite(values)]
         if values.size == 0:  # nothing is a number: all becomes 0
-            limits[:2, channel] = 0, np.inf
+            one[channel] = np.inf
             continue
         if values.dtype.kind == "b":
             values = values.astype(np.uint8)
@@ -81,22 +120,54 @@ def intensity_limits(
         else:
             shares = config.low, config.high
             furthest = float(values.max())
-        zero, one = np.percentile(values, shares)
-        if zero == one:  # few sparse spots, or a constant plane
-            one = furthest if furthest != zero else zero + max(1, abs(zero))
-        limits[:2, channel] = zero, one
-    return limits
+        low, high = np.percentile(values, shares)
+        if low == high:  # few sparse spots, or a constant plane
+            high = furthest if furthest != low else low + max(1, abs(low))
+        zero[channel], one[channel] = low, high
+    limits = Limits(zero, one, fills, smoothing)
+    return _without_noise(limits, config, pixels if neighbours is None else neighbours)
 
 
-def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.float32]:
+def _without_noise(
+    limits: Limits, config: NormalizationConfig, pixels: NDArray[Any]
+) -> Limits:
+    """Smooth where there is much noise, and something else; both widen the range."""
+    part, block = (
+        box_slices(middle_box((pixels.shape[0], pixels.shape[1]), side))
+        for side in (_MIDDLE, _MOST_ROWS)
+    )
+    noise = [find_noise(plane) for plane in _channels(pixels[part], limits)]
+    if not any(map(smoothing_width, noise)):
+        return limits
+    zero, one, smoothing = limits.zero.copy(), limits.one.copy(), np.zeros(len(noise))
+    for channel, plane in enumerate(_channels(pixels[block], limits)):
+        width = smoothing_width(noise[channel])
+        smooth = gaussian_filter(plane, width) if width else plane
+        shares = config.low, config.high
+        before, after = np.percentile(plane, shares), np.percentile(smooth, shares)
+        left = noise[channel] * left_of_noise(width)
+        if not width or after[1] - after[0] < _CLEAR * left:
+            continue
+        moved = (after - before) * (one[channel] - zero[channel])
+        zero[channel] += moved[0]
+        one[channel] += moved[1]
+        smoothing[channel] = width
+    return Limits(zero, one, limits.fills, smoothing)
+
+
+def _channels(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
+    return np.moveaxis(normalize(pixels, limits), -1, 0)
+
+
+def normalize(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
     """Map intensities so that the limits become 0 and 1.
 
     Parameters
     ----------
     pixels : array
         (rows, columns, channels) of any real dtype.
-    limits : array of float64
-        (4, channels), from `intensity_limits`.
+    limits : Limits
+        From `intensity_limits`.
 
     Returns
     -------
@@ -104,7 +175,7 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
         Same shape, clipped to -1..4; NaN becomes 0, and so does what no camera
         saw, and a plane whose pixels are all alike.
     """
-    zero, one, *fills = limits
+    zero, one = limits.zero, limits.one
     if pixels.dtype.itemsize > 2 and pixels.dtype != np.float32:
         # Large numbers that differ little, or too large ones for 32 bits.
         wide = pixels.astype(np.float64) - zero
@@ -119,9 +190,15 @@ def normalize(pixels: NDArray[Any], limits: NDArray[np.float64]) -> NDArray[np.f
     if pixels.dtype.kind == "f":
         np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
     np.clip(result, -1.0, _BRIGHTEST, out=result)
-    for fill in fills:
+    for fill in limits.fills:
         if not np.isnan(fill).all():
             result[pixels == fill] = 0.0
+    for channel, width in enumerate(limits.smoothing):
+        if width:
+            plane = result[..., channel]
+            result[..., channel] = gaussian_filter(
+                plane, width, truncate=_GAUSSIAN_ENDS
+            )
     return result
 
 

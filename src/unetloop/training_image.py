@@ -140,22 +140,14 @@ class AnnotatedPlane:
             own = self.seen_by or own
         return diameter / (own or usual or diameter)
 
-    def normalized(
-        self,
-        config: TrainingConfig,
-        part: tuple[slice, slice] = (slice(None), slice(None)),
-    ) -> NDArray[np.float32]:
-        """Normalise a part by the intensities of the whole."""
-        limits = intensity_limits(self.pixels, config.normalization)
-        return normalize(self.pixels[part], limits)
-
     def at_scale(
         self, zoom: float, config: TrainingConfig
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint8] | None]:
         """Normalise, and resize by ``zoom``."""
         rows, columns = (round(size * clip_zoom(zoom)) for size in self.labels.shape)
         shape = max(1, rows), max(1, columns)
-        image = resize_pixels(self.normalized(config), shape)
+        limits = intensity_limits(self.pixels, config.normalization)
+        image = resize_pixels(normalize(self.pixels, limits), shape)
         labels = resize_labels(self.labels, shape)
         review = (
             None

@@ -19,8 +19,8 @@ CONFIG = NormalizationConfig(low=0, high=100)
 def test_limits_become_0_and_1(dtype: str) -> None:
     pixels = np.array([[[10, 5], [20, 5]], [[30, 5], [110, 6]]]).astype(dtype)
     limits = intensity_limits(pixels, CONFIG)
-    np.testing.assert_array_equal(limits[:2], [[10, 5], [110, 6]])
-    assert np.isnan(limits[2:]).all()
+    np.testing.assert_array_equal([limits.zero, limits.one], [[10, 5], [110, 6]])
+    assert np.isnan(limits.fills).all()
     result = normalize(pixels, limits)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result[..., 0], [[0, 0.1], [0.2, 1]], atol=1e-6)
@@ -36,7 +36,7 @@ def test_dark_nuclei_become_bright() -> None:
         np.testing.assert_allclose(result[:10, :20, channel], 1, atol=1e-6)
         np.testing.assert_allclose(result[10:, :, channel], 0, atol=1e-6)
     dark = intensity_limits(pixels, NormalizationConfig(nuclei="dark"))
-    np.testing.assert_array_equal(dark[:2], [[200, 200], [50, 50]])
+    np.testing.assert_array_equal([dark.zero, dark.one], [[200, 200], [50, 50]])
 
 
 @pytest.mark.parametrize(
