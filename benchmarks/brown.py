@@ -32,7 +32,7 @@ from unetloop.colours import nuclear_colour
 from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
-from unetloop.mixtures import ALL_COLOURS
+from unetloop.mixtures import BESIDE_RED, HAEMATOXYLIN
 from unetloop.pairing import pair_by_stem
 from unetloop.preprocessing import median_diameter
 
@@ -143,7 +143,7 @@ def looked_at(slides: list[Path]) -> float:
     chosen = []
     for path in slides:
         with open_image(path) as image:
-            chosen.append(nuclear_colour(image) != ALL_COLOURS)
+            chosen.append(nuclear_colour(image) in (HAEMATOXYLIN, BESIDE_RED))
     return float(np.mean(chosen))
 
 
