@@ -43,6 +43,7 @@ _BRICK_BLUE = 0.95
 _BRICK_RED = 0.5
 _LEAST_RED = 0.25
 _SOME = 0.05  # of the stained pixels
+_SOME_BRICK = 0.08  # the same; DAB in nuclei may have as much of that colour as _SOME
 _LEAST = 0.01  # of all pixels
 _ENOUGH = 1 << 17  # pixels to look at
 _LIT = 0.25  # of the white: three pixels of four are brighter under a lamp
@@ -91,9 +92,9 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
     Returns
     -------
     int
-        `HAEMATOXYLIN` or `BESIDE_RED` where a twentieth of what is stained is brown or
-        brick red, and a twentieth blue. Else, and where most of the image is dark, as
-        in fluorescence, `ALL_COLOURS`.
+        `HAEMATOXYLIN` where a twentieth of what is stained is brown, `BESIDE_RED` where
+        more of it is brick red, and a twelfth at least; and a twentieth blue. Else, and
+        where most of the image is dark, as in fluorescence, `ALL_COLOURS`.
     """
     if len(pixels) == 0:
         return ALL_COLOURS
@@ -111,9 +112,11 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
     dyed = red > _LEAST_RED * green
     brown = dyed & (blue > _CLEARLY * green) & (green > _CLEARLY * red)
     brick = dyed & (blue > _BRICK_BLUE * green) & (red < _BRICK_RED * green) & ~brown
-    if min((brown | brick).mean(), (red > _CLEARLY * blue).mean()) <= _SOME:
+    if (red > _CLEARLY * blue).mean() <= _SOME:
         return ALL_COLOURS
-    return HAEMATOXYLIN if brown.sum() > brick.sum() else BESIDE_RED
+    if brick.mean() > max(brown.mean(), _SOME_BRICK):
+        return BESIDE_RED
+    return HAEMATOXYLIN if brown.mean() > _SOME else ALL_COLOURS
 
 
 def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:
