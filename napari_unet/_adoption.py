@@ -13,6 +13,11 @@ _WORSE = 0.005
 # nucleus of 23, and rose by as much: docs/benchmarks.md. Classes are scored by pixels.
 _CHANCE_IN_NUCLEI = 2
 _CHANCE_OF_CLASSES = 0.05
+# Hardly anything was corrected, then: it was accepted.
+_RIGHT = 0.95
+_LITTLE_TO_LEARN = (
+    "What it found was right nearly everywhere: there is little to learn."
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,11 @@ def judge(how: Ended, start: str, used: str, first: str) -> tuple[str, str]:
             )
     elif how.fit is not None and how.fit_before is not None:
         if how.fit < how.fit_before - how.chance:
+            right = how.fit_before >= _RIGHT
             return "", (
                 f"{how.name} scored {how.fit:.2f} on what you corrected, {start} "
-                f"{how.fit_before:.2f}: {used} stays. More corrections will help."
+                f"{how.fit_before:.2f}: {used} stays. "
+                f"{_LITTLE_TO_LEARN if right else 'More corrections may help.'}"
             )
     if how.harm:
         return first, (
@@ -97,7 +104,7 @@ def _found(how: Ended, start: str) -> str:
     """Say how good it is."""
     if how.score is not None:
         before = "" if how.before is None else f", {start} {how.before:.2f}"
-        return f" On images held out it scores {how.score:.2f}{before}."
+        return f" On images it did not learn from it scores {how.score:.2f}{before}."
     if how.fit is None or how.fit_before is None:
         return ""
     worse = round(how.fit, 2) < round(how.fit_before, 2)

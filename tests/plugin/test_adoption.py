@@ -39,6 +39,18 @@ def test_how_much_is_chance_follows_from_how_many_nuclei_are_scored(
     assert ("round-1 stays" in sentence) is not adopted
 
 
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [(0.8, "More corrections may help."), (0.97, "there is little to learn.")],
+)
+def test_it_says_what_to_make_of_a_model_that_is_not_adopted(
+    before: float, why: str
+) -> None:
+    model, sentence = said(replace(MADE, fit=0.6, fit_before=before))
+    assert not model
+    assert sentence.endswith(why)
+
+
 def test_classes_are_scored_by_their_pixels() -> None:
     assert said(replace(MADE, nuclei=None))[0] == "round-2"
     assert said(replace(MADE, nuclei=None, fit=0.6))[0] == ""
@@ -57,7 +69,9 @@ def test_images_held_out_decide_where_there_are_some() -> None:
     )
     better = said(replace(held, score=0.75))
     assert better[0] == "round-2"
-    assert better[1].endswith("On images held out it scores 0.75, round-1 0.73.")
+    assert better[1].endswith(
+        "On images it did not learn from it scores 0.75, round-1 0.73."
+    )
 
 
 def test_what_did_harm_gives_way_to_the_first_model() -> None:
