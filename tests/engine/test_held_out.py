@@ -29,11 +29,13 @@ def _window(folder: Path, labels: np.ndarray, seen_by: float | None = None) -> W
     return found[0]
 
 
-def _discs(shape: tuple[int, int], *middles: tuple[int, int]) -> np.ndarray:
+def _discs(
+    shape: tuple[int, int], *middles: tuple[int, int], diameter: float = DIAMETER
+) -> np.ndarray:
     labels = np.zeros(shape, np.int32)
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     for number, (row, column) in enumerate(middles, 1):
-        labels[np.hypot(rows - row, columns - column) <= DIAMETER / 2] = number
+        labels[np.hypot(rows - row, columns - column) <= diameter / 2] = number
     return labels
 
 
@@ -70,12 +72,13 @@ def test_where_a_window_cuts_all_nuclei_they_are_scored(tmp_path: Path) -> None:
     assert window.reviewed.all()
 
 
-@pytest.mark.parametrize("seen_by", [10.0, 29.3, DIAMETER, 50.7, 70.0])
+@pytest.mark.parametrize("seen_by", [10.0, 29.3, DIAMETER, 50.7])
 @pytest.mark.parametrize("shape", [(500, 420), (90, 130)])
 def test_what_is_seen_lies_on_the_pixels_it_is_scored_on(
     tmp_path: Path, seen_by: float, shape: tuple[int, int]
 ) -> None:
-    labels = _discs(shape, (35, 40), (60, 100), (250, 260), (330, 170))
+    middles = (35, 40), (60, 100), (250, 260), (330, 170)
+    labels = _discs(shape, *middles, diameter=seen_by)
     window = _window(tmp_path, labels, seen_by)
     assert window.diameter == pytest.approx(seen_by, rel=0.02)
     assert window.labels.shape == window.reviewed.shape
