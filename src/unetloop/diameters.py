@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
 
     from unetloop.project import Project
 
-__all__ = ["Diameters", "note_diameter", "read_diameters", "same_size"]
+__all__ = ["Seen", "note_diameter", "read_diameters", "same_size"]
 
-Diameters: TypeAlias = dict[str, dict[str, float]]
-"""In pixels, by image id and number of the plane."""
+
+@dataclass(frozen=True)
+class Seen:
+    """By which diameter a plane was predicted.
+
+    Parameters
+    ----------
+    diameter : float
+        Of a nucleus, in pixels.
+    estimated : bool
+        Whether the model found it; else somebody chose it.
+    """
+
+    diameter: float
+    estimated: bool
+
 
 _SAME = 1.25
 
@@ -40,7 +55,7 @@ def same_size(diameter: float | None, other: float | None) -> bool:
     return bool(abs(np.log(diameter / other)) <= np.log(_SAME))
 
 
-def read_diameters(project: Project) -> Diameters:
+def read_diameters(project: Project) -> dict[str, dict[int, Seen]]:
     """Read what was noted; nothing, where that can't be read.
 
     Parameters
@@ -51,19 +66,22 @@ def read_diameters(project: Project) -> Diameters:
     Returns
     -------
     dict
-        By image id: by number of the plane, as text, the diameter in pixels.
+        By image id and number of the plane.
     """
     try:
         known = json.loads(_path(project).read_text(encoding="utf-8"))
         return {
-            str(image): {str(plane): float(size) for plane, size in planes.items()}
+            str(image): {
+                int(plane): Seen(float(seen["diameter"]), bool(seen["estimated"]))
+                for plane, seen in planes.items()
+            }
             for image, planes in known.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return {}
 
 
-def note_diameter(project: Project, image: str, plane: int, diameter: float) -> None:
+def note_diameter(project: Project, image: str, plane: int, seen: Seen) -> None:
     """Note by which diameter a plane was predicted.
 
     Parameters
@@ -72,16 +90,21 @@ def note_diameter(project: Project, image: str, plane: int, diameter: float) -> 
         An open project.
     image, plane
         Id of the image, and number of the plane.
-    diameter : float
-        Of a nucleus, in pixels.
+    seen : Seen
+        How it was. What was estimated stays so, though it is asked for.
     """
     known = read_diameters(project)
-    if known.get(image, {}).get(str(plane)) == diameter:
+    before = known.get(image, {}).get(plane)
+    if before is not None and before.diameter == seen.diameter:
         return
-    known.setdefault(image, {})[str(plane)] = diameter
+    known.setdefault(image, {})[plane] = seen
+    content = {
+        each: {str(number): asdict(size) for number, size in planes.items()}
+        for each, planes in known.items()
+    }
     # Where it can't be written, corrections are still learned from: by their own sizes.
     with suppress(OSError), replacing(_path(project), lasting=False) as fresh:
-        fresh.write_text(json.dumps(known), encoding="utf-8")
+        fresh.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _path(project: Project) -> Path:

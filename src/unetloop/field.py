@@ -14,7 +14,7 @@ import numpy as np
 
 from unetloop.atomic import replacing
 from unetloop.boxes import clipped
-from unetloop.diameters import note_diameter, read_diameters, same_size
+from unetloop.diameters import Seen, note_diameter, read_diameters, same_size
 from unetloop.errors import EngineError
 from unetloop.events import Event, FieldPredicted, Progress
 from unetloop.images import open_image, resolve_channels
@@ -105,9 +105,10 @@ def predict_field(
         seen = look, step, pixel_size
         if config.diameter is None and seen not in found:
             estimate = estimate_diameter(network, view, scale, config)
-            before = read_diameters(project).get(image, {}).get(str(plane))
-            if estimate is None or same_size(estimate, before):
-                estimate = before  # what is right already stays as it is
+            before = read_diameters(project).get(image, {}).get(plane)
+            if before is not None and before.estimated:
+                if estimate is None or same_size(estimate, before.diameter):
+                    estimate = before.diameter  # what is right already stays as it is
             # As it is said: whoever asks with what was said gets the same pixels.
             found[seen] = round(float(estimate or scale.diameter), 2)
         diameter = config.diameter or found[seen]
@@ -120,7 +121,8 @@ def predict_field(
                 break
             yield Progress(done=share, total=1, unit="field", what=image)
     if not (live or beside or scale.task.classes):
-        note_diameter(project, image, plane, float(diameter))
+        noted = Seen(float(diameter), estimated=config.diameter is None)
+        note_diameter(project, image, plane, noted)
     fields = project.cache_folder / (BESIDE_FOLDER if beside else FIELDS_FOLDER)
     folder = fields / image
     # Names of their own: a viewer may read one field while the next is predicted.

@@ -60,11 +60,11 @@ def annotated_planes(
         with open_image(path) as opened:
             wanted = own.get(image.id, channel)
             seen = resolve_channels(opened, wanted, count)
-        sizes = diameters.get(image.id, {})
+        sizes = {
+            plane: each.diameter for plane, each in diameters.get(image.id, {}).items()
+        }
         result += [
-            TrainingImage(
-                path, mask, review, plane, seen, diameter=sizes.get(str(plane))
-            )
+            TrainingImage(path, mask, review, plane, seen, diameter=sizes.get(plane))
             for plane, mask, review in found
         ]
     return result

@@ -12,7 +12,7 @@ from unetloop import field
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
 from unetloop.config import PredictionConfig
-from unetloop.diameters import note_diameter, read_diameters, same_size
+from unetloop.diameters import Seen, note_diameter, read_diameters, same_size
 from unetloop.events import FieldPredicted
 from unetloop.project import open_project
 from unetloop.project_training import annotated_planes
@@ -58,20 +58,26 @@ def _predict(
 
 def test_what_was_noted_is_there_again(project: Project) -> None:
     assert read_diameters(project) == {}
-    note_diameter(project, "a", 0, 31.5)
-    note_diameter(project, "b", 12, 8.0)
-    note_diameter(project, "a", 0, 30.0)
-    assert read_diameters(project) == {"a": {"0": 30.0}, "b": {"12": 8.0}}
+    first, other, later = Seen(31.5, True), Seen(8.0, False), Seen(30.0, True)
+    note_diameter(project, "a", 0, first)
+    note_diameter(project, "b", 12, other)
+    note_diameter(project, "a", 0, later)
+    assert read_diameters(project) == {"a": {0: later}, "b": {12: other}}
+    # The viewer asks for the other fields of a plane by what was estimated.
+    note_diameter(project, "a", 0, Seen(30.0, False))
+    assert read_diameters(project)["a"][0].estimated
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"a": 3}', '{"a": {"0": "x"}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[1]", '{"a": 3}', '{"a": {"0": 2}}', '{"a": {"0": {}}}']
+)
 def test_a_damaged_note_is_none(project: Project, content: str) -> None:
     path = project.cache_folder / "diameters.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)
     assert read_diameters(project) == {}
-    note_diameter(project, "a", 0, 31.5)
-    assert read_diameters(project) == {"a": {"0": 31.5}}
+    note_diameter(project, "a", 0, Seen(31.5, True))
+    assert read_diameters(project) == {"a": {0: Seen(31.5, True)}}
 
 
 def test_nuclei_are_of_one_size_up_to_a_quarter() -> None:
@@ -87,9 +93,15 @@ def test_what_is_shown_is_noted_and_what_is_being_trained_is_not(
     _predict(project, live=True)
     assert read_diameters(project) == {}
     found = _predict(project)
-    assert read_diameters(project) == {"a": {"0": found}}
+    assert read_diameters(project) == {"a": {0: Seen(found, True)}}
     _predict(project, diameter=22.0)
-    assert read_diameters(project) == {"a": {"0": 22.0}}
+    assert read_diameters(project) == {"a": {0: Seen(22.0, False)}}
+
+
+def test_what_was_chosen_before_does_not_hold_an_estimate(project: Project) -> None:
+    found = _predict(project)
+    assert _predict(project, diameter=1.1 * found) == 1.1 * found
+    assert _predict(project) == found
 
 
 @pytest.mark.parametrize(("factor", "stays"), [(1.1, True), (2.0, False)])
@@ -98,7 +110,7 @@ def test_an_estimate_changes_only_what_was_clearly_wrong(
 ) -> None:
     found = _predict(project)
     before = round(found * factor, 2)
-    note_diameter(project, "a", 0, before)
+    note_diameter(project, "a", 0, Seen(before, True))
     assert _predict(project) == (before if stays else found)
 
 
@@ -115,6 +127,6 @@ def test_a_plane_is_learned_from_as_it_was_seen(
         path.parent.mkdir(parents=True, exist_ok=True)
         tifffile.imwrite(path, values.astype(np.uint8))
     if seen_by is not None:
-        note_diameter(project, "a", 0, seen_by)
+        note_diameter(project, "a", 0, Seen(seen_by, True))
     (image,) = annotated_planes(project, None, 1)
     assert load_nuclei(image).zoom_to(32.0) == pytest.approx(zoom, rel=0.05)
