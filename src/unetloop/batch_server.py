@@ -102,17 +102,9 @@ class BatchServer(LineServer):
         project: str | None = None,
     ) -> None:
         config = _config_of(settings, diameter)
+        look, sizes = (channel, channels, diameters), (pixel_size, pixel_sizes)
         options = replace(
-            _options_of(
-                channel,
-                channels,
-                diameters,
-                pixel_size,
-                pixel_sizes,
-                exports,
-                instances,
-                project,
-            ),
+            _options_of(*look, *sizes, exports, instances, project),
             overwrite=overwrite,
             retry_failed=retry_failed,
         )
@@ -149,16 +141,8 @@ class BatchServer(LineServer):
         project: str | None = None,
     ) -> None:
         config = _config_of(settings, diameter)
-        options = _options_of(
-            channel,
-            channels,
-            diameters,
-            pixel_size,
-            pixel_sizes,
-            exports,
-            instances,
-            project,
-        )
+        look, sizes = (channel, channels, diameters), (pixel_size, pixel_sizes)
+        options = _options_of(*look, *sizes, exports, instances, project)
 
         def run(
             cancelled: Callable[[], bool],
