@@ -15,6 +15,8 @@ _CHANCE_IN_NUCLEI = 2
 _CHANCE_OF_CLASSES = 0.05
 # Hardly anything was corrected, then: it was accepted.
 _RIGHT = 0.95
+# Nothing at all was: no chance to hide behind. Said with two digits, they are the same.
+_SAME = 0.005
 _LITTLE_TO_LEARN = (
     "What it found was right nearly everywhere: there is little to learn."
 )
@@ -58,7 +60,9 @@ class Ended:
         return _CHANCE_IN_NUCLEI / max(self.nuclei, 1)
 
 
-def judge(how: Ended, start: str, used: str, first: str) -> tuple[str, str]:
+def judge(
+    how: Ended, start: str, used: str, first: str, corrected: bool = True
+) -> tuple[str, str]:
     """Say which model predicts from now on, if it is another one, and why.
 
     Parameters
@@ -68,6 +72,8 @@ def judge(how: Ended, start: str, used: str, first: str) -> tuple[str, str]:
     start, used, first : str
         Names of the models that it started from, that predicts now, and that all
         learning began with.
+    corrected : bool
+        Whether anything that was learned from is not as a model had found it.
 
     Returns
     -------
@@ -84,8 +90,13 @@ def judge(how: Ended, start: str, used: str, first: str) -> tuple[str, str]:
                 f"images it did not learn from: {used} stays."
             )
     elif how.fit is not None and how.fit_before is not None:
+        right = how.fit_before >= _RIGHT
+        if right and not corrected and how.fit < how.fit_before - _SAME:
+            return "", (
+                "What you reviewed was right as it was found: there is nothing to "
+                f"learn yet, {used} stays."
+            )
         if how.fit < how.fit_before - how.chance:
-            right = how.fit_before >= _RIGHT
             return "", (
                 f"{how.name} scored {how.fit:.2f} on what you corrected, {start} "
                 f"{how.fit_before:.2f}: {used} stays. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_unet._adoption import judge
-from napari_unet._models import Models
+from napari_unet._models import Models, name_of
 from napari_unet._nuclei import NUCLEI
 from napari_unet._state import Learning
 from napari_unet._training import Training
@@ -72,6 +71,7 @@ class Learner(QObject):
         self._corrections = 0
         self._imported: Mapping[str, Mapping[str, int]] = {}
         self._missing = self._waiting = ""
+        self._reworked = self._taught = False
         self._model = self._began_with = ""
         self._wishes: dict[str, float] = {}
         self._channels: dict[str, str] = {}
@@ -169,24 +169,24 @@ class Learner(QObject):
     def count(self) -> None:
         """Look up how many corrections there are to learn from."""
         try:
-            progress = self.task.progress(self._ledger(self._locked))
+            ledger = self._ledger(self._locked)
+            progress = self.task.progress(ledger)
             hindrance = progress.hindrance
             if hindrance and self._locked and self._ledger(()):
                 hindrance = _ALL_LOCKED
         except EngineError:  # whoever writes to the journal says so
             return
         self._corrections, self._missing = progress.count, progress.missing
+        brought = set(self._imported) - set(self._locked)
+        self._reworked = bool(brought or set(ledger) - self.task.as_found)
         self.training.show(can_start=hindrance)
         self._say_what_is_missing()
 
     def _ledger(self, without: tuple[str, ...]) -> Counter[str]:
         """Count corrections by action, but for those of some images."""
-        found: Counter[str] = Counter()
-        for image, counts in self._imported.items():
-            if image not in without:
-                found.update(counts)
-        if self._journal is not None:
-            found.update(self._journal.ledger(without))
+        found = Counter(self._journal.ledger(without) if self._journal else {})
+        for image in set(self._imported) - set(without):
+            found.update(self._imported[image])
         return found
 
     def _say_what_is_missing(self) -> None:
@@ -215,8 +215,7 @@ class Learner(QObject):
         """Store the corrections and train."""
         if self.training.busy or self._journal is None or self.state.can_start:
             return
-        sentence = "Getting ready to learn from your corrections."
-        self._begin(self._journal, self._compose(), sentence)
+        self._begin(self._journal, self._compose(), "Getting ready to learn.")
 
     def _compose(self) -> dict[str, Any]:
         """Say what is to be learned, and what with."""
@@ -265,24 +264,33 @@ class Learner(QObject):
         command = dict(command)
         for which in {"start", "root", "newest"} & set(command):
             # The project may lie elsewhere now.
-            command[which] = self.models.location(_name_of(command[which]))
+            command[which] = self.models.location(name_of(command[which]))
         self._begin(self._journal, command, f"Going on with the training of {name}.")
 
     def _begin(self, journal: Journal, command: dict[str, Any], sentence: str) -> None:
         self.learned = self._corrections
-        self._began_with = _name_of(command.get("start", ""))
+        self._began_with = name_of(command.get("start", ""))
         self._wishes = dict(command.get("instances", {}))
+        self._taught = self._teaches
         self.training.begin(journal, command, sentence)
+
+    @property
+    def _teaches(self) -> bool:
+        """Whether there is more to learn than what the model found by itself."""
+        wished = self._instances or self.network or not self._model
+        return self._reworked or bool(wished)
 
     def _start_if_due(self) -> None:
         fresh = self._corrections - self.learned
         due = fresh >= self.task.enough and not self._missing
-        if self.state.automatic and not self.training.busy and due:
+        # Where all is right as it was found, once is enough to see that.
+        new = self._teaches or not self.learned
+        if self.state.automatic and not self.training.busy and due and new:
             self.start()
 
     def _on_ended(self, how: Ended) -> None:
         start = self.first if how.harm else self._began_with
-        model, sentence = judge(how, start, self._model, self.first)
+        model, sentence = judge(how, start, self._model, self.first, self._taught)
         self.training.show(sentence=sentence)
         self.learned_with = self._wishes if model == how.name else {}
         if model:
@@ -290,8 +298,3 @@ class Learner(QObject):
         else:
             self.kept.emit()
         self._idle.start()
-
-
-def _name_of(location: object) -> str:
-    """Give a model's name: its folder's, whichever system the path is of."""
-    return re.split(r"[/\\]", str(location))[-1]

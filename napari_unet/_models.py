@@ -14,7 +14,7 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SHIPPED", "Models"]
+__all__ = ["SHIPPED", "Models", "name_of"]
 
 _ROUND = "round-"
 
@@ -117,3 +117,8 @@ class Models:
 def _order(name: str) -> tuple[int, str]:
     found = re.fullmatch(rf"{_ROUND}(\d+)", name)
     return (int(found[1]) if found else 0), name
+
+
+def name_of(location: object) -> str:
+    """Give a model's name: its folder's, whichever system the path is of."""
+    return re.split(r"[/\\]", str(location))[-1]

@@ -37,6 +37,7 @@ class Nuclei:
     at_once: frozenset[str] = frozenset({"accept", "delete", "ignore"})
     lines: frozenset[str] = frozenset({"split", "join"})
     boxes: frozenset[str] = frozenset({"box"})
+    as_found: frozenset[str] = frozenset({"accept", "box", "ignore"})
     # Reviewed nuclei; one field that is right counts as many.
     enough: int = 10
 

@@ -75,6 +75,8 @@ class Task(Protocol):
         Each action's key.
     at_once, lines, boxes : frozenset of str
         Tools that act on what is under the pointer, take a dragged line, a box.
+    as_found : frozenset of str
+        Actions that leave what a model found as it is: they teach it nothing new.
     corrections : mapping
         What the tools do, by name.
     settings : mapping
@@ -103,6 +105,9 @@ class Task(Protocol):
 
     @property
     def boxes(self) -> frozenset[str]: ...
+
+    @property
+    def as_found(self) -> frozenset[str]: ...
 
     @property
     def corrections(self) -> Mapping[str, Correction]: ...

@@ -48,6 +48,7 @@ class Tissue:
     at_once: frozenset[str] = frozenset()
     lines: frozenset[str] = frozenset()
     boxes: frozenset[str] = frozenset({"box", "ignore"})
+    as_found: frozenset[str] = frozenset({"box", "ignore"})
     enough: int = 2
 
     @property

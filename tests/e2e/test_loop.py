@@ -76,6 +76,13 @@ def test_open_correct_learn_and_come_back(
     np.testing.assert_array_equal(again.nuclei, labels)
 
 
+def _delete_one(loop: Any) -> None:
+    """Correct something: where nothing is wrong there is nothing to learn."""
+    _, point = loop.nucleus()
+    loop.hover(*point)
+    loop.press("D")
+
+
 def _made(loop: Any) -> list[int]:
     """Steps that the curve shows, without the start's."""
     return [step for step in loop.session.state.learning.curve.steps if step]
@@ -84,6 +91,7 @@ def _made(loop: Any) -> list[int]:
 def test_the_engine_is_killed_in_training_and_it_goes_on(loop: Any) -> None:
     loop.session.learning.set_automatic(False)
     loop.session.learning.set_training({**QUICK, "epochs": 400})
+    _delete_one(loop)
     loop.press("Enter")
     loop.session.learner.start()
     loop.wait(lambda: _made(loop), seconds=200)
@@ -101,6 +109,7 @@ def test_the_viewer_is_closed_in_training_and_it_goes_on_the_next_time(
 ) -> None:
     loop.session.learning.set_automatic(False)
     loop.session.learning.set_training({**QUICK, "epochs": 400})
+    _delete_one(loop)
     loop.session.editor.correct("box", (0, 0, 160, 100))  # the rest is proposed
     loop.session.learner.start()
     loop.session.predictor.live_ms = 20  # proposals change while it learns

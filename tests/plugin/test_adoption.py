@@ -85,3 +85,27 @@ def test_a_new_network_is_compared_with_none() -> None:
         "round-2",
         "Learned: round-2 predicts now.",
     )
+
+
+ACCEPTED = Ended("round-2", fit=0.97, fit_before=1.0, nuclei=20)
+
+
+def test_where_all_was_accepted_as_it_was_found_no_fall_is_chance() -> None:
+    assert judge(ACCEPTED, "nuclei", "nuclei", "nuclei", corrected=False) == (
+        "",
+        "What you reviewed was right as it was found: there is nothing to learn yet, "
+        "nuclei stays.",
+    )
+    assert judge(ACCEPTED, "nuclei", "nuclei", "nuclei")[0] == "round-2"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        replace(ACCEPTED, fit=0.996),  # said to be 1.00
+        # Another model than the one that found it: it has something to learn.
+        replace(ACCEPTED, fit=0.71, fit_before=0.73),
+    ],
+)
+def test_what_is_as_good_or_starts_worse_is_adopted_as_ever(how: Ended) -> None:
+    assert judge(how, "nuclei", "nuclei", "nuclei", corrected=False)[0] == "round-2"

@@ -201,6 +201,7 @@ def test_while_learning_does_harm_the_first_model_predicts(
     loop.engine.send("fake", do="gain", gain=-0.1)
     loop.show("b")
     loop.wait_for_proposals()
+    _review(loop, 1)  # one deleted, or there were nothing new to learn
     loop.press("Enter")
     loop.wait(lambda: "did better" in loop.session.state.learning.sentence)
     assert loop.session.state.model == "nuclei"
@@ -213,6 +214,27 @@ def test_while_learning_does_harm_the_first_model_predicts(
     assert loop.session.state.model == "round-3"
     command = _commands(log, "train")[2]
     assert (command["start"], command["newest"][-7:]) == ("nuclei", "round-2")
+
+
+def test_where_nothing_was_wrong_it_learns_once_and_waits_for_a_correction(
+    loop: Any, log: Path
+) -> None:
+    loop.engine.send("fake", do="fits", fit=0.97, start_fit=1.0, nuclei=20)
+    loop.press("Enter")
+    said = "What you reviewed was right as it was found: there is nothing to learn yet"
+    loop.wait(lambda: said in loop.session.state.learning.sentence)
+    assert loop.session.state.model == "nuclei"
+    loop.wait(lambda: loop.session.state.current == "b")
+    loop.wait_for_proposals()
+    _, point = loop.nucleus()
+    loop.press("Enter")
+    _rest(loop)
+    assert len(_commands(log, "train")) == 1
+    assert said in loop.session.state.learning.sentence
+    loop.show("b")
+    loop.point_at(*point)
+    loop.press("D")
+    _until_learned(loop, "round-2")
 
 
 def test_it_does_not_start_by_itself_where_that_is_not_wanted(
