@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from unetloop.errors import EngineError
 
@@ -154,9 +153,9 @@ def evaluate_pair(
 
     Notes
     -----
-    Above IoU 0.5 at most one partner is possible. At exactly 0.5 two are, and
-    the assignment with most matches is taken. Only overlapping pairs are held,
-    so that tens of thousands of nuclei take no more than their pixels.
+    Above IoU 0.5 at most one partner is possible. At exactly 0.5 two are, which halve
+    their partner and so have no other; one of them is taken. Only overlapping pairs are
+    held, so that tens of thousands of nuclei take no more than their pixels.
 
     Examples
     --------
@@ -178,8 +177,8 @@ def evaluate_pair(
             np.where(_kept(predicted, valid), predicted, 0)
         )
     overlap = _overlaps(truth, predicted, true_count, predicted_count)
-    true_areas = np.bincount(truth.ravel(), minlength=true_count + 1)
-    predicted_areas = np.bincount(predicted.ravel(), minlength=predicted_count + 1)
+    true_areas = np.bincount(truth.ravel())
+    predicted_areas = np.bincount(predicted.ravel())
     inside = (overlap.row > 0) & (overlap.col > 0)
     rows, columns = overlap.row[inside], overlap.col[inside]
     shared = overlap.data[inside]
@@ -252,7 +251,7 @@ def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
     labels = np.maximum(labels, 0).astype(np.int64)
     largest = int(labels.max())
     if largest <= 4 * labels.size + 1024:
-        present = np.bincount(labels.ravel(), minlength=largest + 1) > 0
+        present = np.bincount(labels.ravel()) > 0
         present[0] = False
         numbers = np.cumsum(present)
         return np.where(present, numbers, 0)[labels], int(numbers[-1])
@@ -266,7 +265,7 @@ def _dense(labels: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
 def _kept(labels: NDArray[np.int64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that count: valid ones of nuclei that are mostly valid."""
     areas = np.bincount(labels.ravel())
-    known = np.bincount(labels.ravel(), weights=valid.ravel(), minlength=len(areas))
+    known = np.bincount(labels.ravel(), weights=valid.ravel())
     mostly: NDArray[np.bool_] = (known > areas / 2)[labels] & valid
     return mostly
 
@@ -288,13 +287,6 @@ def _one_to_one(
     rows: NDArray[np.int64], columns: NDArray[np.int64], iou: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Choose pairs so that each nucleus has at most one partner; give their IoU."""
-    contested = (np.bincount(rows)[rows] > 1) | (np.bincount(columns)[columns] > 1)
-    free = iou[~contested]
-    if not contested.any():
-        return free
-    true, rows = np.unique(rows[contested], return_inverse=True)
-    found, columns = np.unique(columns[contested], return_inverse=True)
-    gain = np.zeros((len(true), len(found)))
-    gain[rows, columns] = 1 + iou[contested]  # most matches, then the largest IoU
-    values = gain[linear_sum_assignment(gain, maximize=True)]
-    return np.concatenate([free, values[values > 0] - 1])
+    _, first = np.unique(rows, return_index=True)
+    _, only = np.unique(columns[first], return_index=True)
+    return iou[first][only]

@@ -26,6 +26,7 @@ def test_hand_made_case() -> None:
     score = evaluate_pair(truth, found)
     assert score.matched == (1,) * 7 + (0,) * 3
     assert score.ap == (1 / 3,) * 7 + (0,) * 3
+    assert score.mean_ap == pytest.approx(7 / 30)
     assert score.f1[0] == score.precision[0] == score.recall[0] == 0.5
     assert score.panoptic_quality == pytest.approx(0.8 / 2)
     assert score.dice == pytest.approx(2 * 80 / (116 + 88))
@@ -33,11 +34,24 @@ def test_hand_made_case() -> None:
     assert score.pixel_accuracy == pytest.approx((400 - 36 - 8) / 400)
 
 
+def test_figures_are_named_after_their_thresholds() -> None:
+    truth = _square((0, 10, 0, 10), (12, 16, 12, 16))
+    figures = evaluate_pair(truth, _square((0, 8, 0, 10))).figures()
+    assert [name for name in figures if name.startswith("ap@")] == [
+        f"ap@0.{hundredths}" for hundredths in range(50, 100, 5)
+    ]
+    assert (figures["ap@0.80"], figures["ap@0.85"]) == (0.5, 0)
+    assert figures["precision@0.50"] == 1
+    assert figures["recall@0.50"] == 0.5
+    assert figures["f1@0.50"] == pytest.approx(2 / 3)
+
+
 def test_at_exactly_one_half_each_nucleus_has_one_partner() -> None:
-    truth = _square((0, 2, 0, 10))
-    halves = _square((0, 1, 0, 10), (1, 2, 0, 10))
-    assert evaluate_pair(truth, halves).matched[0] == 1
-    assert evaluate_pair(halves, truth).matched[0] == 1
+    truth = _square((0, 2, 0, 10), (10, 15, 10, 15))
+    halves = _square((0, 1, 0, 10), (1, 2, 0, 10), (10, 15, 10, 15))
+    for score in (evaluate_pair(truth, halves), evaluate_pair(halves, truth)):
+        assert score.matched[:2] == (2, 1)
+        assert score.matched_iou[0] == 1.5
 
 
 def test_two_empty_images_agree() -> None:
@@ -53,8 +67,18 @@ def test_only_what_is_known_counts() -> None:
     found = _square((0, 5, 0, 5), (10, 15, 10, 15))
     known = np.zeros((20, 20), bool)
     known[:8, :8] = True
-    assert evaluate_pair(truth, found, valid=known).mean_ap == 1
+    score = evaluate_pair(truth, found, valid=known)
+    assert (score.mean_ap, score.true_nuclei, score.pixels) == (1, 1, 64)
     assert evaluate_pair(truth, found).mean_ap == 0.5
+
+
+def test_nuclei_that_lie_mostly_where_nothing_is_known_are_left_out() -> None:
+    known = np.zeros((20, 20), bool)
+    known[:, :10] = True
+    nuclei = _square((0, 4, 7, 12), (10, 14, 8, 13))  # 3 and 2 of 5 columns are known
+    score = evaluate_pair(nuclei, nuclei, valid=known)
+    assert (score.true_nuclei, score.predicted_nuclei) == (1, 1)
+    assert (score.true_pixels, score.matched[-1]) == (12, 1)
 
 
 def test_pooled_and_by_image_differ() -> None:
@@ -65,9 +89,13 @@ def test_pooled_and_by_image_differ() -> None:
     ]
     assert average(scores)["mean_ap"] == 0.5
     assert pool(scores).mean_ap == pytest.approx(5 / 6)
-    assert "panoptic_quality" in to_table(scores)
-    with pytest.raises(EngineError, match="no image"):
-        pool([])
+    heading, first, *_ = to_table(scores).splitlines()
+    assert heading.split() == ["by", "image", "pooled"]
+    assert first.split() == ["mean_ap", "0.500", "0.833"]
+    assert average(scores[:1]) == scores[0].figures()
+    for summarise in (pool, average):
+        with pytest.raises(EngineError, match="no image"):
+            summarise([])
     with pytest.raises(EngineError, match="same size"):
         evaluate_pair(many, many[1:])
 
