@@ -123,23 +123,13 @@ def distance_to_edge(
     """
     distance = np.zeros(segmentation.shape, np.float32)
     extent = np.ones(segmentation.shape, np.float32)
-    for number, (rows, columns) in bounding_boxes(segmentation):
-        window = padded((rows, columns), 1, segmentation.shape)
+    for number, box in bounding_boxes(segmentation):
+        window = padded(box, 1, segmentation.shape)
         mask = segmentation[window] == number
-        # Where the window ends at the image's border, repeat the last pixels.
-        missing = [
-            (int(side.start == 0) * 8, int(side.stop == size) * 8)
-            for side, size in zip(window, segmentation.shape, strict=True)
-        ]
-        inner = tuple(
-            slice(before, before + size)
-            for (before, _), size in zip(missing, mask.shape, strict=True)
-        )
-        wider = np.pad(mask, missing, mode="edge")
-        if wider.all():  # a nucleus that fills the image has no edge in it
-            values = np.full(mask.shape, 1.0, np.float32)
+        if mask.all():  # a nucleus that fills the image has no edge in it
+            values = np.ones(mask.shape, np.float32)
         else:
-            values = ndimage.distance_transform_edt(wider)[inner].astype(np.float32)
+            values = ndimage.distance_transform_edt(mask).astype(np.float32)
         distance[window][mask] = values[mask]
         extent[window][mask] = values[mask].max()
     return distance, extent

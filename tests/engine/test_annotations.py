@@ -31,6 +31,9 @@ def test_complete_masks_are_all_known() -> None:
     assert targets.valid.min() == 1
     np.testing.assert_array_equal(targets.maps[..., 0] > 0, _pair() > 0)
     assert targets.maps[9, 9, 1] == 1
+    # What divides touching nuclei counts many times as much as a far background.
+    assert targets.emphasis[9, 13] > 10
+    assert targets.emphasis[0, 39] == 1
 
 
 def test_only_reviewed_pixels_count() -> None:
