@@ -76,14 +76,19 @@ def test_delete_reviews_what_the_nucleus_covered_and_nothing_else() -> None:
     now, review = after(change, segmentation, blank(segmentation))
     assert (now == np.where(segmentation == 1, 0, segmentation)).all()
     assert (review == (segmentation == 1)).all()
+    assert change is not None
+    assert (change.action, change.number) == ("delete", 0)
 
 
 def test_ignore_marks_a_nucleus_and_keeps_it() -> None:
     segmentation = draw(".112")
     review = draw("1111").astype(np.uint8)
-    now, marks = after(ignore(segmentation, review, (0, 1)), segmentation, review)
+    change = ignore(segmentation, review, (0, 1))
+    now, marks = after(change, segmentation, review)
     assert (now == segmentation).all()
     assert (marks == draw("1221")).all()
+    assert change is not None
+    assert (change.action, change.number) == ("ignore", 1)
 
 
 def test_ignoring_again_makes_it_a_proposal_and_accepting_makes_it_right() -> None:
@@ -323,6 +328,17 @@ def test_join_fills_enclosed_background_but_takes_no_other_nucleus() -> None:
         blank(segmentation),
     )
     assert (now[5:25, 5:25] == np.where(segmentation == 5, 5, 1)[5:25, 5:25]).all()
+
+
+def test_join_follows_a_line_wherever_it_leads() -> None:
+    segmentation = np.zeros((40, 20), np.int32)
+    segmentation[2:6, 2:6], segmentation[2:6, 14:18] = 1, 2
+    line = [(4, 4), (30, 10), (4, 16)]
+    now, _ = after(
+        join(segmentation, blank(segmentation), line), segmentation, blank(segmentation)
+    )
+    assert now[29:31, 10].tolist() == [1, 1]
+    assert pieces(now == 1) == 1
 
 
 def test_two_pieces_of_one_number_can_be_joined() -> None:
