@@ -57,9 +57,7 @@ def lengthen(
         aim = end - pixels[max(len(pixels) - 1 - _AIM, 0)]
         ray = line_pixels([end, end + aim * sum(piece.mask.shape)], shape)
         inside = int(np.cumprod(piece.holds(ray)).sum())
-        if inside:
-            pixels = np.concatenate([pixels, ray[1 : inside + 1]])
-        pixels = pixels[::-1]
+        pixels = np.concatenate([pixels, ray[1 : inside + 1]])[::-1]
     return pixels
 
 

@@ -258,18 +258,35 @@ def test_a_line_along_the_edge_divides_nothing() -> None:
     assert split(segmentation, review, [(40, 40)]) is None
     assert split(segmentation, review, [(40, 40), (40.2, 40.3)]) is None
     assert split(draw("111"), blank(draw("111")), [(0, 1)]) is None
+    assert split(draw("111"), blank(draw("111")), [(0, 0), (0, 2)]) is None
 
 
 def test_crumbs_beside_the_cut_are_no_nuclei() -> None:
     segmentation = discs((40, 40, 15))
-    shaky = [(20, 40), (38, 40), (38, 42), (40, 42), (40, 40), (60, 40)]
+    loop = [(41, 40), (41, 43), (38, 43), (38, 40)]  # encloses four pixels
     now, _ = after(
-        split(segmentation, blank(segmentation), shaky),
+        split(segmentation, blank(segmentation), [(20, 40), *loop, (60, 40)]),
         segmentation,
         blank(segmentation),
     )
     assert set(np.unique(now)) == {0, 1, 2}
     assert pieces(now == 1) == pieces(now == 2) == 1
+
+
+def test_a_pixel_of_the_cut_that_hangs_on_by_a_corner_goes_to_a_part_too() -> None:
+    segmentation = draw("""
+        11111.
+        11111.
+        .....1
+    """)
+    line = [(-1, 2), (3, 2), (3, 4), (2, 5)]
+    now, _ = after(
+        split(segmentation, blank(segmentation), line),
+        segmentation,
+        blank(segmentation),
+    )
+    assert ((now > 0) == (segmentation > 0)).all()
+    assert now[2, 5] == now[1, 4] != now[1, 0]
 
 
 def test_an_ignored_nucleus_that_is_split_is_reviewed() -> None:
