@@ -17,12 +17,14 @@ from napari_unet._panels.status import StatusLine
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+    from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 
-    from napari_unet._batch_state import BatchState
     from napari_unet._state import LoopState
 
 __all__ = ["LoopWidget", "session_of"]
+
+_MARGIN = 7  # as wide as that of the column and its frame
+_LOW = 40  # lines of text: what is lower has no room for all that steps can say
 
 
 class LoopWidget(Docked):
@@ -41,7 +43,6 @@ class LoopWidget(Docked):
         self.images, self.correct = ImagesPanel(), CorrectPanel()
         self.learn, self.advanced = LearnPanel(), AdvancedPanel()
         self.run_all = RunAllPanel()
-        self._batch_busy = False
         self.status = StatusLine()
         self._lay_out()
         images, correct, learn = self.images, self.correct, self.learn
@@ -70,7 +71,7 @@ class LoopWidget(Docked):
         learn.automatic_requested.connect(session.learning.set_automatic)
         learn.model_requested.connect(session.learning.choose_model)
         learn.compare_requested.connect(session.comparer.set_on)
-        learn.advanced_toggled.connect(self.advanced.open)
+        learn.advanced_toggled.connect(self._on_advanced)
         self.advanced.settings_changed.connect(session.learning.set_training)
         self.advanced.model_changed.connect(session.learning.set_network)
         self.advanced.write(session.learner.settings)
@@ -87,16 +88,30 @@ class LoopWidget(Docked):
         return self.column.out_of_sight
 
     def _lay_out(self) -> None:
-        self.column = area = Column(
-            (self.images, self.correct, self.learn, self.advanced, self.run_all),
-            tall=self.images,
-        )
+        steps = self.images, self.correct, self.learn, self.advanced
+        self.column = Column(steps, tall=self.images)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addWidget(area, 1)
-        self.status.setContentsMargins(6, 0, 6, 4)
+        layout.addWidget(self.column, 1)
+        # Not in what scrolls: settings or many classes above it leave it where it is.
+        self.run_all.setContentsMargins(_MARGIN, 2, _MARGIN, 0)
+        layout.addWidget(self.run_all)
+        self.status.setContentsMargins(_MARGIN, 0, _MARGIN, 2)
         layout.addWidget(self.status)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a low window, let words give way: all four steps stay in sight."""
+        super().resizeEvent(event)
+        line = self.status.lines[0].fontMetrics().lineSpacing()
+        low = self.height() < _LOW * line
+        for part in (self.learn, self.run_all, self.status):
+            part.be_low(low)
+
+    def _on_advanced(self, wanted: bool) -> None:
+        if wanted:  # they stand below what is in sight
+            self.column.follow(self.learn, from_top=True)
+        self.advanced.open(wanted)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Show that files may be let go here."""
@@ -120,15 +135,8 @@ class LoopWidget(Docked):
         box.fix_requested.connect(desk.batch.fix)
         self.run_all.more_requested.connect(desk.take_model)
         self.run_all.more_requested.connect(lambda: open_dock(viewer, BATCH))
-        desk.batch.changed.connect(self._show_batch)
+        desk.batch.changed.connect(self.run_all.show_batch)
         self.run_all.show_batch(desk.batch.state)
-
-    def _show_batch(self, batch: BatchState) -> None:
-        if batch.run.busy != self._batch_busy:
-            self._batch_busy = batch.run.busy
-            # It has more to say now, and stands where that may be out of sight.
-            self.column.follow(self.run_all)
-        self.run_all.show_batch(batch)
 
     def _show(self, state: LoopState) -> None:
         self.images.show(state)

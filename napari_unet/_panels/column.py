@@ -77,6 +77,7 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self._followed: QWidget | None = None
+        self._from_top = False
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_SOON_MS)
@@ -91,9 +92,17 @@ class Column(QScrollArea):
         framed = ours and is_by_keys(self)
         self._frame.frame(focused if framed else None)
 
-    def follow(self, widget: QWidget) -> None:
-        """Scroll to this one when it has become larger, which it is about to."""
-        self._followed = widget
+    def follow(self, widget: QWidget, *, from_top: bool = False) -> None:
+        """Scroll to this one when the column has become longer, which it is about to.
+
+        Parameters
+        ----------
+        widget : QWidget
+            One of the column.
+        from_top : bool
+            Have it begin at the top, or as near as can be: with all that is below.
+        """
+        self._followed, self._from_top = widget, from_top
         self._rest.start()
 
     def _end_following(self) -> None:
@@ -135,6 +144,9 @@ class Column(QScrollArea):
         seen = bool(super().eventFilter(watched, event))
         if event.type() == QEvent.Type.Resize:
             self._frame.resize(self.widget().size())
-            if self._followed is not None:
+            if self._followed is not None and self._from_top:
+                self.widget().layout().activate()
+                self.verticalScrollBar().setValue(self._followed.y())
+            elif self._followed is not None:
                 self.ensureWidgetVisible(self._followed)
         return seen

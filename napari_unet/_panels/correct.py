@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
-    QGridLayout,
     QHBoxLayout,
     QVBoxLayout,
     QWidget,
@@ -152,7 +151,7 @@ class CorrectPanel(QWidget):
         )
         self.threshold.moved.connect(self.threshold_changed)
         self.min_size = NamedSlider(
-            *("Smallest nucleus", 0.0, 1.0, self),
+            *("Min. size", 0.0, 1.0, self),
             power=2.0,
             percent=True,
             tip="Leave out what is smaller than this part of a typical nucleus",
@@ -187,11 +186,11 @@ class CorrectPanel(QWidget):
                 row.addWidget(button, 1)
             column.addLayout(row)
         column.addSpacing(2)
-        sliders = QGridLayout()
-        sliders.setSpacing(4)
-        sliders.setHorizontalSpacing(8)
-        self.threshold.add_to(sliders, 0)
-        self.min_size.add_to(sliders, 1)
+        sliders = QHBoxLayout()
+        sliders.setSpacing(6)
+        self.threshold.add_to(sliders)
+        sliders.addSpacing(8)
+        self.min_size.add_to(sliders)
         column.addLayout(sliders)
         self._show_task()
 

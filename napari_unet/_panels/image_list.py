@@ -37,7 +37,7 @@ __all__ = ["LEAST_HEIGHT", "MOST_HEIGHT", "ImageList", "ImageRows"]
 _ROW = Qt.ItemDataRole.UserRole
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
 _PICTURE = 40
-LEAST_HEIGHT, MOST_HEIGHT = (int(rows * (_PICTURE + 8)) for rows in (1.5, 8))
+LEAST_HEIGHT, MOST_HEIGHT = (int(rows * (_PICTURE + 8)) for rows in (1.1, 8))
 """Of the list: in a low window an image, and that there are more; in a high one."""
 _CALLED = {
     "in work": "in progress",

@@ -93,9 +93,6 @@ class LearnPanel(QWidget):
         self.advanced.setCheckable(True)
         self.advanced.toggled.connect(self._on_advanced)
         self.bar = Bar("Progress of learning")
-        policy = self.bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # nothing beside it moves when it appears
-        self.bar.setSizePolicy(policy)
         self.bar.hide()
         self.plot = CurvePlot()
         self.versus = VersusCard()
@@ -134,6 +131,14 @@ class LearnPanel(QWidget):
         column.addWidget(self.bar)
         column.addWidget(self.sentence)
         column.addWidget(self.pages)
+
+    def be_low(self, low: bool) -> None:
+        """Take less height, in a low window."""
+        self.sentence.take(1 if low else 2)
+        policy = self.bar.sizePolicy()
+        # Else nothing beside it moves when it appears.
+        policy.setRetainSizeWhenHidden(not low)
+        self.bar.setSizePolicy(policy)
 
     def show(self, state: LoopState) -> None:
         """Show what training does and which model predicts."""

@@ -182,6 +182,13 @@ class Lines(_Written):
         across = QSizePolicy.Policy.Fixed if room else QSizePolicy.Policy.Ignored
         self.setSizePolicy(across, QSizePolicy.Policy.Fixed)
 
+    def take(self, count: int) -> None:
+        """Take another number of lines."""
+        if count != self._count:
+            self._count = count
+            self.updateGeometry()
+            self.update()
+
     def say(self, text: str, tint: str = "text") -> None:
         """Show a text in a colour of `colour`; cheap where it is shown already."""
         if tint != self._tint:

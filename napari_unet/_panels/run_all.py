@@ -43,6 +43,10 @@ class RunAllPanel(QWidget):
         column.addWidget(self.box)
         self._show()
 
+    def be_low(self, low: bool) -> None:
+        """Take less height, in a low window."""
+        self.box.sentence.take(1 if low else 2)
+
     def show(self, state: LoopState) -> None:
         """Show which model would run over which folder."""
         if state.folder is None:

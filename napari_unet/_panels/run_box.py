@@ -67,7 +67,6 @@ class RunBox(QWidget):
             "Retry failed", tip="Try the images that failed again, and no others"
         )
         self.retry_button.clicked.connect(self.retry_requested)
-        self.unlike = Lines(2)
         self.fix_button = Button()
         self.fix_button.clicked.connect(self.fix_requested)
         self._lay_out(before, behind)
@@ -98,16 +97,11 @@ class RunBox(QWidget):
         below = QHBoxLayout(self._below)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(4)
-        for button in (self.results_button, self.report_button, self.retry_button):
+        opening = self.results_button, self.report_button
+        for button in (*opening, self.retry_button, self.fix_button):
             below.addWidget(button, 1)
         column.addWidget(self._below)
-        self._triage = QWidget()
-        triage = QHBoxLayout(self._triage)
-        triage.setContentsMargins(0, 0, 0, 0)
-        triage.addWidget(self.unlike, 1)
-        triage.addWidget(self.fix_button)
-        column.addWidget(self._triage)
-        for part in (self._progress, self.sentence, self._below, self._triage):
+        for part in (self._progress, self.sentence, self._below):
             part.setVisible(False)
 
     def show_run(self, run: Run, hindrance: str = "") -> None:
@@ -126,17 +120,12 @@ class RunBox(QWidget):
         self.sentence.say(_said(run), "wrong" if bad else "text")
         self.sentence.setVisible(bool(run.sentence))
         self._progress.setVisible(run.busy)
-        self.sentence.setToolTip("\n".join((run.sentence, *run.failures)))
-        ended = not run.busy and run.report is not None
-        self._below.setVisible(ended)
-        self.retry_button.setEnabled(run.failed > 0)
-        self._triage.setVisible(ended and bool(run.worst))
+        lines = run.sentence, _unlike(run), *run.failures
+        self.sentence.setToolTip("\n".join(filter(None, lines)))
+        self._below.setVisible(not run.busy and run.report is not None)
+        self.retry_button.setVisible(run.failed > 0)
+        self.fix_button.setVisible(bool(run.worst))
         if run.worst:
-            look = "looks" if run.unlike == 1 else "look"
-            self.unlike.say(
-                f"{run.unlike:,} of {run.images:,} images {look} unlike what this "
-                "model has seen."
-            )
             count = len(run.worst)
             worst = f"the {count} worst" if count > 1 else "it"
             self.fix_button.set_face(f"Fix {worst}", "")
@@ -147,7 +136,18 @@ class RunBox(QWidget):
 
 def _said(run: Run) -> str:
     """Give what came of it, and which images failed; why is in the tooltip."""
-    if run.busy or not run.failures:
+    if run.busy:
         return run.sentence
-    names = ", ".join(failure.partition(": ")[0] for failure in run.failures)
-    return f"{run.sentence} Failed: {names}"
+    parts = [run.sentence, _unlike(run)]
+    if run.failures:
+        names = ", ".join(failure.partition(": ")[0] for failure in run.failures)
+        parts.insert(1, f"Failed: {names}.")
+    return " ".join(filter(None, parts))
+
+
+def _unlike(run: Run) -> str:
+    if run.busy or not run.worst:
+        return ""
+    look = "looks" if run.unlike == 1 else "look"
+    images = f"{run.unlike:,} of {run.images:,} images"
+    return f"{images} {look} unlike what the model has seen."

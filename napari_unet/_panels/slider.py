@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QSlider
+from qtpy.QtWidgets import QSizePolicy, QSlider
 from superqt.utils import QSignalThrottler
 
 from napari_unet._panels.look import Lines, Word
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QWheelEvent
-    from qtpy.QtWidgets import QGridLayout
+    from qtpy.QtWidgets import QHBoxLayout
 
 __all__ = ["NamedSlider"]
 
 INTERVAL_MS = 60
 _STEPS = 160
+_LEAST_WIDTH = 60  # two stand beside each other in a narrow dock
 _NONE = "–"
 
 
 class NamedSlider(QObject):
-    """Name, slider and value: three widgets for one row of a grid.
+    """Name, slider and value: three widgets beside each other.
 
     Parameters
     ----------
@@ -59,6 +60,9 @@ class NamedSlider(QObject):
         self.name = Word(name)
         self.slider = _CalmSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
+        self.slider.setMinimumWidth(_LEAST_WIDTH)
+        across = QSizePolicy.Policy.Ignored
+        self.slider.setSizePolicy(across, QSizePolicy.Policy.Fixed)
         self.slider.setPageStep(_STEPS // 20)
         self.slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.slider.setAccessibleName(name)
@@ -71,11 +75,11 @@ class NamedSlider(QObject):
         self._throttle.triggered.connect(lambda: self.moved.emit(self.value()))
         self.slider.valueChanged.connect(self._on_moved)
 
-    def add_to(self, grid: QGridLayout, row: int) -> None:
-        """Take a row of a grid with three columns."""
-        for column, widget in enumerate((self.name, self.slider, self.number)):
-            grid.addWidget(widget, row, column)
-        grid.setColumnStretch(1, 1)
+    def add_to(self, row: QHBoxLayout) -> None:
+        """Take a place in a row."""
+        row.addWidget(self.name)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.number)
 
     def set_enabled(self, enabled: bool) -> None:
         """Let it be used, or not."""

@@ -21,7 +21,7 @@ __all__ = ["StatusLine"]
 
 
 class StatusLine(QWidget):
-    """Bottom of the dock; its height is always the same.
+    """Bottom of the dock; its height is always the same, except in a low window.
 
     Each line has its own subject, so that none moves. A problem covers all of them.
     """
@@ -30,6 +30,7 @@ class StatusLine(QWidget):
         super().__init__(parent)
         self.lines = [Lines() for _ in range(3)]
         self.problem = _Problem()
+        self._low = self._ready = False
         calm = QWidget()
         column = QVBoxLayout(calm)
         column.setContentsMargins(0, 0, 0, 0)
@@ -41,15 +42,28 @@ class StatusLine(QWidget):
         self._pages.addWidget(calm)
         self._pages.addWidget(self.problem)
 
+    def be_low(self, low: bool) -> None:
+        """Take less height, in a low window: the machine is in the tooltip."""
+        self._low = low
+        self._give_room()
+
     def show(self, state: LoopState) -> None:
         """Show the facts, and what is wrong or else what is being done."""
+        self._ready = bool(state.device)
         device = state.device or "The engine starts…"
         texts = device, _facts(state), state.busy
         for line, text in zip(self.lines, texts, strict=True):
             line.say(text)
-        self.lines[0].setToolTip("\n".join(filter(None, texts)))
+        for line in self.lines:
+            line.setToolTip("\n".join(filter(None, texts)))
         self.problem.words.say(state.problem)
         self._pages.setCurrentIndex(1 if state.problem else 0)
+        self._give_room()
+
+    def _give_room(self) -> None:
+        self.lines[0].setVisible(not (self._low and self._ready))
+        wrong = bool(self.problem.words.text())
+        self.problem.words.take(3 if wrong or not self._low else 2)
 
 
 def _facts(state: LoopState) -> str:

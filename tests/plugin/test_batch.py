@@ -177,7 +177,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     count = int(read_labels(out / "labels/a.tif").max())
     assert said["a.tif"] == f"{count} nuclei"
     assert "can't be read" in said["broken.tif"]
-    assert widget.box.sentence.text().endswith(" Failed: broken.tif")
+    assert " Failed: broken.tif." in widget.box.sentence.text()
     assert "broken.tif: " in widget.box.sentence.toolTip()
     assert (out / "geojson/b.geojson").exists()
     widget.box.report_button.click()
@@ -197,7 +197,7 @@ def test_a_batch_runs_and_what_failed_is_retried(
     assert (out / "labels/a.tif").stat().st_mtime_ns == before
     docks.wait(lambda: len(docks.results.results.images) == 4)
     assert "in 4 images" in table.said.text()
-    assert not widget.box.retry_button.isEnabled()
+    assert not widget.box.retry_button.isVisible()
 
 
 def test_a_batch_is_cancelled_and_goes_on(docks: Any, tmp_path: Path) -> None:
@@ -339,7 +339,6 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     session.choices.set_min_size(0.2)
     loop.run_all.box.start_button.click()
     docks.wait_for_end()
-    docks.wait(lambda: not loop.run_all.visibleRegion().isEmpty())
     assert loop.run_all.box.sentence.text().startswith("3 predicted, in ")
     out = folder / "unet-loop/results"
     assert (out / "labels/stack.tif").exists()  # all of the folder
@@ -355,7 +354,7 @@ def test_run_all_uses_the_loop_and_its_worst_are_fixed_there(
     assert written["settings"]["diameter"] is None
     assert written["settings"]["diameters"] == of_one
 
-    assert loop.run_all.box.unlike.text().startswith("3 of 3 images look unlike")
+    assert "3 of 3 images look unlike" in loop.run_all.box.sentence.text()
     worst = docks.batch.state.run.worst
     assert len(worst) == 3
     loop.run_all.box.fix_button.click()

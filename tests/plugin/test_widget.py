@@ -12,10 +12,11 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_unet import _desk, _session, _widget
+from napari_unet._batch_state import BatchState, Run
 from napari_unet._curve import Curve
 from napari_unet._engine import Engine
 from napari_unet._panels.column import Column
-from napari_unet._state import Comparison, Learning, LoopState
+from napari_unet._state import ClassRow, Comparison, Learning, LoopState
 from unetloop.project import open_project
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ def test_all_four_steps_are_in_sight_before_anything_is_learned(
     widget.session.entrance.open([folder])
     qtbot.waitUntil(lambda: widget.session.state.current == "a", timeout=30_000)
     assert bar.maximum() == 0
-    inside = widget.column.viewport().rect()
     button = widget.run_all.box.start_button
-    assert inside.contains(button.mapTo(widget.column, button.rect().bottomRight()))
+    assert button.visibleRegion().boundingRect() == button.rect()
 
 
 @pytest.mark.parametrize("compared", [False, True])
@@ -95,6 +95,61 @@ def test_all_four_steps_are_in_sight_on_a_small_screen_while_it_learns(
     assert widget.height() < 650
     assert widget.out_of_sight == bar.maximum() == 0
     assert widget.learn.plot.loss._parts["canvas"].isVisible() is not compared
+
+
+@pytest.mark.parametrize("task", ["nuclei", "classes"])
+def test_all_four_steps_are_in_sight_in_a_very_low_window_when_all_is_done(
+    widget: Any, task: str, qtbot: QtBot
+) -> None:
+    bar = widget.column.verticalScrollBar()
+    widget.session.changed.disconnect(widget._show)  # nothing but what is made up here
+    widget.session.parent().parent().resize(1280, 608)
+    curve = Curve((100, 200), (0.9, 0.5), (0.25, 0.5))
+    rows = tuple(ClassRow(name, "#009e73", "A") for name in ("nucleus", "rest"))
+    learned = LoopState(
+        task=task,
+        classes=rows if task == "classes" else (),
+        learning=Learning(phase="running", sentence="It learns.", curve=curve),
+        device="CPU, 4 cores",
+        folder=Path("unet-loop"),
+        model="round-1",
+    )
+    for panel in (widget.images, widget.correct, widget.learn, widget.run_all):
+        panel.show(learned)
+    widget.status.show(learned)
+    run = Run(
+        *("idle", "8 predicted, in 6 s."),
+        project=str(Path("unet-loop").absolute()),
+        report=Path("report.html"),
+        worst=(Path("a.tif"),),
+        unlike=1,
+        images=8,
+    )
+    widget.run_all.show_batch(BatchState(run=run))
+    box = widget.run_all.box
+    qtbot.waitUntil(box.report_button.isVisible)
+    assert "1 of 8 images looks unlike" in box.sentence.text()
+    qtbot.waitUntil(lambda: widget.height() < 550)
+    qtbot.waitUntil(lambda: widget.out_of_sight == bar.maximum() == 0)
+    for part in (box.start_button, box.fix_button, widget.status.lines[1]):
+        seen = part.visibleRegion
+        qtbot.waitUntil(lambda p=part, s=seen: s().boundingRect() == p.rect())
+
+
+def test_settings_of_learning_leave_step_four_where_it_is(
+    widget: Any, qtbot: QtBot
+) -> None:
+    qtbot.wait(50)  # it takes its place, and fits the window once
+    widget.session.parent().parent().resize(1280, 694)
+    qtbot.waitUntil(lambda: widget.height() < 650)
+    button = widget.run_all.box.start_button
+    height = button.mapTo(widget, button.rect().center()).y()
+    widget.learn.advanced.click()
+    form = widget.advanced.forms["model"]
+    qtbot.waitUntil(lambda: not form.visibleRegion().isEmpty())
+    assert widget.out_of_sight > 0
+    assert button.mapTo(widget, button.rect().center()).y() == height
+    assert button.visibleRegion().boundingRect() == button.rect()
 
 
 def _drop(widget: Any, path: Path) -> None:
