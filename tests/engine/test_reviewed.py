@@ -204,6 +204,32 @@ def test_planes_of_a_stack_are_corrected_one_by_one(
     assert [row["plane"] for row in rows].count("0") == 3
 
 
+def test_what_was_said_is_read_pixel_by_pixel_and_of_corrected_images_alone(
+    tmp_path: Path,
+) -> None:
+    paths = [tmp_path / "wide.tif", tmp_path / "undone.tif"]
+    for path in paths:
+        tifffile.imwrite(path, np.zeros((6, 9), np.uint8))
+    labels, review = np.zeros((6, 9), np.int32), np.zeros((6, 9), np.uint8)
+    labels[1:3, 1:8] = 7
+    review[:, 4:], review[5] = 1, 2
+    with open_project(tmp_path / "project", create=True) as project:
+        wide, undone = project.add_images(paths)
+        project.write_segmentation(wide, 0, labels)
+        project.write_review(wide, 0, review)
+        project.write_review(undone, 0, np.zeros_like(review))
+    known = find_reviewed(
+        project.folder, [str(path.resolve()) for path in paths], "nuclei"
+    )
+    assert list(known) == [str(paths[0].resolve())]
+    (image,) = known.values()
+    verdicts = np.full(labels.shape, 99, np.uint32)
+    assert image.planes[0].read(verdicts)
+    expected = np.select([review == 1, review == 2], [2 + labels, 1], 0)
+    np.testing.assert_array_equal(verdicts, expected)
+    assert not project.journal_path.exists()
+
+
 def test_what_a_killed_viewer_had_in_its_journal_alone_counts(
     corrected: Corrected, tmp_path: Path, model: Model
 ) -> None:
