@@ -16,9 +16,9 @@ from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS
 
 __all__ = ["recall", "remember"]
 
-# One replaces what is there, to be said anew each time; the next is the loop's, and
-# the last the model's.
-_NEVER_KEPT = ("overwrite", "instances", "classes", "project")
+# One replaces what is there, to be said anew each time; of the others one is the
+# model's, and the rest are the loop's.
+_NEVER_KEPT = ("overwrite", "channel_if_there", "instances", "classes", "project")
 
 
 def remember(wish: Wish) -> None:

@@ -43,6 +43,9 @@ class Wish:
         Name of one that ships, or a model folder.
     channel : str
         Number or name; empty: the engine chooses.
+    channel_if_there : bool
+        Whether it was chosen by other images, so that one that has a single channel,
+        or colours, and not this, is read as it is by itself.
     channels : mapping
         Those of single images, by their resolved paths, instead of it.
     diameter : float, optional
@@ -72,6 +75,7 @@ class Wish:
     out: str = ""
     model: str = SHIPPED
     channel: str = ""
+    channel_if_there: bool = False
     channels: Mapping[str, str] = field(default_factory=dict)
     diameter: float | None = None
     diameters: Mapping[str, float] = field(default_factory=dict)
@@ -111,6 +115,7 @@ class Wish:
             "out": self.folder,
             "model": self.model,
             "channel": self.channel or None,
+            "channel_if_there": self.channel_if_there,
             "channels": dict(self.channels),
             "diameter": None if self.classes else self.diameter,
             "diameters": {} if self.classes else dict(self.diameters),

@@ -23,17 +23,17 @@ _RESULTS = "results"
 def everything(
     workspace: Workspace,
     model: str,
-    channel: str | None,
     instances: Mapping[str, float],
 ) -> Wish:
     """Wish for all images of the folders that a project's images come from.
 
-    The diameter that was chosen for an image is that image's; in all others it is
-    estimated. The size of a pixel is that of all images that state none. Who annotates
-    some images of a folder means the folder. Images that are not where they were are
-    left out; without ``paths``, all are. Results go into the project, which lies beside
-    the images and is never searched for images. What was corrected is in them as it is
-    on the screen.
+    The channel that was chosen last is that of all images that were not opened yet and
+    have it. The diameter that was chosen for an image is that image's; in all others it
+    is estimated. The size of a pixel is that of all images that state none. Who
+    annotates some images of a folder means the folder. Images that are not where they
+    were are left out; without ``paths``, all are. Results go into the project, which
+    lies beside the images and is never searched for images. What was corrected is in
+    them as it is on the screen.
 
     Parameters
     ----------
@@ -41,9 +41,6 @@ def everything(
         The open project.
     model : str
         Where the model is, or the name of one that ships.
-    channel : str or None
-        Number or name of the channel with the nuclei, where none was chosen for an
-        image.
     instances : mapping
         What the user set of how maps become nuclei: results are as what is seen.
     """
@@ -55,7 +52,8 @@ def everything(
         paths=tuple(sorted(map(str, folders))),
         out=str(project.folder.absolute() / _RESULTS),
         model=model,
-        channel=channel or "",
+        channel=workspace.view.channel,
+        channel_if_there=True,
         channels={
             str(path.resolve()): str(known[image]["channel"])
             for image, path in paths.items()

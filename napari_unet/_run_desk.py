@@ -60,8 +60,7 @@ class RunDesk(QObject):
         if workspace is None or not name:
             return None
         model = self._learner.models.location(name)
-        channel, _ = self._choices.how()
-        wish = everything(workspace, model, channel, self._choices.instances())
+        wish = everything(workspace, model, self._choices.instances())
         if not wish.paths:
             self.said.emit(
                 "The images were moved or their drive is away. Bring them back, or "

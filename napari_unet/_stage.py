@@ -197,7 +197,8 @@ class Stage(QObject):
         view.current, view.plane = image, plane
         known = view.of(image)
         pixels, contrast = current.pixels, known.get("contrast")
-        if pixels.chosen or known.get("channel"):
+        # What was chosen for others and is not in it was guessed: so it was seen.
+        if pixels.chosen or known.get("channel") or view.channel:
             known["channel"] = pixels.channel if pixels.chosen else ""
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))

@@ -140,6 +140,7 @@ class _Run:
         if todo:
             self.account.write_run(ended="")
             yield from self._work(todo, cancelled)
+            yield from self.account.say_remarks()
             yield Notice(text="Writing tables and report.")
         yield from self.account.finish(changed=bool(todo))
 
@@ -201,9 +202,6 @@ class _Run:
                     shares.pop(job.stem, None)
                     ended += 1
                     yield self.account.tell(job, news)
-                    if news.status == "done" and news.reason:
-                        text = f"{job.name}: {news.reason}"
-                        yield Notice(text=text, level="warning")
                 yield clock.progress(ended + sum(shares.values()), what)
         except DiskFull as error:
             self.account.stopped = "disk full"

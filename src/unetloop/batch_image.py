@@ -21,7 +21,7 @@ from unetloop.file_state import FileState
 from unetloop.image_account import keep_account
 from unetloop.image_job import PixelGate, Stopped
 from unetloop.image_results import ImageResults, room_for
-from unetloop.images import name_channels, resolve_channels
+from unetloop.images import name_channels
 from unetloop.plane_result import with_one_picture
 from unetloop.reviewed import combined_hash
 from unetloop.run_record import Records
@@ -115,7 +115,7 @@ class _Work:
         records = Records(job.out)
         with job.open() as image:
             info = image.info
-            channels = resolve_channels(image, job.channel, self.network.channels)
+            channels, remark = job.look(image)
             shape = (info.planes, info.height, info.width)
             with (
                 room_for(shape, records.folder) as planes,
@@ -137,10 +137,11 @@ class _Work:
         summary = self._summarize(info, found)
         summary |= {"labels": self._relative(job.labels), "model": job.model}
         summary["channel"] = name_channels(info, channels)
+        blank = _BLANK if all(plane.blank for plane in found) else ""
         return replace(
             record,
             status="done",
-            reason=_BLANK if all(plane.blank for plane in found) else "",
+            reason=f"{remark} {blank}".strip(),
             # Somebody may have gone on correcting since the run began.
             corrections=combined_hash(self._corrections),
             outputs={self._relative(path): FileState.of(path) for path in outputs},

@@ -37,6 +37,9 @@ class BatchOptions:
     ----------
     channel : str, optional
         Channel numbers or names.
+    channel_if_there : bool
+        Whether ``channel`` was chosen by looking at some of the images: another one
+        without it, that has one channel or is of colours, is read as it is by itself.
     channels : mapping
         Those of single images, by their resolved paths, instead of ``channel``; empty
         ones are guessed.
@@ -65,6 +68,7 @@ class BatchOptions:
     """
 
     channel: str | None = None
+    channel_if_there: bool = False
     channels: Mapping[str, str] = field(default_factory=dict)
     diameters: Mapping[str, float] = field(default_factory=dict)
     pixel_size: float | None = None
@@ -90,6 +94,10 @@ class BatchOptions:
         if not self.channels:
             return self.channel
         return self.channels.get(_real(image), self.channel) or None
+
+    def is_of_others(self, image: Path) -> bool:
+        """Whether the channel was chosen by other images, and need not be in it."""
+        return self.channel_if_there and _real(image) not in self.channels
 
     def config_of(self, image: Path, config: PredictionConfig) -> PredictionConfig:
         """Give the settings by which an image is predicted."""
@@ -149,20 +157,22 @@ def make_jobs(
             options.channel_of(image.path),
             options.config_of(image.path, config),
             options.size_of(image.path),
+            options.is_of_others(image.path),
         )
         for image in images
     }
     settings = {
-        (channel, each, side): settings_hash(
+        (channel, each, side, of_others): settings_hash(
             {
                 **about,
                 # How many tiles at once changes nothing but the time.
                 "config": {**to_dict(each), "batch_size": 0},
                 "channel": channel,
                 **_sized(side, options.pixel_size),
+                **({"channel_if_there": True} if channel and of_others else {}),
             }
         )
-        for channel, each, side in set(chosen.values())
+        for channel, each, side, of_others in set(chosen.values())
     }
     reviewed: Mapping[str, ReviewedImage] = {}
     if options.project is not None:
@@ -188,6 +198,7 @@ def make_jobs(
             reviewed=reviewed.get(_real(image.path)) if reviewed else None,
             pixel_size=chosen[image.path][2],
             pixel_size_unless_stated=options.pixel_size,
+            channel_if_there=chosen[image.path][3],
         )
         for image in images
     ]

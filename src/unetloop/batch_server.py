@@ -88,6 +88,7 @@ class BatchServer(LineServer):
         out: str,
         model: str = SHIPPED,
         channel: str | None = None,
+        channel_if_there: bool = False,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
@@ -102,7 +103,8 @@ class BatchServer(LineServer):
         project: str | None = None,
     ) -> None:
         config = _config_of(settings, diameter)
-        look, sizes = (channel, channels, diameters), (pixel_size, pixel_sizes)
+        look = (channel, channel_if_there, channels, diameters)
+        sizes = (pixel_size, pixel_sizes)
         options = replace(
             _options_of(*look, *sizes, exports, instances, project),
             overwrite=overwrite,
@@ -129,6 +131,7 @@ class BatchServer(LineServer):
         out: str | None = None,
         model: str = SHIPPED,
         channel: str | None = None,
+        channel_if_there: bool = False,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
@@ -141,7 +144,8 @@ class BatchServer(LineServer):
         project: str | None = None,
     ) -> None:
         config = _config_of(settings, diameter)
-        look, sizes = (channel, channels, diameters), (pixel_size, pixel_sizes)
+        look = (channel, channel_if_there, channels, diameters)
+        sizes = (pixel_size, pixel_sizes)
         options = _options_of(*look, *sizes, exports, instances, project)
 
         def run(
@@ -173,6 +177,7 @@ def _config_of(
 
 def _options_of(
     channel: str | None,
+    channel_if_there: bool,
     channels: dict[str, str] | None,
     diameters: dict[str, float] | None,
     pixel_size: float | None,
@@ -184,6 +189,7 @@ def _options_of(
     """Take what a batch and its plan have in common."""
     return BatchOptions(
         channel=channel,
+        channel_if_there=channel_if_there,
         channels=channels or {},
         diameters=diameters or {},
         pixel_size=pixel_size,

@@ -12,7 +12,7 @@ from unetloop.file_state import FileState
 from unetloop.image_account import keep_account
 from unetloop.image_job import Stopped
 from unetloop.image_results import ImageResults, label_shape, room_for
-from unetloop.images import open_image, resolve_channels
+from unetloop.images import open_image
 from unetloop.run_record import Records
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def export_image(
         with job.open() as image, open_image(job.labels) as masks:
             _, shape = label_shape(image.info)
             shape = (image.info.planes, *shape[-2:])
-            channels = resolve_channels(image, job.channel, job.inputs)
+            channels, _ = job.look(image)
             with room_for(shape, records.folder) as planes:
                 _read_masks(masks, planes, check)
                 tables = [] if job.scale.task.classes else _read_tables(job, shape[0])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, Exporter
-from unetloop.images import open_image
+from unetloop.images import has_channels, name_channels, open_image, resolve_channels
 from unetloop.run_record import FOLDERS, JOINED, Records
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class ImageJob:
         How the network is run.
     channel : str or None
         Channel numbers or names.
+    channel_if_there : bool
+        Whether it was chosen by looking at other images.
     inputs : int
         Channels that the network sees.
     exports : tuple of str
@@ -88,12 +90,35 @@ class ImageJob:
     reviewed: ReviewedImage | None = None
     pixel_size: float | None = None
     pixel_size_unless_stated: float | None = None
+    channel_if_there: bool = False
 
     def open(self) -> Image:
         """Open the image, whose pixels are as large as it, or somebody, says."""
         image = open_image(self.image)
         image.info = image.info.sized(self.pixel_size, self.pixel_size_unless_stated)
         return image
+
+    def look(self, image: Image) -> tuple[tuple[int, ...], str]:
+        """Find the channels that the network sees of the image.
+
+        Returns
+        -------
+        tuple of tuple and str
+            Their numbers; and why they are not those that were chosen, if so.
+
+        Raises
+        ------
+        EngineError
+            If it lacks those that were chosen, unless that was done by other images,
+            and in this one there is nothing to choose.
+        """
+        info, wanted = image.info, self.channel
+        simple = info.rgb or info.channels == 1
+        if not (self.channel_if_there and simple) or has_channels(info, wanted or "0"):
+            return resolve_channels(image, wanted, self.inputs), ""
+        found = resolve_channels(image, None, self.inputs)
+        seen = name_channels(info, found) or "its only one"
+        return found, f'It has no channel "{wanted}": {seen} was looked at.'
 
     @property
     def labels(self) -> Path:

@@ -22,7 +22,7 @@ from unetloop.image_sequence import is_sequence, open_sequence
 from unetloop.mixtures import ALL_COLOURS, MIXTURES
 from unetloop.nuclear_channel import guess_nuclear_channel
 
-__all__ = ["name_channels", "open_image", "resolve_channels"]
+__all__ = ["has_channels", "name_channels", "open_image", "resolve_channels"]
 
 _READER_PLUGINS = {
     ".czi": "bioio-czi",
@@ -164,6 +164,13 @@ def name_channels(info: ImageInfo, channels: tuple[int, ...]) -> str:
     )
 
 
+def has_channels(info: ImageInfo, wanted: str) -> bool:
+    """Whether an image has all channels of this name, as for `resolve_channels`."""
+    if info.rgb and _find_mixture(wanted) is not None:
+        return True
+    return all(_find_channel(info, part) is not None for part in wanted.split(","))
+
+
 def resolve_channels(
     image: Image, wanted: str | None, count: int = 1
 ) -> tuple[int, ...]:
@@ -212,19 +219,16 @@ def resolve_channels(
         return (mixture,)
     if mixture == ALL_COLOURS:
         wanted = ",".join(map(str, range(3)))
-    names = [name.lower() for name in info.channel_names]
     found = []
-    for part in (part.strip() for part in wanted.split(",")):
-        if part.isdecimal() and int(part) < info.channels:
-            found.append(int(part))
-        elif part.lower() in names:
-            found.append(names.index(part.lower()))
-        else:
+    for part in wanted.split(","):
+        number = _find_channel(info, part)
+        if number is None:
             raise EngineError(
                 f"The image has no such channel; it has {listed}.",
                 path=str(info.path),
-                channel=part,
+                channel=part.strip(),
             )
+        found.append(number)
     if len(found) != count:
         raise EngineError(
             f"The network sees {count} channels of an image; {len(found)} chosen.",
@@ -233,6 +237,15 @@ def resolve_channels(
             channel=wanted,
         )
     return tuple(found)
+
+
+def _find_channel(info: ImageInfo, wanted: str) -> int | None:
+    """Find a channel by its number or name; None: there is none."""
+    wanted = wanted.strip().lower()
+    names = [name.lower() for name in info.channel_names]
+    if wanted.isdecimal() and int(wanted) < info.channels:
+        return int(wanted)
+    return names.index(wanted) if wanted in names else None
 
 
 def _find_mixture(wanted: str) -> int | None:

@@ -206,7 +206,9 @@ def _diameter(settings: Mapping[str, Any]) -> str:
 
 def _seen(settings: Mapping[str, Any]) -> str:
     channel = settings["channel"]
-    seen = f" Channel {channel} was looked at." if channel is not None else ""
+    if_there = settings.get("channel_if_there")
+    where = " where an image has it, else its only one or its colours" * bool(if_there)
+    seen = f" Channel {channel} was looked at{where}." if channel is not None else ""
     if settings["channels"]:
         seen += " In images of other channels, one was chosen for each (run.json)."
     if settings.get("pixel_size"):

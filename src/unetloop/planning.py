@@ -12,7 +12,7 @@ import numpy as np
 from unetloop.batch_jobs import make_jobs
 from unetloop.errors import EngineError
 from unetloop.events import Event, Progress
-from unetloop.images import open_image, resolve_channels
+from unetloop.images import open_image
 from unetloop.mixtures import ALL_COLOURS, MIXTURES
 from unetloop.naming import name_images
 from unetloop.resume import Choice, choose
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from unetloop.checkpoint import Model
     from unetloop.config import PredictionConfig
     from unetloop.files import FoundImage
+    from unetloop.image_job import ImageJob
     from unetloop.network import Network
 
 __all__ = ["describe_image", "plan_images"]
@@ -114,9 +115,7 @@ def plan_images(
         }
         if "error" not in described:
             try:
-                described["reads"] = _channels(
-                    found.path, options.channel_of(found.path), network.channels
-                )
+                described["reads"] = _channels(job)
             except EngineError as error:
                 described["error"] = str(error)
         choice = Choice("predict")
@@ -201,9 +200,9 @@ def _export_bytes(exports: Iterable[str]) -> float:
     return sum(_EXPORT_BYTES.get(name, _OTHER_EXPORT_BYTES) for name in exports)
 
 
-def _channels(path: Path, channel: str | None, count: int) -> list[str]:
-    with open_image(path) as image:
-        chosen = resolve_channels(image, channel, count)
+def _channels(job: ImageJob) -> list[str]:
+    with job.open() as image:
+        chosen, _ = job.look(image)
         info = image.info
     if info.rgb and sorted(chosen) == [0, 1, 2]:
         return [MIXTURES[ALL_COLOURS]]

@@ -131,6 +131,7 @@ def _facts(
 
 def _failures(failed: Sequence[Row], rows: Sequence[Row]) -> str:
     left = [row for row in rows if row["status"] == "left alone"]
+    remarks = [row for row in rows if row["status"] == "done" and row["reason"]]
     parts = []
     if failed:
         parts.append(
@@ -139,6 +140,8 @@ def _failures(failed: Sequence[Row], rows: Sequence[Row]) -> str:
         )
     if left:
         parts.append("<h2>Left alone</h2>" + _reasons(left))
+    if remarks:
+        parts.append("<h2>To be known</h2>" + _reasons(remarks))
     return "".join(parts)
 
 
@@ -147,7 +150,7 @@ def _reasons(rows: Iterable[Row]) -> str:
         f"<tr><td>{escape(row['image'])}</td><td>{escape(row['reason'])}</td></tr>"
         for row in rows
     )
-    return f"<table><tr><th>image</th><th>reason</th></tr>{lines}</table>"
+    return f"<table><tr><th>image</th><th>why</th></tr>{lines}</table>"
 
 
 def _unlike(done: Sequence[Row], run: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ def describe_run(
     model: Model,
     config: PredictionConfig,
     channel: str | None,
+    channel_if_there: bool,
     channels: Mapping[str, str],
     diameters: Mapping[str, float],
     pixel_size: float | None,
@@ -52,6 +53,8 @@ def describe_run(
         How it was run.
     channel : str or None
         What was looked at.
+    channel_if_there : bool
+        Whether only where an image has it.
     channels : mapping of str to str
         In single images, by their paths, instead of it.
     diameters : mapping of str to float
@@ -97,6 +100,7 @@ def describe_run(
         "settings": {
             **to_dict(config),
             "channel": channel,
+            "channel_if_there": channel_if_there,
             "channels": dict(channels),
             "diameters": dict(diameters),
             "pixel_size": pixel_size,

@@ -78,6 +78,7 @@ class RunAccount:
         self._config, self._options, self._instances = config, options, instances
         self._began, self._started = time.monotonic(), now()
         self._before = read_run(records.out) or {}
+        self._remarks: dict[str, list[str]] = {}
         self.left_alone: dict[str, str] = {}
         self.predicted = self.exported = self.failed = self.skipped = 0
         self.stopped = "finished"
@@ -93,6 +94,8 @@ class RunAccount:
             self.exported += 1
             return ImageExported(image=job.image, exports=job.again)
         self.predicted += 1
+        if record.reason:
+            self._remarks.setdefault(record.reason, []).append(job.name)
         summary = record.summary
         diameter = summary.get("diameter_px")
         return ImagePredicted(
@@ -105,6 +108,12 @@ class RunAccount:
             unlikeness=summary.get("unlikeness"),
             shares=summary.get("shares"),
         )
+
+    def say_remarks(self) -> Iterator[Notice]:
+        """Say what is to be known of images that were predicted; once for many."""
+        for remark, names in self._remarks.items():
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            yield Notice(text=f"{min(names)}{more}: {remark}", level="warning")
 
     def finish(self, changed: bool) -> Iterator[Event]:
         """Make the tables of all records, and say how it ended."""
@@ -180,6 +189,7 @@ class RunAccount:
             self._model,
             self._config,
             self._options.channel,
+            self._options.channel_if_there,
             self._options.channels,
             self._options.diameters,
             self._options.pixel_size,

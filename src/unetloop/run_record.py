@@ -71,7 +71,8 @@ class ImageRecord:
     status : str
         ``begun``, ``done`` or ``failed``.
     reason : str
-        Why it failed; of one that is done, why there is nothing in it.
+        Why it failed; of one that is done, why there is nothing in it, or why it was
+        read by another channel than the others.
     detail : str
         The traceback of what nobody foresaw, for a bug report.
     input : FileState or None

@@ -35,7 +35,7 @@ __all__ = [
 COLUMNS: Mapping[str, str] = {
     "image": "path below the folder that was given",
     "status": "done, failed, or left alone (its masks are not this run's)",
-    "reason": "why it failed or was left alone, or why there is nothing in it",
+    "reason": "why it failed or was left alone, or what is to be known of it",
     "nuclei": "number of nuclei, over all planes",
     "nuclei_per_megapixel": "nuclei in a million pixels",
     "nuclei_per_mm2": "nuclei in a square millimetre; empty: pixel size unknown",

@@ -695,6 +695,65 @@ def test_images_are_read_by_channels_of_their_own(tmp_path: Path, model: Model) 
     assert (done.predicted, done.skipped) == (1, 2)
 
 
+def test_a_channel_that_was_chosen_by_other_images_need_not_be_in_simple_ones(
+    tmp_path: Path, model: Model
+) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    pixels = np.stack([draw_discs(1), draw_discs(3)]).astype(np.uint16)
+    for name, second in (("a", "GFP"), ("d", "Cy5")):
+        metadata = {"axes": "CYX", "Channel": {"Name": ["actin", second]}}
+        tifffile.imwrite(folder / f"{name}.ome.tif", pixels, metadata=metadata)
+    tifffile.imwrite(folder / "b.tif", pixels[1])
+    colours = np.stack([draw_discs(2)] * 3, -1).astype(np.uint8)
+    tifffile.imwrite(folder / "c.tif", colours, photometric="rgb")
+    tifffile.imwrite(folder / "e.tif", np.zeros((64, 64), np.uint8))
+    strict = of_kind(run(folder, out, model, channel="GFP"), "ImageFailed")
+    assert sorted(failed.image.name for failed in strict) == sorted(
+        ["b.tif", "c.tif", "d.ome.tif", "e.tif"]
+    )
+    chosen = {"channel": "GFP", "channel_if_there": True, "exports": ("overlay",)}
+    events = run(folder, out, model, **chosen)
+    (failed,) = of_kind(events, "ImageFailed")
+    assert failed.image.name == "d.ome.tif"
+    assert "2 channels: 0 (actin), 1 (Cy5)" in failed.reason
+    rows = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert {name: row["nuclei"] for name, row in rows.items() if row["nuclei"]} == {
+        **{"a.ome.tif": "3", "b.tif": "3", "c.tif": "2", "e.tif": "0"}
+    }
+    assert rows["c.tif"]["channel"] == "all colours"
+    only = 'It has no channel "GFP": its only one was looked at.'
+    assert rows["a.ome.tif"]["reason"] == ""
+    assert rows["b.tif"]["reason"] == only
+    assert "all colours was looked at" in rows["c.tif"]["reason"]
+    assert rows["e.tif"]["reason"].startswith(only)
+    assert rows["e.tif"]["reason"].endswith("there is nothing to find.")
+    said = [event.text for event in of_kind(events, "Notice")]
+    assert f"b.tif: {only}" in said
+    report = " ".join((out / "report.html").read_text("utf-8").split())
+    assert "its only one was looked at" in report
+    assert "Channel GFP was looked at where an image has it" in report
+    assert (out / "overlays/b.png").exists()
+    later = run(folder, out, model, **{**chosen, "exports": ("geojson",)})
+    assert len(of_kind(later, "ImageExported")) == 4
+    own = {str((folder / "b.tif").resolve()): "GFP"}  # chosen for this very image
+    failed = of_kind(run(folder, out, model, channels=own, **chosen), "ImageFailed")
+    assert sorted(each.image.name for each in failed) == ["b.tif", "d.ome.tif"]
+
+
+def test_what_is_to_be_known_of_many_images_is_said_once(
+    tmp_path: Path, model: Model
+) -> None:
+    folder = write_discs(tmp_path / "in", {"a.tif": 2})
+    for name in "bcd":
+        tifffile.imwrite(folder / f"{name}.tif", np.zeros((64, 64), np.uint8))
+    said = [
+        event.text for event in of_kind(run(folder, tmp_path / "out", model), "Notice")
+    ]
+    (blank,) = [text for text in said if "nothing to find" in text]
+    assert blank.startswith("b.tif and 2 more: ")
+
+
 def test_an_image_without_anything_in_it_says_so(tmp_path: Path, model: Model) -> None:
     folder = write_discs(tmp_path / "in", {"a.tif": 2})
     tifffile.imwrite(folder / "b.tif", np.full((64, 64), np.inf, np.float32))

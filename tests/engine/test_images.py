@@ -17,7 +17,12 @@ from PIL import Image as PillowImage
 
 from unetloop import tiff_images
 from unetloop.errors import EngineError
-from unetloop.images import name_channels, open_image, resolve_channels
+from unetloop.images import (
+    has_channels,
+    name_channels,
+    open_image,
+    resolve_channels,
+)
 from unetloop.masks import read_labels
 from unetloop.pairing import pair_by_stem
 
@@ -449,6 +454,8 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
         for wrong in ("2", "-1", "red", "", "²", "all colours"):
             with pytest.raises(EngineError, match=r"2 channels: 0 \(DAPI\), 1"):
                 resolve_channels(image, wrong)
+            assert not has_channels(image.info, wrong)
+        assert has_channels(image.info, "gfp, 0")
         with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
             resolve_channels(image, None, 3)
         image.info = replace(image.info, channel_names=("GFP", "Hoechst"))
@@ -468,6 +475,8 @@ def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:
         for written in ("haematoxylin", "Hematoxylin"):
             assert resolve_channels(image, written) == (-2,)
         assert resolve_channels(image, "hematoxylin beside red") == (-3,)
+        assert has_channels(image.info, "hematoxylin")
+        assert not has_channels(image.info, "GFP")
         with pytest.raises(EngineError, match="or all colours or haematoxylin"):
             resolve_channels(image, "eosin")
         with pytest.raises(EngineError, match="no such channel"):

@@ -341,7 +341,9 @@ def test_a_folder_is_planned_and_predicted(
     for index, path in enumerate(sorted((samples / "test/images").iterdir())):
         (folder / ("deep" if index else ".") / path.name).write_bytes(path.read_bytes())
     (folder / "bad.tif").write_text("this is no image")
-    client.send("plan_folder", job="q", paths=[str(folder)], out=str(out))
+    # A channel that was chosen by others: these have one, and it is called otherwise.
+    others = {"channel": "DAPI", "channel_if_there": True}
+    client.send("plan_folder", job="q", paths=[str(folder)], out=str(out), **others)
     plan = client.wait("JobDone", job="q")["result"]
     assert len(plan["files"]) == 3
     assert [Path(item["path"]).name for item in plan["problems"]] == ["bad.tif"]
@@ -352,7 +354,7 @@ def test_a_folder_is_planned_and_predicted(
     assert plan["bytes"] > 0
     assert plan["done"] == 0
     assert not out.exists()  # a plan changes nothing
-    values = {"paths": [str(folder)], "out": str(out), "exports": ["rois"]}
+    values = {"paths": [str(folder)], "out": str(out), "exports": ["rois"], **others}
     for command in ("plan_folder", "predict_folder"):
         client.send(command, job="w", instances={"threshold": 2}, **values)
         said = client.wait("Failed", job="w")["message"]

@@ -304,6 +304,7 @@ class FakeEngine:
         recursive: bool = True,
         instances: dict[str, float] | None = None,
         channel: str | None = None,
+        channel_if_there: bool = False,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
@@ -325,6 +326,7 @@ class FakeEngine:
             PredictionConfig(diameter=diameter),
             BatchOptions(
                 channel=channel,
+                channel_if_there=channel_if_there,
                 channels=channels or {},
                 diameters=diameters or {},
                 pixel_size=pixel_size,
@@ -348,6 +350,7 @@ class FakeEngine:
         out: str,
         model: str = "nuclei",
         channel: str | None = None,
+        channel_if_there: bool = False,
         channels: dict[str, str] | None = None,
         diameter: float | None = None,
         diameters: dict[str, float] | None = None,
@@ -372,6 +375,7 @@ class FakeEngine:
             PredictionConfig(diameter=diameter),
             BatchOptions(
                 channel=channel,
+                channel_if_there=channel_if_there,
                 channels=channels or {},
                 diameters=diameters or {},
                 pixel_size=pixel_size,

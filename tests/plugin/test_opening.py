@@ -854,10 +854,33 @@ def test_a_missing_folder_is_one_sentence_and_what_is_open_stays(
     loop.session.entrance.open([tmp_path / "none"])
     loop.wait(lambda: loop.session.state.problem)
     assert "no such file or folder" in loop.session.state.problem
+    assert loop.said == []  # once is enough
     number, point = loop.nucleus()
     loop.point_at(*point)
     loop.press("D")
     assert not (loop.nuclei == number).any()
+
+
+def test_what_could_not_be_opened_is_forgotten_when_something_else_is_opened(
+    loop: Any, tmp_path: Path
+) -> None:
+    loop.session.entrance.open([tmp_path / "none"])
+    loop.wait(lambda: loop.session.state.problem)
+    loop.session.entrance.open([tmp_path / "neither"])
+    assert loop.session.state.problem == ""
+    loop.wait(lambda: loop.session.state.problem.startswith("neither: "))
+
+
+def test_what_was_dismissed_is_said_again_where_it_is_still_so(
+    loop: Any, tmp_path: Path
+) -> None:
+    loop.session.entrance.open([tmp_path / "none"])
+    loop.wait(lambda: loop.session.state.problem)
+    said = loop.session.state.problem
+    loop.session.board.dismiss()
+    assert loop.session.state.problem == ""
+    loop.session.entrance.open([tmp_path / "none"])
+    loop.wait(lambda: loop.session.state.problem == said)
 
 
 def test_a_folder_with_images_in_its_folders_alone_says_which_to_open(
@@ -1132,8 +1155,12 @@ def test_a_channel_that_was_chosen_holds_for_all_images_that_have_it(
     loop.show("c")  # its own channel is not that of the others
     wish = loop.session.runs.everything()
     assert wish is not None
+    command = wish.command()
     where = {str((stained / f"{name}.ome.tif").resolve()): "GFP" for name in "ab"}
-    assert wish.command()["channels"] == where
+    where[str((stained / "c.tif").resolve())] = ""
+    assert command["channels"] == where
+    # Whichever is on the screen: of images that were not opened, some may lack it.
+    assert (command["channel"], command["channel_if_there"]) == ("GFP", True)
 
 
 def test_run_all_takes_a_diameter_for_the_image_that_it_was_chosen_for(
