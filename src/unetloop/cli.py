@@ -11,8 +11,8 @@ import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from unetloop import __version__, cli_values
-from unetloop.catalog import ARCHITECTURES, CLASS_LOSSES, LOSSES, RECIPES
 from unetloop.cli_classes import add_class_options, evaluate_classes, wants_classes
+from unetloop.cli_models import list_models
 from unetloop.cli_predict import add_options
 from unetloop.cli_predict import predict as predict_command
 from unetloop.cli_train import add_options as add_training_options
@@ -21,9 +21,7 @@ from unetloop.counts import counted
 from unetloop.errors import EngineError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from unetloop.checkpoint import Model
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -119,76 +117,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _models(options: argparse.Namespace) -> int:
-    from unetloop.checkpoint import shipped_models
-
-    ship = {model.path.name: model for model in shipped_models()}
-    if options.json:
-        _print(json.dumps(_choices(ship), indent=2))
-        return 0
-    _print("Models that ship (--model, --start):")
-    for name, model in ship.items():
-        images = counted(model.card.count_images(), "image")
-        _print(f"  {name:10} learned from {images}; see docs/models.md")
-    _print("Architectures (--architecture), with parameters and published input:")
-    for name, entry in ARCHITECTURES.items():
-        size = " x ".join(map(str, entry.input))
-        _print(f"  {name:14} {entry.parameters:>10,}  for {size:13}  {entry.title}")
-        _print(f"  {'':26} {entry.help}; {entry.source}")
-    _print("Recipes (--recipe):")
-    for name, recipe in RECIPES.items():
-        _print(f"  {name:14} {recipe.title}: {recipe.help}; {recipe.source}")
-    for title, losses in (
-        ("Losses (--loss):", LOSSES),
-        ("Losses of classes:", CLASS_LOSSES),
-    ):
-        _print(title)
-        for name, loss in losses.items():
-            _print(f"  {name:24} {loss.help}")
-    return 0
-
-
-def _choices(ship: Mapping[str, Model]) -> dict[str, Any]:
-    """Give all that `_models` lists, and more of it, as plain values."""
-    return {
-        "models": {
-            name: {
-                "path": str(model.path),
-                "diameter": model.diameter,
-                "scores": model.card.scores,
-                "weights_sha256": model.weights_hash,
-            }
-            for name, model in ship.items()
-        },
-        "architectures": {
-            name: {
-                "title": entry.title,
-                "source": entry.source,
-                "help": entry.help,
-                "parameters": entry.parameters,
-                "input": entry.input,
-                "outputs": entry.outputs,
-                "border": entry.border,
-                "step": entry.step,
-            }
-            for name, entry in ARCHITECTURES.items()
-        },
-        "recipes": {
-            name: {
-                "title": recipe.title,
-                "source": recipe.source,
-                "help": recipe.help,
-                "architecture": recipe.architecture,
-                "classes": recipe.classes,
-                "settings": recipe.settings,
-            }
-            for name, recipe in RECIPES.items()
-        },
-        "losses": {name: entry.help for name, entry in LOSSES.items()},
-        "class_losses": {name: entry.help for name, entry in CLASS_LOSSES.items()},
-    }
-
-
 def _info(options: argparse.Namespace) -> int:
     from unetloop.machine import describe_machine
     from unetloop.network import start_keras
@@ -260,8 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     models = _command(
         commands,
         "models",
-        _models,
-        "list models, networks, recipes and losses",
+        list_models,
+        "list what may be chosen: models, networks, recipes, losses, optimisers",
         "unetloop models",
     )
     models.add_argument("--json", action="store_true", help="the same, as JSON")

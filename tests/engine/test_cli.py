@@ -16,7 +16,13 @@ import pytest
 import tifffile
 from filelock import FileLock
 
-from unetloop.catalog import ARCHITECTURES
+from unetloop.catalog import (
+    ARCHITECTURES,
+    CLASS_LOSSES,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+)
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
 from unetloop.masks import read_labels, write_labels
@@ -361,6 +367,16 @@ def test_models_and_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert xception["input"] == [160, 160, 3]
     assert "keras.io" in xception["source"]
     assert xception["title"]
+    # Whatever `unetloop train` takes by its name is listed, with a line of help.
+    for listed, entries in (
+        ("losses", LOSSES),
+        ("class_losses", CLASS_LOSSES),
+        ("optimizers", OPTIMIZERS),
+        ("schedules", SCHEDULES),
+    ):
+        assert names[listed] == {name: entry.help for name, entry in entries.items()}
+        for name, what in names[listed].items():
+            assert f"  {name:24} {what}\n" in text
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["seconds_per_512_field"] > 0
