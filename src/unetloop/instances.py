@@ -195,7 +195,6 @@ class _Zones:
             core_of = np.zeros(len(tops), np.int64)
             core_of[parts] = cores
             divided = np.bincount(core_of[prominent], minlength=cores.max() + 1) > 1
-            divided[0] = False
             new = prominent & divided[core_of]
             numbers = np.where(new, cores.max() + new.cumsum(), 0)
             cores[divided[cores]] = 0

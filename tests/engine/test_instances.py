@@ -52,6 +52,16 @@ def test_holes_are_filled_but_not_what_several_enclose() -> None:
     assert (found[5:20, 5:20] == 1).all()
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_background_that_reaches_the_border_is_no_hole(turns: int) -> None:
+    labels = np.zeros((20, 20), np.int32)
+    labels[4:16, 8:] = 1
+    labels[8:12, 14:] = 0
+    labels = np.rot90(labels, turns)
+    found = label_nuclei(_maps(labels), CONFIG, 10)
+    np.testing.assert_array_equal(found > 0, labels > 0)
+
+
 def test_a_piece_without_a_core_is_a_nucleus() -> None:
     maps = np.zeros((20, 20, 2), np.float16)
     maps[5:10, 5:10] = (0.95, 0.1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unetloop.proposals import place_classes, place_proposals
+from unetloop.proposals import place_classes, place_proposals, where_most_is_left
 
 CORE = (0, 0, 20, 20)
 
@@ -96,3 +96,30 @@ def test_a_nucleus_of_which_each_field_says_that_it_is_the_others_is_not_lost() 
     plane = place_proposals(plane, _nobody(), right, (0, 20, 20, 30), 1)
     np.testing.assert_array_equal(plane > 0, right > 0)
     assert plane.max() == 2
+
+
+def test_enter_goes_where_most_is_left() -> None:
+    plane, review = np.zeros((60, 100), np.int32), np.zeros((60, 100), np.uint8)
+    view = 20, 25, 40, 50  # views of 20 by 25 pixels
+    assert where_most_is_left(plane, review, view) is None
+    plane[:20, :25], review[:20, :25] = 1, 1  # most of all, and done
+    plane[2:5, 25:50] = 2
+    plane[50:54, 80:99] = 3
+    assert where_most_is_left(plane, review, view) == (50, 87.5)
+    review[50:54, 80:99] = 2
+    assert where_most_is_left(plane, review, view) == (10, 37.5)
+    assert where_most_is_left(plane, np.ones_like(review), view) is None
+
+
+def test_of_a_large_plane_a_grid_tells_where_most_is_left() -> None:
+    plane = np.zeros((40, 8192), np.int32)
+    plane[:, 6000:6100] = 1
+    where = where_most_is_left(plane, np.zeros(plane.shape, np.uint8), (0, 0, 40, 400))
+    assert where == (20, 6200)
+
+
+def test_the_next_view_is_in_the_plane_though_it_holds_no_whole_number() -> None:
+    plane = np.zeros((20, 60), np.int32)
+    plane[:, 52:] = 1
+    where = where_most_is_left(plane, np.zeros(plane.shape, np.uint8), (0, 0, 20, 25))
+    assert where == (10, 59)
