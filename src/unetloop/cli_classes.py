@@ -114,21 +114,32 @@ def class_task(options: argparse.Namespace) -> Classes | None:
             todo="Add --first-class 0 if 0 is one of them, or name all with --classes.",
             numbers=_listed(numbers),
         )
+    _check_unnamed(numbers, options.first_class)
+    return Classes(number_classes(len(numbers)))
+
+
+def _check_unnamed(numbers: NDArray[np.int32], first: int) -> None:
+    """See that numbers of masks may be those of classes that nobody named.
+
+    Raises
+    ------
+    EngineError
+        If they are many or have gaps.
+    """
     if len(numbers) > _MOST_UNNAMED:
         raise EngineError(
             "The masks hold many numbers, as masks of nuclei do: one for each.",
-            todo="Leave out --task classes to learn nuclei; if they are classes, name "
-            "all with --classes.",
+            todo="Leave out --task classes if they are of nuclei; if they are of "
+            "classes, name all with --classes.",
             numbers=len(numbers),
         )
-    if len(numbers) != numbers[-1] + 1 - options.first_class:
+    if len(numbers) != numbers[-1] + 1 - first:
         raise EngineError(
             "The masks' numbers have gaps, so that there would be classes without a "
             "pixel.",
             todo="Number the classes one after the other, or name all with --classes.",
             numbers=_listed(numbers),
         )
-    return Classes(number_classes(len(numbers)))
 
 
 def class_images(
@@ -155,9 +166,12 @@ def evaluate_classes(options: argparse.Namespace) -> int:
     if options.classes:
         named = name_classes(options.classes.split(","))
     else:
-        true = _numbers([pair.mask for pair in pairs]).max() + 1 - options.first_class
-        found = _numbers([pair.image for pair in pairs]).max()
-        named = number_classes(max(int(true), int(found), 2))
+        true = _numbers([pair.mask for pair in pairs]) + 1 - options.first_class
+        numbers = np.union1d(true, _numbers([pair.image for pair in pairs]))
+        count = int(numbers[-1])
+        if count > _MOST_UNNAMED:  # a few may have no pixel here
+            _check_unnamed(numbers[numbers > 0], first=1)
+        named = number_classes(max(count, 2))
     names = [tissue.name for tissue in named]
     scores = [_score(pair, len(names), options.first_class) for pair in pairs]
     pooled = pool_classes(scores)

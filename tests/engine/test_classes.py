@@ -529,6 +529,26 @@ def test_masks_that_hold_no_classes_are_refused(
     assert re.search(sentence, capsys.readouterr().err)
 
 
+def test_masks_of_nuclei_are_not_compared_as_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There was a line for each nucleus."""
+
+    def said(*numbers: int) -> str:
+        for name in ("pred.tif", "true.tif"):
+            mask = np.resize(numbers, (8, 8)).astype(np.uint8)
+            tifffile.imwrite(tmp_path / name, mask)
+        words = ["evaluate", "--task", "classes", "--pred", str(tmp_path / "pred.tif")]
+        code = main([*words, "--truth", str(tmp_path / "true.tif")])
+        out, error = capsys.readouterr()
+        assert bool(code) == bool(error)
+        return error or out
+
+    assert "as masks of nuclei do" in said(*range(1, 41))
+    assert "have gaps" in said(1, 255)
+    assert "class 3" in said(1, 3)  # the second one has no pixel here
+
+
 class _Brightness:
     """A stand-in for a network of two classes: bright or not."""
 
