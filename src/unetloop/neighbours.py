@@ -37,8 +37,8 @@ def two_nearest(
         window = padded(box, reach, labels.shape)
         distance = ndimage.distance_transform_edt(labels[window] != number)
         one, two = nearest[window], second[window]
-        np.minimum(two, np.maximum(one, distance), out=two, casting="same_kind")
-        np.minimum(one, distance, out=one, casting="same_kind")
+        np.minimum(two, np.maximum(one, distance), out=two)
+        np.minimum(one, distance, out=one)
     return nearest, second
 
 

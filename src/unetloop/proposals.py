@@ -57,10 +57,10 @@ def place_proposals(
     reviewed = review > 0
     old = np.where(reviewed, 0, segmentation)
     compact = _compact(old)
-    ours = _centred_in(compact, core, int(compact.max(initial=0)) + 1)
+    ours = _centred_in(compact, core)
     result = segmentation.copy()
     result[ours[compact] & ~reviewed] = 0
-    new = _centred_in(labels, core, int(labels.max(initial=0)) + 1)
+    new = _centred_in(labels, core)
     free = ~reviewed & (result == 0)
     areas = np.bincount(labels.ravel(), minlength=len(new))
     room = np.bincount(labels[free], minlength=len(new))
@@ -164,18 +164,16 @@ def _compact(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return result
 
 
-def _centred_in(
-    labels: NDArray[np.int32], core: tuple[int, int, int, int], count: int
-) -> NDArray[np.bool_]:
+def _centred_in(labels: NDArray[np.int32], core: Box) -> NDArray[np.bool_]:
     """Say of each number whether its centre lies in the core; not of 0."""
-    areas = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
-    result = np.ones(count, bool)
+    areas = np.maximum(np.bincount(labels.ravel(), minlength=1), 1)
+    result = np.ones(len(areas), bool)
     for axis, size in enumerate(labels.shape):
         places = np.arange(size, dtype=float)
         weights = np.broadcast_to(
             places[:, None] if axis == 0 else places, labels.shape
         )
-        centre = np.bincount(labels.ravel(), weights.ravel(), count) / areas + 0.5
+        centre = np.bincount(labels.ravel(), weights.ravel(), len(areas)) / areas + 0.5
         first, behind = core[axis], core[axis + 2]
         result &= (centre >= first - _SLACK) & (centre <= behind + _SLACK)
     result[0] = False

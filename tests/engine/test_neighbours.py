@@ -60,6 +60,14 @@ def test_boxes_are_those_of_the_numbers_that_are_there(dtype: str) -> None:
     assert [number for number, _ in bounding_boxes(labels)] == [4, 5]
 
 
+@pytest.mark.parametrize("other", [200, 0, -3])
+def test_sparse_numbers_need_no_background_and_may_have_less(other: int) -> None:
+    labels = np.array([[900, 900, other]])
+    boxes = dict(bounding_boxes(labels))
+    assert boxes.pop(900) == (slice(0, 1), slice(0, 2))
+    assert boxes == ({200: (slice(0, 1), slice(2, 3))} if other == 200 else {})
+
+
 def test_nothing_has_no_boxes() -> None:
     assert bounding_boxes(np.zeros((0, 5), np.int32)) == []
     assert bounding_boxes(np.zeros((5, 5), np.int32)) == []

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unetloop.proposals import place_classes, place_proposals, where_most_is_left
+from unetloop.proposals import (
+    has_room,
+    place_classes,
+    place_proposals,
+    where_most_is_left,
+)
 
 CORE = (0, 0, 20, 20)
 
@@ -51,6 +56,11 @@ def test_what_was_looked_at_stays_and_casts_no_second_nucleus_round_it(
     labels = _plane((1, slice(2, 12), slice(3, 11)), (2, slice(12, 18), slice(3, 10)))
     result = place_proposals(before, review, labels, CORE, 7)
     np.testing.assert_array_equal(result, before)
+
+
+def test_a_nucleus_of_which_half_is_free_is_shown() -> None:
+    shown = has_room(np.array([50, 10, 10, 7]), np.array([50, 5, 4, 3]))
+    assert shown.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("high", [50, 2**30])
