@@ -81,6 +81,11 @@ class Board(QObject):
             self._problems[source] = text
             self.update(problem=next(filter(None, self._problems.values()), ""))
 
+    def dismiss(self) -> None:
+        """Show nothing that was wrong, until it is said again."""
+        self._problems.clear()
+        self.update(problem="")
+
     def start_again(self) -> None:
         """Show no image, and nothing that was wrong: another project was opened."""
         self._problems.clear()

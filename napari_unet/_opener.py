@@ -218,6 +218,7 @@ class Opener(QObject):
             return
         work, self._wanted = self._wanted, None
         self._opening = True
+        self.problem.emit("image", "")  # of what could not be opened before
         self.busy.emit("Opening the images")
         self.bookmark.remember()
         old, left = self.workspace, tuple(self._left)
@@ -268,5 +269,4 @@ class Opener(QObject):
             self._hold(None)
         self.busy.emit("")
         self.problem.emit("image", error_in_words(error))
-        self.said.emit(error_in_words(error), "error")
         self._open_next()

@@ -76,6 +76,7 @@ class LoopWidget(Docked):
         self.advanced.model_changed.connect(session.learning.set_network)
         self.advanced.write(session.learner.settings)
         session.learning.training_set.connect(self.advanced.write)
+        self.status.dismissed.connect(session.board.dismiss)
         self._join_batches(napari_viewer)
         session.changed.connect(self._show)
         session.tool_armed.connect(correct.show_tool)

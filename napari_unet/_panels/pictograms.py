@@ -18,7 +18,7 @@ def draw_pictogram(painter: QPainter, name: str, box: QRectF, tint: QColor) -> N
     name : str
         A state of an image, or ``"previous"``, ``"next"``, ``"play"``, ``"pause"``,
         ``"stop"``, ``"closed"``, ``"open"``, ``"ticked"``, ``"unticked"``,
-        ``"unlocked"``, ``"warning"``, ``"add"``, ``"more"``.
+        ``"unlocked"``, ``"warning"``, ``"add"``, ``"more"``, ``"dismiss"``.
     box : QRectF
         Square to draw into.
     tint : QColor
@@ -47,6 +47,9 @@ def draw_pictogram(painter: QPainter, name: str, box: QRectF, tint: QColor) -> N
     elif name == "add":
         painter.drawLine(QPointF(6, 1.8), QPointF(6, 10.2))
         painter.drawLine(QPointF(1.8, 6), QPointF(10.2, 6))
+    elif name == "dismiss":
+        painter.drawLine(QPointF(2.6, 2.6), QPointF(9.4, 9.4))
+        painter.drawLine(QPointF(9.4, 2.6), QPointF(2.6, 9.4))
     elif name == "more":
         painter.setBrush(tint)
         for x in (1.9, 6, 10.1):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF
+from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QPainter
 from qtpy.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from napari_unet._panels.button import Button
 from napari_unet._panels.look import Lines, colour, faint
 from napari_unet._panels.pictograms import draw_pictogram
 from napari_unet._words import in_words
@@ -19,17 +20,24 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusLine"]
 
+_CLOSE_PX = 20
+
 
 class StatusLine(QWidget):
     """Bottom of the dock; its height is always the same, except in a low window.
 
     Each line has its own subject, so that none moves. A problem covers all of them.
+
+    Signal: ``dismissed()`` when a problem was read.
     """
+
+    dismissed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.lines = [Lines() for _ in range(3)]
         self.problem = _Problem()
+        self.problem.close_button.clicked.connect(self.dismissed)
         self._low = self._ready = False
         calm = QWidget()
         column = QVBoxLayout(calm)
@@ -84,9 +92,12 @@ class _Problem(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.words = Lines(3)
+        self.close_button = Button(picture="dismiss", tip="Dismiss")
+        self.close_button.setFixedSize(_CLOSE_PX, _CLOSE_PX)
         row = QHBoxLayout(self)
         row.setContentsMargins(28, 3, 4, 3)
         row.addWidget(self.words)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the ground and the sign."""

@@ -113,6 +113,13 @@ def test_a_problem_has_its_own_ground_and_moves_nothing(line: StatusLine) -> Non
     assert line.lines[1].isVisible()
 
 
+def test_a_problem_is_dismissed_by_a_click(line: StatusLine, qtbot: QtBot) -> None:
+    line.show(replace(FULL, problem="There is no image here."))
+    with qtbot.waitSignal(line.dismissed):
+        line.problem.close_button.click()
+    assert line.problem.isVisible()  # what is so is shown, not what is wished
+
+
 def make_dock() -> tuple[QWidget, list[Any]]:
     """Put all panels below each other."""
     dock = QWidget()
