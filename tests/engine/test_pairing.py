@@ -118,6 +118,18 @@ def test_an_image_is_not_its_own_mask(tmp_path: Path) -> None:
         pair_by_stem(tmp_path / "images/a.tif", tmp_path / "images/../images/a.tif")
 
 
+def test_two_files_belong_together_and_a_folder_and_a_file_by_their_names(
+    tmp_path: Path,
+) -> None:
+    _touch(tmp_path, "images/a.ome.tif", "other.png")
+    image, mask = tmp_path / "images/a.ome.tif", tmp_path / "other.png"
+    (pair,) = pair_by_stem(image, mask)
+    assert (pair.image, pair.mask, pair.stem) == (image, mask, "a")
+    for folder, file in ((image.parent, mask), (mask, image.parent)):
+        with pytest.raises(EngineError, match="no partner"):
+            pair_by_stem(folder, file)
+
+
 def test_reviews_are_called_as_their_images_or_masks(tmp_path: Path) -> None:
     _touch(tmp_path, "images/a.tif", "images/b.tif", "masks/a_mask.tif", "masks/b.tif")
     _touch(tmp_path, "review/a_mask.tif", "review/b.tif")
