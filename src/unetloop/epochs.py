@@ -161,6 +161,9 @@ class Examiner:
             fit=fit,
         )
         if best:
+            # A model with nothing to go on with is taken for one that is done.
+            if not keeper.best.saved and (warning := keeper.note(learner, schedule)):
+                yield warning
             yield keeper.save(
                 learner,
                 self._images,

@@ -66,6 +66,9 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
 def check_folder(folder: Path) -> None:
     """Make sure that a model can be saved in a folder, before there is one.
 
+    What a program left that was killed while it saved one is cleared away; a model
+    that had lost its name by that gets it back.
+
     Raises
     ------
     EngineError
@@ -75,6 +78,9 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise EngineError("A model is a folder, but this is a file.", path=str(folder))
     try:
+        old = _former(folder)
+        if old.is_dir() and not folder.exists():
+            old.rename(folder)
         if folder.is_dir() and any(folder.iterdir()):
             if not (folder / "model.json").exists():
                 raise EngineError(
@@ -95,6 +101,11 @@ def _beside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.new")
 
 
+def _former(folder: Path) -> Path:
+    """Where the old model is while the new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
 def _unsaved(folder: Path, error: OSError) -> EngineError:
     return EngineError(
         f"The model could not be saved ({error.strerror or error}).",
@@ -105,9 +116,8 @@ def _unsaved(folder: Path, error: OSError) -> EngineError:
 
 def _swap(fresh: Path, folder: Path) -> None:
     """Put a new folder in another's place; `open_model` knows the name between."""
-    old = folder.with_name(f".{folder.name}.old")
-    if folder.exists():  # else a program was killed here, and only the old one is left
-        shutil.rmtree(old, ignore_errors=True)
+    old = _former(folder)
+    shutil.rmtree(old, ignore_errors=True)
     swap_folder(fresh, folder, old)
     write_through(folder.parent)
     shutil.rmtree(old, ignore_errors=True)

@@ -183,8 +183,8 @@ class Training:
 
     def __iter__(self) -> Generator[Event]:
         """Run: see `train`. No other run writes into the folder until this one ends."""
-        check_folder(self.out)  # not at the end, when there is a model to lose
         with training_alone(self.out):
+            check_folder(self.out)  # not at the end, when there is a model to lose
             yield from self._run()
 
     def _run(self) -> Iterator[Event]:

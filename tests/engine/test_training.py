@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,6 @@ from unetloop.training_step import Learner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from unetloop.events import Event
 
@@ -258,7 +258,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
     list(train(images, tmp_path / "a", _config(), model=SMALL))  # knows nothing
     start = open_model(tmp_path / "a")
 
-    def learned(out: str, **changes: object) -> tuple[str, float, list[Event]]:
+    def learned(out: str, **changes: object) -> tuple[str, float, float, int]:
         config = _config(epochs=1, **changes)
         events = list(train(images[:1], tmp_path / out, config, start=start))
         card = open_model(tmp_path / out).card.training
@@ -267,16 +267,20 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
             for event in events
             if isinstance(event, Notice) and "knows next to nothing" in event.text
         ]
-        return card["trainable"], card["share"], news
+        rates = [
+            event.learning_rate for event in events if isinstance(event, EpochDone)
+        ]
+        return card["trainable"], card["share"], rates[-1], len(news)
 
-    trainable, share, news = learned("b")
-    assert (trainable, share, len(news)) == ("all", 1.0, 1)
+    trainable, share, fast, news = learned("b")
+    assert (trainable, share, news) == ("all", 1.0, 1)
     assert learned("c", trainable="biases")[0] == "biases"  # as it was asked for
     monkeypatch.setattr(selection, "is_strange", lambda *_: False)
-    trainable, share, news = learned("d")
+    trainable, share, _, news = learned("d")
     assert trainable == "biases"
     assert share < 0.8
     assert not news
+    assert learned("e", trainable="all")[2] < fast / 5  # it has something to lose
 
 
 def test_few_images_move_a_trained_model_part_of_the_way(
@@ -425,8 +429,10 @@ def test_only_one_run_writes_into_a_folder_whoever_starts_it(
 ) -> None:
     first = iter(Training(images, tmp_path / "m", _config(), model=SMALL))
     next(first)
+    (tmp_path / ".m.new").mkdir()  # as if it wrote its model just now
     with pytest.raises(EngineError, match="Another training"):
         list(train(images, tmp_path / "m", _config(), model=SMALL))
+    assert (tmp_path / ".m.new").exists()
     assert next(first) is not None  # it goes on
     # A server's thread reads the events, and its end may come in another one.
     closing = threading.Thread(target=first.close)
@@ -483,6 +489,60 @@ def test_a_killed_run_goes_on_to_the_same_end(
         _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_a_run_that_is_killed_right_behind_its_model_goes_on(
+    images: list[TrainingImage],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: int,
+) -> None:
+    """Without a note beside it, its first model was taken for one that was done."""
+    list(train(images, tmp_path / "whole", _config(), model=SMALL))
+    save, saved = Keeper.save, []
+
+    def kill(*values: Any, **more: Any) -> Any:
+        saved.append(save(*values, **more))
+        if len(saved) == killed:
+            raise KeyboardInterrupt
+        return saved[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", kill)
+        with pytest.raises(KeyboardInterrupt):
+            list(train(images, tmp_path / "cut", _config(), model=SMALL))
+    assert open_model(tmp_path / "cut").card.training["steps"] == 3 * killed
+    events = list(train(images, tmp_path / "cut", _config(), model=SMALL))
+    texts = " ".join(event.text for event in events if isinstance(event, Notice))
+    assert "stopped after step 3" in texts
+    for one, other in zip(
+        _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_that_is_killed_while_its_model_changes_names_goes_on(
+    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, renamed = Path.rename, []
+
+    def kill(self: Path, target: Path) -> Path:
+        renamed.append(self.name)
+        if renamed.count(".m.new") == 2:  # its second model
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", kill)
+        with pytest.raises(KeyboardInterrupt):
+            list(train(images, tmp_path / "m", _config(), model=SMALL))
+    assert not (tmp_path / "m").exists()
+    assert open_model(tmp_path / "m").card.training["steps"] == 3
+    events = list(train(images, tmp_path / "m", _config(), model=SMALL))
+    texts = " ".join(event.text for event in events if isinstance(event, Notice))
+    assert "stopped after step 3" in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(

@@ -452,8 +452,8 @@ class FakeEngine:
             score=score_after(step),
             best=True,
         )
-        self.save()
         self.note()
+        self.save()
         if epoch == epochs:
             self.finish("finished")
 
