@@ -188,7 +188,7 @@ def normalize(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
         with np.errstate(invalid="ignore"):  # where nothing is a number
             result /= (one - zero).astype(np.float32)
     if pixels.dtype.kind == "f":
-        np.nan_to_num(result, copy=False, nan=0.0, posinf=_BRIGHTEST, neginf=-1.0)
+        np.nan_to_num(result, copy=False)
     np.clip(result, -1.0, _BRIGHTEST, out=result)
     for fill in limits.fills:
         if not np.isnan(fill).all():

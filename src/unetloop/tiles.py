@@ -173,6 +173,6 @@ def _up(size: int, step: int) -> int:
 
 def _ramp(size: int) -> NDArray[np.float64]:
     """Rise from 0 to 1 such that a ramp and its mirror add up to 1."""
-    ramp: NDArray[np.float64] = (np.arange(size) + 0.5) / max(size, 1)
+    ramp: NDArray[np.float64] = (np.arange(size) + 0.5) / size
     # The outer part sees the tile's border: leave it to the neighbour.
     return np.clip((ramp - _OUTER) / (1 - 2 * _OUTER), 0.0, 1.0)

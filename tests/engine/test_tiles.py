@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unetloop.config import PredictionConfig
 from unetloop.errors import EngineError
 from unetloop.tiles import Tiling, tile_side
 
@@ -28,6 +31,24 @@ def test_cut_and_added_again_it_is_the_same_image(
         assert part.shape == (*tiling.sides, 2)
         tiling.add(total, item, part)
     np.testing.assert_allclose(total, image, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1100, 1600, 2500, 5000])
+def test_what_a_tile_says_beside_its_own_border_weighs_nothing(size: int) -> None:
+    """A network sees some 96 pixels far, and behind the border nothing."""
+    default = PredictionConfig()
+    tiles = list(Tiling((16, size), default.tile, default.overlap))
+    assert len(tiles) > 1
+    for left, right in pairwise(tiles):
+        shared = left.column + len(left.column_weights) - right.column
+        assert shared >= default.overlap
+        rising, falling = right.column_weights[:shared], left.column_weights[-shared:]
+        assert not rising[:96].any()
+        assert not falling[-96:].any()
+        np.testing.assert_allclose(rising, falling[::-1], atol=1e-6)
+        assert (np.diff(rising) >= 0).all()
+    assert tiles[0].column_weights[0] == 1  # the image's border is nobody else's
+    assert tiles[-1].column_weights[-1] == 1
 
 
 def test_few_sides_all_multiples_of_16() -> None:
