@@ -16,6 +16,8 @@ _WARM_UP_STEPS = 30
 # Of what a trained model knows, a lower rate keeps more. Eight images of a stain
 # that it knew took the shipped model from .40 to .36 mean AP on others at .0004,
 # and to .40 at .0001; a model that did not know it learned as much at either.
+# What knows nothing of them has nothing to keep: 240 steps at a tenth of the rate left
+# 27.7 corrections per 100 nuclei, at the whole rate 4.9.
 _WARM_RATE = 0.1
 # Where only the biases learn, as much as they can stand: they forget little.
 _BIASES_RATE = 0.67
@@ -57,6 +59,10 @@ class Schedule:
     def only_biases_learn(self) -> None:
         """Let the rate be as high as biases want it."""
         self._highest = self._config.learning_rate * _BIASES_RATE
+
+    def learn_anew(self) -> None:
+        """Let the rate be as high as random weights want it."""
+        self._highest = self._config.learning_rate
 
     @property
     def seconds(self) -> float:

@@ -10,6 +10,7 @@ learn, there is little that could bend.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from unetloop.training_plane import TrainingPlane
 
 __all__ = [
+    "Bounds",
     "choose_bounds",
     "choose_share",
     "independent_nuclei",
@@ -53,10 +55,29 @@ _STRANGE, _UNLIKE = 0.12, 3.0
 _KNOWN = 0.6
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How much may change.
+
+    Parameters
+    ----------
+    trainable : str
+        Which weights learn: ``"biases"`` or ``"all"``.
+    share : float
+        How far to follow what they learn, from 0 to 1.
+    anew : bool
+        Whether there is nothing to lose: they learn as fast as random weights do.
+    """
+
+    trainable: Trainable = "all"
+    share: float = 1.0
+    anew: bool = False
+
+
 def choose_bounds(
     start: Model, planes: Sequence[TrainingPlane], windows: Sequence[Window]
-) -> Generator[Event, None, tuple[Trainable, float]]:
-    """Choose which weights of a model of nuclei learn, and how far to follow them.
+) -> Generator[Event, None, Bounds]:
+    """Choose how much of a model of nuclei may change.
 
     Parameters
     ----------
@@ -74,10 +95,7 @@ def choose_bounds(
 
     Returns
     -------
-    trainable : str
-        ``"biases"`` or ``"all"``.
-    share : float
-        From 0 to 1.
+    Bounds
     """
     area = np.pi / 4 * start.diameter**2  # of a nucleus at the model's scale
     counts = [max(plane.inside / area, 1.0) for plane in planes]
@@ -93,8 +111,8 @@ def choose_bounds(
                 text="The model knows next to nothing of such images: it "
                 "learns them as new ones, with all its weights."
             )
-            return "all", 1.0
-    return trainable, share
+            return Bounds(anew=True)
+    return Bounds(trainable, share)
 
 
 def independent_nuclei(nuclei: Sequence[float]) -> float:

@@ -65,6 +65,13 @@ def test_biases_learn_at_a_higher_rate_than_all_weights() -> None:
     assert everything.rate(60) < biases.rate(60) < Schedule(config).rate(60)
 
 
+def test_what_has_nothing_to_lose_learns_as_fast_as_random_weights() -> None:
+    config = TrainingConfig(epochs=1)
+    anew = Schedule(config, warm=True)
+    anew.learn_anew()
+    assert anew.rate(60) == Schedule(config).rate(60)
+
+
 def test_a_trained_model_learns_on_at_a_lower_rate() -> None:
     config = TrainingConfig(epochs=1)
     cold, warm = Schedule(config), Schedule(config, warm=True)
