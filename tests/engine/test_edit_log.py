@@ -74,6 +74,24 @@ def test_a_correction_takes_no_longer_in_a_long_log(log: EditLog) -> None:
                 assert "COVERING" in how, one
 
 
+def test_proposals_that_a_file_holds_are_in_the_log_no_more(log: EditLog) -> None:
+    patch = np.ones((5, 5), np.int32)
+    for plane, value in ((0, 1), (1, 2)):
+        packed = log.pack([Patch("a", plane, 3, 4, patch * value)])
+        log.keep(packed, log.take_tick())
+    log.mark_stored(("a", 0, "review"), log.last_tick)
+    assert log.planes_behind("a") == {0, 1}
+    log.mark_stored(("a", 0, "segmentation"), log.last_tick)
+    assert log.planes_behind("a") == {1}
+    assert log._file.query("SELECT plane FROM proposals") == [(1,)]
+    assert log.since_stored(("a", 0, "segmentation")) == []
+    ((row, column, pixels),) = log.since_stored(("a", 1, "segmentation"))
+    assert (row, column) == (3, 4)
+    np.testing.assert_array_equal(pixels, patch * 2)
+    assert log.since_stored(("a", 1, "review")) == []
+    assert log.planes("segmentation") == {("a", 0)}
+
+
 def test_a_log_written_before_it_had_its_indexes_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     patch = np.zeros((5, 5), np.int32)

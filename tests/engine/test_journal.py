@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from unetloop.edit_log import EditLog
 from unetloop.edits import Edit
 from unetloop.errors import EngineError
 from unetloop.journal import Journal
@@ -162,6 +163,36 @@ def test_what_was_kept_of_a_proposal_is_not_put_over_later_ones(
     assert _now(Journal(project), project) == 8
 
 
+def test_what_a_review_that_is_done_again_speaks_of_survives_a_crash(
+    project: Project,
+) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    _paint(journal, project, 1, array="review")
+    journal.undo()
+    _propose(journal, project, 8)
+    journal.redo()
+    again = Journal(project)
+    assert (_now(again, project), _now(again, project, "review")) == (8, 1)
+
+
+def test_what_is_drawn_while_proposals_are_packed_is_not_taken_back_by_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(project)
+    _propose(journal, project, 7)
+    pack = EditLog.pack
+
+    def meanwhile(*what: Any) -> Any:
+        monkeypatch.setattr(EditLog, "pack", pack)
+        _paint(journal, project, 9)
+        return pack(*what)
+
+    monkeypatch.setattr(EditLog, "pack", meanwhile)
+    journal.keep_proposals("a", 0)
+    assert _now(Journal(project), project) == 9
+
+
 def test_proposals_that_were_kept_are_read_until_their_mask_is_written(
     project: Project,
 ) -> None:
@@ -280,6 +311,27 @@ def test_what_was_undone_stays_undone_after_new_work_and_a_crash(
     assert journal.ledger() == {"paint": 1}
     journal.close()
     assert _now(Journal(project), project) == 0
+
+
+def test_who_looks_holds_nothing_and_knows_whether_the_file_lacks_something(
+    project: Project,
+) -> None:
+    journal, image = Journal(project), project.images[0]
+
+    def look(journal: Journal) -> tuple[int, bool, set[int]]:
+        values, stored = journal.look(image, 0, "segmentation")
+        seen = int(values[3, 5])
+        values[:] = 99  # it is a copy
+        return seen, stored, journal.unsettled_planes("a")
+
+    assert look(journal) == (0, True, set())
+    _paint(journal, project, 7)
+    assert look(journal) == (7, False, {0})
+    assert look(Journal(project)) == (7, False, {0})  # in the journal alone
+    journal.flush()
+    assert look(journal) == (7, False, {0})  # still in memory
+    journal.forget("a")
+    assert look(journal) == (7, True, set())
 
 
 def test_who_corrects_need_not_wait_for_another_plane_to_be_read(
