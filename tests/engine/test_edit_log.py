@@ -92,6 +92,28 @@ def test_proposals_that_a_file_holds_are_in_the_log_no_more(log: EditLog) -> Non
     assert log.planes("segmentation") == {("a", 0)}
 
 
+def test_proposals_take_the_place_of_older_ones_that_they_cover(log: EditLog) -> None:
+    boxes = [(2, 2, 4, 4), (0, 0, 3, 5), (4, 5, 3, 3), (2, 2, 5, 6)]
+    for value, (row, column, height, width) in enumerate(boxes, 1):
+        patch = np.full((height, width), value, np.int32)
+        log.keep(log.pack([Patch("a", 0, row, column, patch)]), log.take_tick())
+    written = log.since_stored(("a", 0, "segmentation"))
+    assert [int(pixels[0, 0]) for *_, pixels in written] == [2, 3, 4]  # 4 covers 1
+
+
+def test_steps_are_listed_with_all_that_they_changed(log: EditLog) -> None:
+    patch = np.zeros((2, 3), np.int32)
+    drawn = Edit("a", 0, "segmentation", 1, 2, patch, patch + 5)
+    right = Edit("a", 0, "review", 1, 2, patch, patch + 1)
+    log.add("paint", [drawn, right])
+    log.add("accept", [right])
+    log.add("delete", [drawn])
+    log.mark_undone()
+    found = [(name, [edit.array for edit in edits]) for name, edits in log.steps()]
+    assert found == [("paint", ["segmentation", "review"]), ("accept", ["review"])]
+    assert (log.steps()[0][1][0].after == 5).all()
+
+
 def test_a_log_written_before_it_had_its_indexes_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     patch = np.zeros((5, 5), np.int32)
