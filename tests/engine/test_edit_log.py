@@ -93,7 +93,7 @@ def test_proposals_that_a_file_holds_are_in_the_log_no_more(log: EditLog) -> Non
 
 
 def test_proposals_take_the_place_of_older_ones_that_they_cover(log: EditLog) -> None:
-    boxes = [(2, 2, 4, 4), (0, 0, 3, 5), (4, 5, 3, 3), (2, 2, 5, 6)]
+    boxes = [(2, 2, 4, 4), (0, 0, 3, 5), (4, 6, 3, 3), (2, 2, 5, 6)]
     for value, (row, column, height, width) in enumerate(boxes, 1):
         patch = np.full((height, width), value, np.int32)
         log.keep(log.pack([Patch("a", 0, row, column, patch)]), log.take_tick())

@@ -47,7 +47,7 @@ def first_window(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_an_image_all_reviewed_the_window_shows_its_nuclei(tmp_path: Path) -> None:
-    labels = _discs((500, 500), (400, 420), (450, 380))
+    labels = _discs((300, 700), (250, 640), (270, 600))
     window = _window(tmp_path, labels)
     assert set(np.unique(window.labels)) == {0, 1, 2}
     assert window.reviewed.all()
@@ -63,6 +63,17 @@ def test_nuclei_that_a_window_cuts_are_not_scored(tmp_path: Path) -> None:
         assert whole.any()
         assert window.reviewed[whole].all()
     assert (window.truth[..., -1] > 0).all()  # its loss knows all that is known
+
+
+def test_nuclei_are_cut_by_any_side_of_a_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    square = slice(100, 356), slice(60, 316)
+    monkeypatch.setattr(held_out, "_best_square", lambda _: square)
+    sides = (100, 200), (356, 200), (200, 60), (200, 316)
+    window = _window(tmp_path, _discs((400, 400), (200, 200), *sides))
+    assert set(np.unique(window.labels)) == {0, 1, 2, 3, 4, 5}
+    np.testing.assert_array_equal(window.reviewed, window.labels <= 1)
 
 
 @pytest.mark.usefixtures("first_window")
