@@ -10,8 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_unet._batch_memory import recall, remember
 from napari_unet._batch_state import BatchState, FileRow, Run
-from napari_unet._model_classes import classes_of
-from napari_unet._models import SHIPPED
+from napari_unet._models import SHIPPED, classes_of
 from napari_unet._planner import Planner
 from napari_unet._results import is_results
 from napari_unet._runner import Runner

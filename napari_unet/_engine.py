@@ -13,14 +13,13 @@ from weakref import WeakSet
 
 from qtpy.QtCore import QCoreApplication, QObject, QProcess, Qt, Signal
 
-from napari_unet._commands import Commands
-from napari_unet._event_lines import Lines, read_event
 from napari_unet._farewell import Farewell, end_farewells
+from napari_unet._protocol import Commands, Lines, read_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_unet._commands import Command
+    from napari_unet._protocol import Command
 
 __all__ = ["Engine"]
 

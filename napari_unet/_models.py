@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import SHIPPED
+from unetloop.classes import classes_from_json
 from unetloop.config import InstanceConfig, ModelConfig, from_dict
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from importlib.resources.abc import Traversable
 
-__all__ = ["SHIPPED", "Models", "name_of"]
+    from unetloop.classes import TissueClass
+
+__all__ = ["SHIPPED", "Models", "classes_of", "name_of"]
 
 _ROUND = "round-"
 
@@ -102,16 +106,32 @@ class Models:
             return ModelConfig()
 
     def _card(self, name: str) -> dict[str, Any]:
-        try:
-            if self._folder is not None and (self._folder / name).is_dir():
-                text = (self._folder / name / "model.json").read_text("utf-8")
-            else:
-                shipped = files("unetloop") / "pretrained" / name / "model.json"
-                text = shipped.read_text("utf-8")
-            card = json.loads(text)
-        except (OSError, ValueError):
-            return {}
-        return card if isinstance(card, dict) else {}
+        if self._folder is not None and (self._folder / name).is_dir():
+            return _read_card(self._folder / name)
+        return _read_card(files("unetloop") / "pretrained" / name)
+
+
+def classes_of(location: str) -> tuple[TissueClass, ...]:
+    """Give a model's classes; none for a model of nuclei, or one that can't be read.
+
+    Parameters
+    ----------
+    location : str
+        As from `Models.location`; those that ship are of nuclei.
+    """
+    try:
+        return classes_from_json(_read_card(Path(location)).get("classes") or ())
+    except EngineError:
+        return ()  # the engine will say what is wrong
+
+
+def _read_card(folder: Path | Traversable) -> dict[str, Any]:
+    """Read what a model says of itself; nothing where it can't be read."""
+    try:
+        card = json.loads((folder / "model.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _order(name: str) -> tuple[int, str]:

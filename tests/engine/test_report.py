@@ -13,9 +13,9 @@ import pytest
 from batch_parts import make_model, read_table, run, write_discs
 from PIL import Image
 
-from unetloop.charts import draw_histogram
 from unetloop.checkpoint import Model
 from unetloop.report import _table
+from unetloop.report_figures import draw_histogram
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,6 @@ import tifffile
 from qtpy.QtCore import QObject
 
 from napari_unet._engine import Engine
-from napari_unet._event_lines import Lines
 from unetloop.project import open_project
 from unetloop.samples import LARGE, draw_nuclei
 
@@ -121,16 +120,6 @@ def commands(log: Path) -> list[dict[str, Any]]:
 
 
 # What comes through the pipe.
-
-
-def test_lines_are_the_same_wherever_they_were_cut() -> None:
-    content = "a µm\n\nzweite Zeile: größer\n".encode()
-    for first in range(len(content) + 1):
-        for second in range(first, len(content) + 1):
-            lines = Lines()
-            parts = content[:first], content[first:second], content[second:]
-            got = [line for part in parts for line in lines.feed(part)]
-            assert got == ["a µm", "", "zweite Zeile: größer"]
 
 
 def test_half_a_line_waits_for_its_rest(listen: Callable[..., Listener]) -> None:

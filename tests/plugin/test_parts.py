@@ -14,11 +14,12 @@ from napari_unet._board import Board
 from napari_unet._contrast import make_thumbnail
 from napari_unet._fields import Field, Fields, StoredMaps
 from napari_unet._marks import COLORS, draw_line, draw_marks, line_width
-from napari_unet._models import SHIPPED, Models
+from napari_unet._models import SHIPPED, Models, classes_of
 from napari_unet._pixels import read_pixels
 from napari_unet._pyramid import make_pyramid
 from napari_unet._strokes import apply_stroke, changed_windows
 from napari_unet._view import View
+from unetloop.classes import classes_to_json, name_classes
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -254,6 +255,17 @@ def test_models_are_listed_newest_first_and_named_in_turn(tmp_path: Path) -> Non
     assert 0 < models.instances(SHIPPED).threshold < 1
     (tmp_path / "mine/model.json").write_text("no JSON")
     assert models.instances("mine").threshold == 0.55
+
+
+def test_a_model_whose_card_can_not_be_read_has_no_classes(tmp_path: Path) -> None:
+    tissue = {"classes": classes_to_json(name_classes(["stroma", "tumour"]))}
+    damaged = ("no JSON", "[]", '{"classes": 1}', '{"classes": [{"name": 1}]}')
+    for number, card in enumerate((json.dumps(tissue), *damaged)):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}/model.json").write_text(card)
+    found = [len(classes_of(str(tmp_path / f"{number}"))) for number in range(5)]
+    assert found == [2, 0, 0, 0, 0]
+    assert classes_of(SHIPPED) == ()
 
 
 def test_a_damaged_view_is_as_in_the_beginning(tmp_path: Path) -> None:

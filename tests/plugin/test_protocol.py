@@ -1,4 +1,4 @@
-"""Commands on their way to the engine, and what becomes of them without it."""
+"""What goes through the pipe: commands, also without an engine, and lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unet._commands import Command, Commands
+from napari_unet._protocol import Command, Commands, Lines, read_event
 
 
 @pytest.fixture
@@ -95,3 +95,19 @@ def test_nothing_is_left_of_what_was_cleared(commands: Commands) -> None:
     commands.clear()
     assert commands.give_up() == []
     assert commands.take_waiting() == []
+
+
+def test_lines_are_the_same_wherever_they_were_cut() -> None:
+    content = "a µm\n\nzweite Zeile: größer\n".encode()
+    for first in range(len(content) + 1):
+        for second in range(first, len(content) + 1):
+            lines = Lines()
+            parts = content[:first], content[first:second], content[second:]
+            got = [line for part in parts for line in lines.feed(part)]
+            assert got == ["a µm", "", "zweite Zeile: größer"]
+
+
+@pytest.mark.parametrize("line", ["", "no event", "[1]", "{}", '{"event": 1}'])
+def test_what_is_no_event_is_told(line: str) -> None:
+    assert read_event(line) is None
+    assert read_event('{"event": "Notice"}') == {"event": "Notice"}

@@ -1,4 +1,4 @@
-"""Commands for the engine: how they are written, and which are on their way."""
+"""What goes through the engine's pipe: commands out, events in, one a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Command", "Commands"]
+__all__ = ["Command", "Commands", "Lines", "read_event"]
 
 _HEAVY = frozenset({"train", "plan_folder", "predict_folder"})
 
@@ -114,6 +114,28 @@ class Commands:
             self._project = command
         elif command.name == "close_project":
             self._project = None
+
+
+class Lines:
+    """Cuts what comes through a pipe into lines, wherever it was cut before."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Give the lines that are whole now."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines]
+
+
+def read_event(line: str) -> dict[str, Any] | None:
+    """Read an event, ``"event"`` being its name; None: the line is none."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    known = isinstance(event, dict) and isinstance(event.get("event"), str)
+    return event if known else None
 
 
 def _plain(value: Any) -> Any:
