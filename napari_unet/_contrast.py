@@ -19,10 +19,21 @@ _LOOKED_AT = 512  # rows and columns, at the most, that say how bright a plane i
 _THUMBNAIL = 64
 
 
-def make_thumbnail(path: Path) -> NDArray[np.uint8]:
-    """Make a small picture, at most 64 x 64, of the plane to look at first."""
+def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
+    """Make a small picture, at most 64 x 64, of the plane to look at first.
+
+    Parameters
+    ----------
+    path : Path
+        An image.
+    channel : str
+        Name of the channel, unless it is one in colours; where there is none of that
+        name, the one that is guessed.
+    """
     with open_image(path) as image:
-        channels = tuple(range(3)) if image.info.rgb else resolve_channels(image, None)
+        wanted = channel if channel in image.info.channel_names else None
+        colours = tuple(range(3))
+        channels = colours if image.info.rgb else resolve_channels(image, wanted)
         coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
         plane = image.read_plane(image.info.first_shown, channels, level=level)

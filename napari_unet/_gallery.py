@@ -50,6 +50,7 @@ class Gallery(QObject):
         self._project: Project | None = None
         self._view: View | None = None
         self._current: Current | None = None
+        self._pictured: dict[str, str] = {}  # by which channel; empty: the one guessed
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_COUNT_MS)
@@ -64,6 +65,7 @@ class Gallery(QObject):
         self._timer.stop()
         self._current = None
         self.rows = tuple(_row(image, view.of(image.id)) for image in project.images)
+        self._pictured.clear()
         self._next_thumbnail(project, list(project.images))
         self._stocktaker.open(workspace)
 
@@ -95,6 +97,7 @@ class Gallery(QObject):
             elif current.census.others is None:
                 self._stocktaker.take(current.entry, current.loaded)
             self._set_found(current.entry.id)
+            self._picture_as_shown(current)
         self._current = current
         self._timer.start()
 
@@ -152,6 +155,8 @@ class Gallery(QObject):
         if not images or project is not self._project:
             return
         image, rest = images[0], images[1:]
+        path, channel = project.path_of(image), self._channel_of(image)
+        self._pictured[image.id] = channel
 
         def then(thumbnail: NDArray[np.uint8]) -> None:
             if project is self._project:
@@ -163,9 +168,19 @@ class Gallery(QObject):
                 self.set_missing(image.id)
                 self._next_thumbnail(project, rest)
 
-        self._background.run(
-            lambda: make_thumbnail(project.path_of(image)), then, failed
-        )
+        self._background.run(lambda: make_thumbnail(path, channel), then, failed)
+
+    def _picture_as_shown(self, current: Current) -> None:
+        """Make the picture of an image anew, if another channel of it was chosen."""
+        image, project = current.entry, self._project
+        made = self._pictured.get(image.id)
+        if project is not None and made not in (None, self._channel_of(image)):
+            self._next_thumbnail(project, [image])
+
+    def _channel_of(self, image: ProjectImage) -> str:
+        """Give the channel that was chosen for an image, or for others; empty: none."""
+        others = self._view.channel if self._view is not None else ""
+        return str(self._known(image.id).get("channel", others) or "")
 
     def _known(self, image: str) -> dict[str, Any]:
         return self._view.of(image) if self._view is not None else {}

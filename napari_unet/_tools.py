@@ -59,6 +59,8 @@ class Tools(QObject):
         """Have the tools and keys of what is segmented."""
         if task is not self._task:
             self.disarm()
+            if task.name != self._task.name:  # a class's brush would paint nuclei
+                self._layers.hand.stop_brush()
             self._unbind()
             self._task = task
             self._bind()

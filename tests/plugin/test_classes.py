@@ -53,6 +53,15 @@ def _stored(loop: Any) -> dict[str, Any]:
     return stored
 
 
+def test_the_brush_of_a_class_does_not_paint_nuclei(loop: Any) -> None:
+    loop.press("A")
+    assert loop.layers.nuclei.mode == "paint"
+    loop.session.entrance.set_task("nuclei")
+    loop.wait(lambda: loop.session.state.task == "nuclei")
+    loop.wait(lambda: loop.layers.nuclei.name == "nuclei")
+    assert loop.layers.nuclei.mode == "pan_zoom"
+
+
 def test_what_is_painted_is_truth_and_nothing_beside_it(loop: Any) -> None:
     assert loop.layers.nuclei.name == "classes"
     assert _stored(loop)["task"] == "classes"

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from napari_unet import _current, _opener, _stage
+from napari_unet._contrast import make_thumbnail
 from napari_unet._pixels import read_pixels
 from napari_unet._view import View
 from unetloop.images import open_image
@@ -1106,6 +1107,36 @@ def test_another_channel_and_diameter_are_predicted_anew(
     loop.session.choices.change_reading({"diameter": 60.0})
     loop.wait(lambda: loop.session.state.reading.diameter == 60.0)
     loop.wait(lambda: not loop.session.predictor.busy)
+
+
+def test_the_list_shows_an_image_by_the_channel_that_was_chosen(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    nuclei = tifffile.imread(folder / "a.tif")
+    noise = np.random.default_rng(0).poisson(20, nuclei.shape).astype(nuclei.dtype)
+    two = np.stack([noise, nuclei])
+    (folder / "two").mkdir()
+    path = folder / "two/two.tif"
+    tifffile.imwrite(path, two, imagej=True, metadata={"axes": "CYX"})
+    loop = start()
+    loop.open(path)
+
+    def picture() -> np.ndarray:
+        loop.wait(lambda: loop.session.state.images[0].thumbnail is not None)
+        seen: np.ndarray = loop.session.state.images[0].thumbnail
+        return seen
+
+    before = picture()
+    loop.session.choices.change_reading({"channel": "1"})
+    loop.wait(lambda: not np.array_equal(picture(), before))
+    assert np.array_equal(picture(), make_thumbnail(folder / "a.tif"))
+    loop.session.close()
+    again = start()
+    again.open(path)
+    loop.wait(lambda: again.session.state.images[0].thumbnail is not None)
+    assert np.array_equal(
+        again.session.state.images[0].thumbnail, make_thumbnail(folder / "a.tif")
+    )
 
 
 def test_another_channel_has_a_contrast_of_its_own(
