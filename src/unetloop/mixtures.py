@@ -130,8 +130,7 @@ def _unmixing(beside: tuple[float, float, float]) -> NDArray[np.float32]:
     """Give (3, 1): what a colour's density says of haematoxylin beside a dye."""
     stains = np.array([_BLUE, beside])
     stains /= np.linalg.norm(stains, axis=1, keepdims=True)
-    rest = np.cross(*stains)
-    unmixing = np.linalg.inv([*stains, rest / np.linalg.norm(rest)])
+    unmixing = np.linalg.inv([*stains, np.cross(*stains)])
     return unmixing[:, :1].astype(np.float32)
 
 

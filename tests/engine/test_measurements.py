@@ -113,6 +113,7 @@ def test_every_nucleus_is_in_one_window_and_whole() -> None:
                 seen[int(number)] = int(count)
     numbers, counts = np.unique(labels[labels > 0], return_counts=True)
     assert seen == dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    assert not list(windows.iterate_windows(np.zeros_like(labels), 1))
 
 
 def test_pixels_are_read_in_windows_only() -> None:

@@ -114,6 +114,8 @@ def test_other_stains_are_not() -> None:
     assert choose_mixture(slide((0.2, blue), (0.4, pink), (0.2, both))) == ALL_COLOURS
     crumb = slide((0.3, blue), (0.01, brown))
     assert choose_mixture(crumb) == ALL_COLOURS
+    hardly_any = slide((0.004, blue), (0.004, brown))
+    assert choose_mixture(hardly_any) == ALL_COLOURS
     no_nuclei = slide((0.5, brown))
     assert choose_mixture(no_nuclei) == ALL_COLOURS
 
@@ -130,10 +132,10 @@ def test_eosin_and_blood_are_no_antibody(dye: Any) -> None:
 
 
 def test_a_dark_image_is_not_under_a_lamp() -> None:
-    pixels = np.zeros((1000, 3), np.float32)
-    pixels[:200] = 230, 120, 30  # an orange stain, and a blue one
-    pixels[200:400] = 20, 30, 220
+    blue, brown = stained((BLUE, 1.0)), stained((BROWN, 1.0))
+    pixels = slide((0.2, blue), (0.2, brown), (0.03, [245] * 3), (0.57, [0] * 3))
     assert choose_mixture(pixels) == ALL_COLOURS
+    assert choose_mixture(slide((0.2, blue), (0.2, brown))) == HAEMATOXYLIN
 
 
 def test_nothing_is_not_stained() -> None:
