@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unetloop import cli_values
 from unetloop.catalog import EXPORTERS, SHIPPED
 from unetloop.config import InstanceConfig, PredictionConfig
+from unetloop.counts import counted
 from unetloop.errors import EngineError
 from unetloop.event_json import to_json
 from unetloop.events import PredictionDone
@@ -173,8 +174,9 @@ def predict(options: argparse.Namespace) -> int:
     if done.report is not None:
         text += f" See {done.report}"
     if done.unlike:
+        look = counted(done.unlike, "image looks", "images look")
         text += (
-            f"\n{done.unlike} look unlike what this model has seen; the worst: "
+            f"\n{look} unlike what this model has seen; the worst: "
             f"{', '.join(Path(row['image']).name for row in done.worst[:3])}."
         )
     sys.stderr.write(f"{text}\n")

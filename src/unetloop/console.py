@@ -1,11 +1,11 @@
-"""A job's events on a terminal: progress with time to go, Ctrl+C to stop."""
+"""A job's events on a terminal or in a log: how far it is, Ctrl+C to stop."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MEASURES", "run_job"]
 
+_BAR_SECONDS, _LOG_SECONDS = 0.5, 10.0
+
 MEASURES = {"mean_ap": "mean AP", "mean_iou": "mean IoU"}
 """How people call what a score is."""
 
@@ -38,7 +40,7 @@ MEASURES = {"mean_ap": "mean AP", "mean_iou": "mean IoU"}
 def run_job(
     start: Callable[[Callable[[], bool]], Iterator[Event]],
 ) -> Event | None:
-    """Run a job to its end, with a progress line on stderr.
+    """Run a job to its end, and say on stderr what it does and how far it is.
 
     Parameters
     ----------
@@ -52,25 +54,14 @@ def run_job(
         The event that ended it.
     """
     last: Event | None = None
-    due = 0.0
-    with _interruptible() as cancelled, _bar() as bar:
+    told = _Bar() if sys.stderr.isatty() else _Log()
+    with _interruptible() as cancelled, closing(told):
         for event in start(cancelled):
             if isinstance(event, Progress):
-                bar.total = event.total
-                bar.n = event.done
-                what = event.what.replace("\n", " ")  # it may be in a file's name
-                bar.set_description_str(what, refresh=False)
-                left = event.seconds_left
-                bar.set_postfix_str(
-                    "" if left is None else f"{_clock(left)} to go", refresh=False
-                )
-                if time.monotonic() >= due:
-                    bar.refresh()
-                    due = time.monotonic() + bar.mininterval
+                told.show(event)
                 continue
-            text = _sentence(event)
-            if text:
-                bar.write(text, file=sys.stderr)
+            if text := _sentence(event):
+                told.say(text)
             last = event
     ended = isinstance(last, (TrainingDone, PredictionDone))
     return last if ended else None
@@ -109,14 +100,66 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
 
 
-def _bar() -> tqdm:  # type: ignore[type-arg, unused-ignore]
-    return tqdm(
-        total=None,
-        file=sys.stderr,
-        leave=False,
-        mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        bar_format="{desc} |{bar:20}| {percentage:3.0f} % {postfix}",
-    )
+class _Bar:
+    """Progress on a terminal: a line that is written over."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(
+            total=None,
+            file=sys.stderr,
+            leave=False,
+            bar_format="{desc} |{bar:20}| {percentage:3.0f} % {postfix}",
+        )
+        self._due = 0.0
+
+    def say(self, text: str) -> None:
+        """Write a sentence above it."""
+        self._bar.write(text, file=sys.stderr)
+
+    def show(self, event: Progress) -> None:
+        """Draw it anew, if it was not just now."""
+        self._bar.total, self._bar.n = event.total, event.done
+        self._bar.set_description_str(_one_line(event.what), refresh=False)
+        self._bar.set_postfix_str(_left(event), refresh=False)
+        if time.monotonic() >= self._due:
+            self._bar.refresh()
+            self._due = time.monotonic() + _BAR_SECONDS
+
+    def close(self) -> None:
+        """Take it away."""
+        self._bar.close()
+
+
+class _Log:
+    """Progress in a file or a pipe: now and then a line."""
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + _LOG_SECONDS
+
+    def say(self, text: str) -> None:
+        """Write a sentence."""
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def show(self, event: Progress) -> None:
+        """Say how far it is, if nobody did for a while."""
+        if time.monotonic() < self._due or not event.total:
+            return
+        share = f"{100 * event.done / event.total:.0f} %"
+        self.say(", ".join(filter(None, (_one_line(event.what), share, _left(event)))))
+        self._due = time.monotonic() + _LOG_SECONDS
+
+    def close(self) -> None:
+        """Leave it."""
+
+
+def _one_line(what: str) -> str:
+    return what.replace("\n", " ")  # it may be in a file's name
+
+
+def _left(event: Progress) -> str:
+    left = event.seconds_left
+    return "" if left is None else f"{_clock(left)} to go"
 
 
 @contextmanager

@@ -225,6 +225,7 @@ def resolve_channels(
         if number is None:
             raise EngineError(
                 f"The image has no such channel; it has {listed}.",
+                todo="Choose one that it has, or none: then it is found by itself.",
                 path=str(info.path),
                 channel=part.strip(),
             )

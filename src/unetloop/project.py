@@ -274,7 +274,11 @@ def open_project(folder: Path, create: bool = False, shared: bool = False) -> Pr
     folder = Path(folder).absolute()
     file = folder / "project.json"
     if not file.exists() and (shared or not create):
-        raise EngineError("There is no project in this folder.", path=str(folder))
+        raise EngineError(
+            "There is no project in this folder.",
+            todo="Give the one that napari made: unet-loop, beside the images.",
+            path=str(folder),
+        )
     if shared:
         return Project(folder, *read_project(file))
     lock = take_lock(
