@@ -46,6 +46,8 @@ def test_a_photograph_has_none() -> None:
 def test_a_margin_and_an_empty_tile_are_found(dtype: Any) -> None:
     plane = photograph().astype(dtype)
     assert fills(np.pad(plane, 80)) == (0, None)
+    shares = (plane / 4000).astype(np.float32)
+    assert fills(np.pad(shares, 80)) == (0, None)
     assert fills(np.pad(plane, 30, constant_values=65535)) == (None, 65535)
     mosaic = plane.copy()
     mosaic[:100, 100:] = 0
@@ -56,6 +58,10 @@ def test_a_scale_bar_and_stuck_pixels_are_found() -> None:
     bar = photograph()
     bar[180:190, 100:190] = 4095
     assert fills(bar) == (None, 4095)
+    for turns in (0, 1):  # a thin one, lying and upright
+        thin = photograph()
+        thin[180:184, 40:190] = 4095
+        assert fills(np.rot90(thin, turns)) == (None, 4095)
     stuck = photograph()
     stuck[np.random.default_rng(1).random(stuck.shape) < 0.004] = 65535
     stuck[:50, :50] = 0
