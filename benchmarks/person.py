@@ -154,7 +154,7 @@ def set_slider(
     -------
     float
         Where it stands then: as before, unless one outline in twenty, and two at
-        least, gets right.
+        least, gets right; no further than it must.
     """
     part = box_window(box, truth.shape)
     if part is None:
@@ -168,9 +168,10 @@ def set_slider(
 
     now = right(before)
     counts = [right(threshold) for threshold in _SLIDER]
-    best = int(np.argmax(counts))
-    pays = counts[best] - now >= max(_PAYS * total, 2)
-    return float(_SLIDER[best]) if pays else before
+    if max(counts) - now < max(_PAYS * total, 2):
+        return before
+    best = [t for t, n in zip(_SLIDER, counts, strict=True) if n == max(counts)]
+    return float(min(best, key=lambda threshold: abs(threshold - before)))
 
 
 def correct(
