@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,25 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     again = LogFile(tmp_path / "log.sqlite", SCHEMA)
     assert again.query("SELECT word FROM words WHERE word = ?", ("one",)) == [("one",)]
     again.close()
+
+
+def test_what_is_written_is_on_the_disk_before_it_goes_on(tmp_path: Path) -> None:
+    with closing(LogFile(tmp_path / "log.sqlite", SCHEMA)) as file:
+        full, kept_till_then = 2, "delete"
+        assert file.query("PRAGMA synchronous") == [(full,)]
+        assert file.query("PRAGMA journal_mode") == [(kept_till_then,)]
+
+
+def test_what_is_no_database_is_damaged_and_what_is_closed_is_closed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bad.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(EngineError, match=r"damaged .*Move journal\.sqlite away"):
+        LogFile(tmp_path / "bad.sqlite", SCHEMA)
+    file = LogFile(tmp_path / "log.sqlite", SCHEMA)
+    file.close()
+    with pytest.raises(EngineError, match="was closed"):
+        file.query("SELECT word FROM words")
 
 
 def _write(file: LogFile, *statements: str) -> None:

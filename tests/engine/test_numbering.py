@@ -28,6 +28,14 @@ def test_numbers_that_do_not_fit_become_others_that_were_free() -> None:
     assert found[0, 1] == found[0, 2]
 
 
+@pytest.mark.parametrize("labels", [[-3, 0, 2, 2], [2**40, 0, 2, 2]])
+def test_numbers_too_low_or_too_high_alone_are_others_too(labels: list[int]) -> None:
+    first, *rest = fit_numbers(np.array([labels])).tolist()[0]
+    assert rest == [0, 2, 2]
+    assert first not in (0, 2)
+    assert 0 < first <= LARGEST
+
+
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [([0], 1), ([7, 0, 2], 8), ([2**24], 2**24 + 1), ([5, LARGEST], 6), ([], 1)],
