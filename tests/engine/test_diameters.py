@@ -85,6 +85,7 @@ def test_nuclei_are_of_one_size_up_to_a_quarter() -> None:
     assert same_size(24.9, 20)
     assert not same_size(20, 25.1)
     assert not same_size(None, 20)
+    assert not same_size(20, None)
 
 
 def test_what_is_shown_is_noted_and_what_is_being_trained_is_not(
