@@ -120,8 +120,14 @@ class View:
         Raises
         ------
         EngineError
-            If it can't be written.
+            If it can't be written, or the folder is away. None is made in its place: a
+            drive that comes back would lie over it.
         """
+        if not folder.is_dir():
+            raise EngineError(
+                "The project's folder is away.",
+                todo="Connect its drive, or move it back: nothing is lost.",
+            )
         try:
             with replacing(folder / VIEW_FILE) as fresh:
                 fresh.write_text(text, "utf-8")

@@ -1414,6 +1414,20 @@ def test_copies_that_are_damaged_are_made_anew(
     assert quarter.shape == (40, 50)
 
 
+def test_a_drive_that_is_away_finds_nothing_in_its_place_when_it_comes_back(
+    loop: Any, folder: Path
+) -> None:
+    away = folder.rename(folder.with_name("away"))
+    loop.viewer.scene.camera.zoom *= 1.7
+    zoom = loop.layers.camera["zoom"]
+    loop.wait(lambda: "folder is away" in loop.session.state.problem)
+    assert not folder.exists()
+    away.rename(folder)
+    loop.session.opener.bookmark.note()
+    loop.wait(lambda: loop.session.state.problem == "")
+    assert _camera(folder / "unet-loop/view.json").get("zoom") == zoom
+
+
 def test_where_one_is_is_stored_beside_the_event_loop(
     loop: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, full: Callable[..., Any]
 ) -> None:
