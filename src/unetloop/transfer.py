@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from unetloop.errors import EngineError
 __all__ = ["TakenOver", "take_over"]
 
 _MOST_NAMES = 6
+# Layers that give logits; those of `models.nested` are averaged.
+_LOGITS = re.compile(r"logits|head\d+")
 
 
 @dataclass(frozen=True)
@@ -20,29 +23,29 @@ class TakenOver:
     ----------
     layers : int
         Layers with weights.
-    random : tuple of str
-        Names of those that were left as they were.
+    anew : tuple of str
+        Names of those that did not fit.
     share : float
         Of the weights that were taken over, 0..1.
     """
 
     layers: int
-    random: tuple[str, ...]
+    anew: tuple[str, ...]
     share: float
 
     def sentence(self, source: str) -> str:
         """Say it to people."""
-        taken = self.layers - len(self.random)
+        taken = self.layers - len(self.anew)
         # 99.96 % are not all of them.
-        percent = min(round(100 * self.share), 99) if self.random else 100
+        percent = min(round(100 * self.share), 99) if self.anew else 100
         text = f"{taken} of {self.layers} layers, {percent} % of the weights, are taken"
         text += f" from {source}"
-        if not self.random:
+        if not self.anew:
             return f"{text}."
-        names = ", ".join(self.random[:_MOST_NAMES])
-        more = len(self.random) - _MOST_NAMES
+        names = ", ".join(self.anew[:_MOST_NAMES])
+        more = len(self.anew) - _MOST_NAMES
         others = f" and {more} more" if more > 0 else ""
-        return f"{text}; left at random: {names}{others}."
+        return f"{text}; learned anew: {names}{others}."
 
 
 def take_over(network: Any, source: Any) -> TakenOver:
@@ -51,6 +54,9 @@ def take_over(network: Any, source: Any) -> TakenOver:
     Other channels of the image change the first layer only, other maps the last
     one; so the rest can be learned from a model for something else (Yosinski 2014,
     "How transferable are features in deep neural networks?", arXiv:1411.1792).
+    A last layer that does not fit begins with zeros: without normalisation, features
+    that were learned may be large, and random sums of them saturate each probability,
+    from where a loss of overlaps (Dice) finds no way back.
 
     Parameters
     ----------
@@ -70,22 +76,24 @@ def take_over(network: Any, source: Any) -> TakenOver:
     """
     known = {layer.name: layer for layer in source.layers if layer.weights}
     ours = [layer for layer in network.layers if layer.weights]
-    random, copied = [], 0
+    anew, copied = [], 0
     for layer in ours:
         other = known.get(layer.name)
         if other is None or _shapes(other) != _shapes(layer):
-            random.append(layer.name)
+            anew.append(layer.name)
+            if _LOGITS.fullmatch(layer.name):
+                layer.set_weights([0 * weights for weights in layer.get_weights()])
             continue
         layer.set_weights(other.get_weights())
         copied += layer.count_params()
-    if len(random) == len(ours):
+    if len(anew) == len(ours):
         raise EngineError(
             "No layer of the model to start from fits this network.",
             todo="Start from a model of a similar network, or from scratch.",
             network=network.name,
             model=source.name,
         )
-    return TakenOver(len(ours), tuple(random), copied / network.count_params())
+    return TakenOver(len(ours), tuple(anew), copied / network.count_params())
 
 
 def _shapes(layer: Any) -> list[tuple[int, ...]]:

@@ -314,7 +314,7 @@ def test_a_new_network_takes_over_what_fits(
     run = Training(two, tmp_path / "b", config, model=wider, start=start)
     (said,) = [text for text in _notices(run) if "taken from a" in text]
     assert said.startswith("10 of 11 layers")
-    assert said.endswith("left at random: down0_conv1.")
+    assert said.endswith("learned anew: down0_conv1.")
     old, new = _by_layer(load_weights(start)), _by_layer(run._learner.averaged)
     for name, weights in new.items():
         if name != "down0_conv1":
@@ -333,7 +333,7 @@ def test_a_loss_of_classes_makes_another_last_layer(
     texts = _notices(
         train(images, tmp_path / "b", dice, start=open_model(tmp_path / "a"))
     )
-    assert any("left at random: logits." in text for text in texts)
+    assert any("learned anew: logits." in text for text in texts)
     assert open_model(tmp_path / "b").task == FOREGROUND
 
 
@@ -341,8 +341,30 @@ def test_other_classes_are_another_task() -> None:
     three = Classes(name_classes(["a", "b", "c"]))
     network = build_network(SMALL, len(three.maps))
     taken = take_over(network, build_network(SMALL))
-    assert taken.random == ("logits",)
+    assert taken.anew == ("logits",)
     assert taken.share > 0.9
+
+
+@pytest.mark.parametrize(
+    ("config", "zeros"),
+    [
+        (SMALL, {"logits"}),
+        # Its "head" lies behind the features, with a ReLU: zeros would never change.
+        (ModelConfig("unet_course", options={**TINY, "dropout": []}), {"logits"}),
+        (ModelConfig("unet_plus_plus"), {"head"}),
+    ],
+)
+def test_a_last_layer_that_is_another_begins_undecided(
+    config: ModelConfig, zeros: set[str]
+) -> None:
+    """Random sums of large features left Dice losses with no way back."""
+    network = build_network(config, 3)
+    taken = take_over(network, build_network(config, 2))
+    weights = _by_layer(network)
+    blank = {name for name, w in weights.items() if not any(map(np.any, w))}
+    assert {name.rstrip("0123456789") for name in blank} == zeros
+    assert blank <= set(taken.anew)
+    assert not network(np.ones((1, 256, 256, 1), np.float32)).numpy().any()
 
 
 def test_where_nothing_fits_it_says_so() -> None:
