@@ -50,6 +50,7 @@ _SETTINGS = (
     "val_fraction",
     "seed",
 )
+_NEXT_TO_NOTHING = 0.05
 _STOPPED = {
     "finished": "as many as asked for",
     "early": "no more progress",
@@ -191,13 +192,19 @@ def train(options: argparse.Namespace) -> int:
         sys.stderr.write("Stopped before anything was learned.\n")
         return 130
     measure = MEASURES.get(done.measure, done.measure)
-    score = (
-        "" if done.score is None else f", {measure} {done.score:.3f} on held-out images"
-    )
+    score, where = done.score, "held-out images"
+    if score is None:
+        score, where = done.fit, "what was learned from"
+    scored = "" if score is None else f", {measure} {score:.3f} on {where}"
     sys.stderr.write(
         f"{counted(done.steps, 'step')} in {done.seconds / 60:.1f} min "
-        f"({_STOPPED[done.stopped]}){score}: {done.path}\n"
+        f"({_STOPPED[done.stopped]}){scored}: {done.path}\n"
     )
+    if score is not None and score < _NEXT_TO_NOTHING:
+        sys.stderr.write(
+            "It finds next to nothing there. Look whether masks and channel are right; "
+            "else give it more time, or a lower --learning-rate.\n"
+        )
     return 130 if done.stopped == "cancelled" else 0
 
 

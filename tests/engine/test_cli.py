@@ -25,6 +25,7 @@ from unetloop.catalog import (
 )
 from unetloop.checkpoint import open_model
 from unetloop.cli import main
+from unetloop.events import TrainingDone
 from unetloop.masks import read_labels, write_labels
 
 if TYPE_CHECKING:
@@ -249,6 +250,32 @@ def test_what_training_lacks_is_said_before_anything_is_read(
     words: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sentence in _error(capsys, "train", *words.split(), "--out", tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"score": 0.81, "fit": 0.9}, "mean AP 0.810 on held-out images"),
+        ({"fit": 0.9}, "mean AP 0.900 on what was learned from"),
+        ({"fit": 0.0}, "It finds next to nothing there. Look whether masks"),
+    ],
+)
+def test_training_says_at_its_end_how_good_the_model_is(
+    samples: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    scores: dict[str, float],
+    said: str,
+) -> None:
+    ended = {"path": tmp_path, "epochs": 1, "steps": 100, "seconds": 60.0}
+    done = TrainingDone(**ended, stopped="finished", **scores)  # type: ignore[arg-type]
+    monkeypatch.setattr("unetloop.training.train", lambda *_, **__: iter([done]))
+    words = ["train", "--images", samples / "train/images", "--out", tmp_path / "m"]
+    assert main([*map(str, words), "--masks", str(samples / "train/masks")]) == 0
+    text = capsys.readouterr().err
+    assert said in text
+    assert ("next to nothing" in text) == (0.0 in scores.values())
 
 
 def test_only_one_training_writes_into_a_folder(
