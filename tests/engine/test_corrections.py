@@ -420,6 +420,24 @@ def test_nuclei_at_the_edge_of_a_box_are_reviewed_whole_or_not_at_all() -> None:
     assert (marks == draw(expected)).all()
 
 
+@pytest.mark.parametrize("inside", [2, 4])
+def test_nuclei_are_whole_at_all_sides_of_a_box(inside: int) -> None:
+    segmentation = np.zeros((30, 22), np.int32)
+    top, left, bottom, right = 12, 5, 22, 15
+    first, last = slice(inside - 6, inside), slice(-inside, 6 - inside)
+    for number, (side, part) in enumerate(((top, first), (bottom, last)), 1):
+        segmentation[side + part.start : side + part.stop, 9:11] = number
+    for number, (side, part) in enumerate(((left, first), (right, last)), 3):
+        segmentation[16:18, side + part.start : side + part.stop] = number
+    expected = np.zeros(segmentation.shape, np.uint8)
+    expected[top:bottom, left:right] = 1
+    expected[segmentation > 0] = inside > 3
+    review = blank(segmentation)
+    box = (top, left, bottom, right)
+    _, marks = after(accept_box(segmentation, review, box), segmentation, review)
+    np.testing.assert_array_equal(marks, expected)
+
+
 def test_half_a_nucleus_is_not_enough_and_its_review_is_kept() -> None:
     segmentation = draw("..1111")
     review = draw("...1..").astype(np.uint8)
