@@ -148,6 +148,17 @@ def test_a_proposal_that_was_accepted_survives_a_crash(project: Project) -> None
     assert (_now(again, project), _now(again, project, "review")) == (7, 1)
 
 
+def test_an_accepted_proposal_beside_which_another_came_survives_a_crash(
+    project: Project,
+) -> None:
+    journal = Journal(project)
+    for corner, value in (((0, 0), 7), ((16, 16), 8)):
+        labels = np.full((16, 16), value, np.int32)
+        journal.propose(project.images[0], 0, corner, labels)
+    _paint(journal, project, 1, array="review")
+    assert _now(Journal(project), project) == 7
+
+
 def test_what_was_kept_of_a_proposal_is_not_put_over_later_ones(
     project: Project,
 ) -> None:
