@@ -214,6 +214,23 @@ def test_what_is_not_ours_is_left_alone(
     assert read_labels(out / "labels/b.tif").max() == 5
 
 
+def test_what_lies_where_an_export_should_go_is_left_alone(
+    deep: Path, tmp_path: Path, model: Model
+) -> None:
+    out = tmp_path / "out"
+    mine = out / "geojson/a.geojson"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    events = run(deep, out, model, exports=("geojson",))
+    done = of_kind(events, "PredictionDone")[0]
+    assert (done.predicted, done.skipped) == (2, 1)
+    assert not (out / "labels/a.tif").exists()
+    run(deep, out, model)  # without it, there are masks
+    assert read_labels(out / "labels/a.tif").max() == 3
+    run(deep, out, model, exports=("geojson",))
+    assert mine.read_text() == "mine"
+
+
 def test_tables_of_something_else_are_refused(
     deep: Path, tmp_path: Path, model: Model
 ) -> None:
