@@ -7,8 +7,10 @@ import pytest
 import tifffile
 
 from unetloop import held_out
+from unetloop.classes import TissueClass
 from unetloop.config import TrainingConfig
 from unetloop.held_out import Window, cut_windows
+from unetloop.tasks import task_of
 from unetloop.training_image import TrainingImage
 
 if TYPE_CHECKING:
@@ -46,8 +48,11 @@ def first_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_out, "_best_square", lambda _: corner)
 
 
-def test_in_an_image_all_reviewed_the_window_shows_its_nuclei(tmp_path: Path) -> None:
-    labels = _discs((300, 700), (250, 640), (270, 600))
+@pytest.mark.parametrize("turns", range(4))
+def test_in_an_image_all_reviewed_the_window_shows_its_nuclei(
+    tmp_path: Path, turns: int
+) -> None:
+    labels = np.rot90(_discs((600, 700), (550, 640), (470, 600)), turns)
     window = _window(tmp_path, labels)
     assert set(np.unique(window.labels)) == {0, 1, 2}
     assert window.reviewed.all()
@@ -96,6 +101,25 @@ def test_what_is_seen_lies_on_the_pixels_it_is_scored_on(
     truth = window.truth[..., :2]
     found = window.on_labels(truth)[..., 0] > 0.5
     assert (found != (window.labels > 0)).mean() < 0.01
+
+
+def test_classes_are_scored_where_one_was_painted_at_the_models_scale(
+    tmp_path: Path,
+) -> None:
+    labels = np.zeros((400, 300), np.uint16)
+    labels[:100], labels[100:200] = 1, 2
+    pixels = np.random.default_rng(0).integers(0, 255, labels.shape, np.uint8)
+    half = {"resolution": (2.0, 2.0), "metadata": {"unit": "um"}}  # a micrometre
+    tifffile.imwrite(tmp_path / "image.tif", pixels, imagej=True, **half)
+    tifffile.imwrite(tmp_path / "mask.tif", labels)
+    image = TrainingImage(tmp_path / "image.tif", tmp_path / "mask.tif")
+    task = task_of([TissueClass("one", "#ff0000"), TissueClass("two", "#00ff00")])
+    found: list[Window] = []
+    list(cut_windows([image], DIAMETER, TrainingConfig(), found.append, task, 1.0))
+    (window,) = found
+    assert window.box == pytest.approx((0, 0, 200, 150))
+    np.testing.assert_array_equal(window.labels, labels)
+    np.testing.assert_array_equal(window.reviewed, labels > 0)
 
 
 def test_wide_nuclei_are_scored_on_fewer_pixels(tmp_path: Path) -> None:
