@@ -12,7 +12,7 @@ from unetloop.events import ModelSaved, Notice
 from unetloop.model_card import ModelCard
 from unetloop.model_saving import save_model
 from unetloop.tasks import NUCLEI
-from unetloop.training_state import read_state, remove_state, write_state
+from unetloop.training_state import is_left, read_state, remove_state, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,10 @@ __all__ = ["Best", "Keeper"]
 
 _FILES = 2  # model.keras and model.onnx
 _BYTES_A_WEIGHT = 4
+_ANOTHER = (
+    "A training that was broken off here is not gone on with, since its images, "
+    "settings or start were others: this one begins at the first step."
+)
 
 
 @dataclass(frozen=True)
@@ -142,19 +146,29 @@ class Keeper:
         self.best = Best(score, epoch, saved=True)
         return ModelSaved(path=self.out, step=learner.step, score=score)
 
-    def resume(self, learner: Learner, schedule: Schedule, identity: str) -> bool:
-        """Go on where a killed run of this identity was; False if there is none."""
+    def resume(
+        self, learner: Learner, schedule: Schedule, identity: str
+    ) -> Notice | None:
+        """Go on where a killed run of this identity was, if there is one.
+
+        Returns
+        -------
+        Notice or None
+            What is to be said: that it goes on, or that one was broken off that is not
+            gone on with.
+        """
         self._identity = identity
         state = read_state(self.out, identity)
         if state is None:
-            return False
+            return Notice(text=_ANOTHER, level="warning") if is_left(self.out) else None
         learner.restore_all(state.arrays)
         learner.step = state.step
         learner.rate_factor = state.rate_factor
         self.best = Best(state.score, state.best_epoch, state.saved)
         schedule.add(state.seconds)
         schedule.losses.extend(state.losses)
-        return True
+        text = f"Going on with a run that stopped after step {state.step}."
+        return Notice(text=text)
 
     def check_space(self, learner: Learner) -> None:
         """Make sure that the model fits on the disk, before it is trained.

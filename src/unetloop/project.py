@@ -242,9 +242,7 @@ class Project:
             )
 
     def _store(
-        self,
-        images: tuple[ProjectImage, ...],
-        classes: tuple[TissueClass, ...],
+        self, images: tuple[ProjectImage, ...], classes: tuple[TissueClass, ...]
     ) -> None:
         self._check_own()
         write_project(self.folder / "project.json", images, classes)

@@ -229,9 +229,8 @@ class Training:
         model = to_dict(self.model)
         settings = {**to_dict(config), "maps": self.task.maps, "model": model}
         identity = fingerprint([*train_images, *held_out], settings, self.start)
-        if self._keeper.resume(self._made, self._schedule, identity):
-            step = self._made.step
-            yield Notice(text=f"Going on with a run that stopped after step {step}.")
+        if said := self._keeper.resume(self._made, self._schedule, identity):
+            yield said
         stopped = yield from run_steps(
             *(self._made, self._schedule, config, sets.planes),
             *(examiner.end_epoch, self.cancelled),

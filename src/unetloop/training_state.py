@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrainingState",
+    "is_left",
     "read_state",
     "remove_state",
     "training_alone",
@@ -116,6 +117,11 @@ def read_state(out: Path, identity: str) -> TrainingState | None:
     if state.saved and not (out / "model.json").exists():
         return None
     return state
+
+
+def is_left(out: Path) -> bool:
+    """Whether there is a state of some run, whatever it is about."""
+    return _path(out).exists()
 
 
 def remove_state(out: Path) -> None:

@@ -545,6 +545,26 @@ def test_a_run_that_is_killed_while_its_model_changes_names_goes_on(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+def test_a_run_that_is_not_gone_on_with_is_told_of(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    def begun(config: TrainingConfig) -> str:
+        run = Training(images, tmp_path / "m", config, model=SMALL)
+        events = iter(run)
+        said = []
+        for event in events:
+            said += [event.text] if isinstance(event, Notice) else []
+            if run.step:
+                break
+        run.keep()
+        events.close()  # type: ignore[attr-defined]
+        return " ".join(said)
+
+    assert "broken off" not in begun(_config())
+    assert "broken off here is not gone on with" in begun(_config(learning_rate=1e-4))
+    assert "stopped after step 1" in begun(_config(learning_rate=1e-4))
+
+
 def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(
     tmp_path: Path,
 ) -> None:
@@ -555,7 +575,7 @@ def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(
     def begun() -> tuple[Learner, Schedule, bool]:
         learner, schedule = Learner(model, config), Schedule(config)
         keeper = Keeper(tmp_path / "m", config, model, None, 32.0)
-        went_on = keeper.resume(learner, schedule, "this run")
+        went_on = keeper.resume(learner, schedule, "this run") is not None
         if not went_on:
             for _ in range(10):  # until the weights are averaged
                 patches = rng.random((2, 64, 64, 1), np.float32)
