@@ -31,7 +31,8 @@ _FILES = 2  # model.keras and model.onnx
 _BYTES_A_WEIGHT = 4
 _ANOTHER = (
     "A training that was broken off here is not gone on with, since its images, "
-    "settings or start were others: this one begins at the first step."
+    "settings or start were others, or what it left is damaged: this one begins at "
+    "the first step."
 )
 
 
