@@ -4,7 +4,7 @@
 # make test-oldest  passes them with the oldest versions that setup.cfg allows
 #              (PYTHON=python3.11: the oldest Python)
 # make screenshots  takes the pictures of README and tutorial again (IMAGES=folder
-#                  TISSUE=folder)
+#                  MASKS=folder TISSUE=folder WORK=folder)
 # make install the set-up alone
 # make lint    the static checks alone
 
@@ -45,7 +45,8 @@ install: $(STAMP)
 
 screenshots: system $(STAMP)
 	xvfb-run -a -s "-screen 0 1440x900x24" $(BIN)/python scripts/screenshots.py \
-		$(if $(IMAGES),--images "$(IMAGES)") $(if $(TISSUE),--tissue "$(TISSUE)")
+		$(if $(IMAGES),--images "$(IMAGES)") $(if $(MASKS),--masks "$(MASKS)") \
+		$(if $(TISSUE),--tissue "$(TISSUE)") $(if $(WORK),--work "$(WORK)")
 
 # Set up again only when the dependencies change.
 $(STAMP): setup.cfg

@@ -1,10 +1,11 @@
 """Take the pictures of README and tutorial: the loop in napari, on real pixels.
 
-make screenshots [IMAGES=folder] [TISSUE=folder]
+make screenshots [IMAGES=folder MASKS=folder] [TISSUE=folder] [WORK=folder]
 
-Without --images the project draws some; with --tissue it paints classes of those, by
-how bright they are. Steps are those of a user: open a folder, correct with the tools,
-let it learn. Written to docs/images/.
+Without --images the project draws some; --masks holds what is true of the first of
+them, under its name. With --tissue it paints classes of those, by how bright they are.
+Steps are those of a user: open a folder, correct what is wrong with the tools, let it
+learn. Works in --work, whose name is in the pictures. Written to docs/images/.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import tempfile
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,20 +26,25 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_unet._desk import BATCH, batch_of, open_dock, session_of
+from unetloop.masks import read_labels
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from event_loop import wait
+from person import correct, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_unet._session import Session
 
 _OUT = Path("docs/images")
 _PATIENCE = 180.0
 _SIZE = (1440, 880)
+_WORK = Path("/data/plate1")
+_CORRECTED = 0.7  # of the first image's width
+_POINTS = 3  # of the curves, when the picture of learning is taken
 
 
 def need(condition: Callable[[], object], what: str, session: Session) -> None:
@@ -46,27 +53,15 @@ def need(condition: Callable[[], object], what: str, session: Session) -> None:
         raise SystemExit(f"{what} never came. {session.state.problem}")
 
 
-def draw(folder: Path) -> None:
-    """Draw six images, two sizes of nuclei."""
-    for seed in range(6):
-        kind = LARGE if seed % 2 == 0 else SMALL
-        sample = draw_nuclei(kind, seed + 20, (512, 512))
-        tifffile.imwrite(folder / f"plate1_field{seed}.tif", sample.image)
-
-
-def nuclei(session: Session) -> list[tuple[float, float]]:
-    """List a middle pixel of each nucleus on the screen, the largest first."""
-    current = session.opener.current
-    if current is None:
-        return []
-    labels = current.truth.segmentation[session.layers.plane]
-    numbers, areas = np.unique(labels[labels > 0], return_counts=True)
-    result = []
-    for number in numbers[np.argsort(-areas)]:
-        points = np.argwhere(labels == number)
-        near = np.abs(points - points.mean(axis=0)).sum(axis=1).argmin()
-        result.append((float(points[near][0]), float(points[near][1])))
-    return result
+def draw(folder: Path) -> np.ndarray:
+    """Draw six images, two sizes of nuclei; give the masks of the first."""
+    samples = [
+        draw_nuclei(LARGE if seed % 2 == 0 else SMALL, seed + 20, (512, 512))
+        for seed in range(6)
+    ]
+    for field, sample in enumerate(samples):
+        tifffile.imwrite(folder / f"plate1_field{field}.tif", sample.image)
+    return samples[0].labels
 
 
 def segment(viewer: napari.Viewer, folder: Path, session: Session) -> None:
@@ -146,13 +141,51 @@ def paint(session: Session) -> None:
             wait(0.05)
 
 
+def correct_left(session: Session, masks: np.ndarray) -> None:
+    """Mend what is wrong in the left part, accept the others, and ignore a nucleus.
+
+    Parameters
+    ----------
+    session : Session
+        With an image of one plane.
+    masks : int array, shape (rows, columns)
+        What is true there.
+    """
+    editor, current, plane = session.editor, session.opener.current, 0
+    assert current is not None
+    labels, review = (
+        array[plane] for array in (current.truth.segmentation, current.truth.review)
+    )
+    box = (0, 0, masks.shape[0], round(_CORRECTED * masks.shape[1]))
+    for _, change in correct(masks, labels, review, box):
+        if change is not None:
+            editor._apply(plane, change)
+            wait(0.1)
+    ignored = next((number for number in labels[:, 0] if number), 0)
+    for number in np.unique(labels[labels > 0]):
+        points = np.argwhere(labels == number)
+        if points[:, 1].max() < box[3]:
+            tool = "ignore" if number == ignored else "accept"
+            editor.correct(tool, tuple(points[len(points) // 2].astype(float)))
+            wait(0.02)
+
+
+@contextmanager
+def waiting(session: Session) -> Iterator[None]:
+    """Have nothing learned yet, however long it takes to correct or paint."""
+    session.learning.set_automatic(False)
+    yield
+    session.learning.set_automatic(True)
+    session.learner._idle.stop()
+
+
 def show_classes(session: Session, folder: Path, take: Callable[[str], None]) -> None:
     """Take the picture of tissue classes."""
     session.entrance.set_task("classes")
     session.entrance.open([folder])
     need(lambda: session.layers.task.classes, "A project of classes", session)
-    session.learning.set_automatic(False)
-    paint(session)
+    with waiting(session):
+        paint(session)
     session.learner.start()
     need(lambda: session.state.model == "round-1", "A model", session)
     need(lambda: not session.predictor.busy, "A class map", session)
@@ -163,58 +196,88 @@ def main() -> int:
     """Go through the loop, a picture a step."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=Path, help="images to copy and open")
+    parser.add_argument("--masks", type=Path, help="what is true of the first image")
+    parser.add_argument("--work", type=Path, default=_WORK, help="made, and removed")
     parser.add_argument("--tissue", type=Path, help="images to paint classes of")
     parser.add_argument("--out", type=Path, default=_OUT)
     options = parser.parse_args()
+    if options.images and not options.masks:
+        parser.error("--images needs --masks: what is wrong is corrected by them.")
+    if options.work.exists():
+        parser.error(f"{options.work} is there already: give --work a new folder.")
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "images"
-        if options.images:
-            shutil.copytree(options.images, folder)
-        else:
-            folder.mkdir()
-            draw(folder)
-        viewer = napari.Viewer()
-        viewer.window.resize(*_SIZE)
-        viewer.window.add_plugin_dock_widget("napari-unet-loop", "U-Net loop")
-        session = session_of(viewer)
-
-        def take(name: str) -> None:
-            wait(1.5)
-            pixels = viewer.window.screenshot(canvas_only=False, flash=False)
-            picture = Image.fromarray(pixels[..., :3]).quantize(256)
-            picture.save(options.out / name, optimize=True)
-
-        if options.tissue:
-            tissue = Path(shutil.copytree(options.tissue, Path(name) / "tissue"))
-            show_classes(session, tissue, take)
-            session.entrance.set_task("nuclei")
-            need(lambda: session.layers.task.name == "nuclei", "Nuclei", session)
-        session.entrance.open([folder])
-        need(lambda: session.state.folder == folder / "unet-loop", "Images", session)
-        need(lambda: session.layers.nuclei is not None, "An image", session)
-        need(lambda: not session.predictor.busy and nuclei(session), "Nuclei", session)
-        take("loop_proposed.png")
-        session.learning.set_automatic(False)
-        middles = nuclei(session)
-        for middle in middles[: max(3, len(middles) * 2 // 3)]:
-            session.editor.correct("accept", middle)
-            wait(0.05)
-        session.editor.correct("ignore", middles[-1])
-        session.learning.set_automatic(True)
-        session.learner._idle.stop()  # not before the picture is taken
-        take("loop_corrected.png")
-        session.learner.start()
-        need(lambda: len(session.state.learning.curve.steps) >= 3, "Learning", session)
-        take("loop_learning.png")
-        session.learner.training.stop()
-        need(lambda: session.state.learning.phase == "idle", "The end", session)
-        segment(viewer, folder, session)
-        take("batch.png")
-        session.close()
-        wait(3)
-        viewer.close()
+    options.work.mkdir(parents=True)
+    try:
+        take_all(options)
+    finally:
+        shutil.rmtree(options.work)
     return 0
+
+
+def take_all(options: argparse.Namespace) -> None:
+    """Take all pictures."""
+    folder = options.work / "images"
+    if options.images:
+        shutil.copytree(options.images, folder)
+        first = min(path.name for path in folder.iterdir())
+        masks = read_labels(options.masks / first)
+    else:
+        folder.mkdir()
+        masks = draw(folder)
+    if options.tissue:
+        tissue = Path(shutil.copytree(options.tissue, options.work / "tissue"))
+        with started() as viewer:
+            show_classes(session_of(viewer), tissue, partial(take, viewer, options.out))
+    with started() as viewer:
+        show_nuclei(viewer, folder, masks, partial(take, viewer, options.out))
+
+
+@contextmanager
+def started() -> Iterator[napari.Viewer]:
+    """Have a viewer with the dock."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*_SIZE)
+    viewer.window.add_plugin_dock_widget("napari-unet-loop", "U-Net loop")
+    yield viewer
+    session_of(viewer).close()
+    wait(3)
+    viewer.close()
+
+
+def take(viewer: napari.Viewer, out: Path, name: str) -> None:
+    """Take a picture of the window."""
+    wait(1.5)
+    pixels = viewer.window.screenshot(canvas_only=False, flash=False)
+    picture = Image.fromarray(pixels[..., :3]).quantize(256)
+    picture.save(out / name, optimize=True)
+
+
+def show_nuclei(
+    viewer: napari.Viewer,
+    folder: Path,
+    masks: np.ndarray,
+    take: Callable[[str], None],
+) -> None:
+    """Take the pictures of the loop, and of a batch."""
+    session = session_of(viewer)
+    session.entrance.open([folder])
+    need(lambda: session.state.folder == folder / "unet-loop", "Images", session)
+    need(lambda: session.layers.nuclei is not None, "An image", session)
+    need(lambda: session.predictor.diameter_found is not None, "Nuclei", session)
+    need(lambda: session.state.images[0].state == "proposed", "Nuclei", session)
+    take("loop_proposed.png")
+    with waiting(session):
+        correct_left(session, visible(masks))
+    take("loop_corrected.png")
+    # So that it is still learning when there are curves, on a busy machine, too.
+    session.learning.set_training({"minutes": 2.0})
+    session.learner.start()
+    need(lambda: len(session.state.learning.curve.steps) >= _POINTS, "Curves", session)
+    take("loop_learning.png")
+    session.learner.training.stop()
+    need(lambda: session.state.learning.phase == "idle", "The end", session)
+    segment(viewer, folder, session)
+    take("batch.png")
 
 
 if __name__ == "__main__":
