@@ -135,6 +135,7 @@ class LearnPanel(QWidget):
     def be_low(self, low: bool) -> None:
         """Take less height, in a low window."""
         self.sentence.take(1 if low else 2)
+        self.versus.sentence.take(2 if low else 3)
         policy = self.bar.sizePolicy()
         # Else nothing beside it moves when it appears.
         policy.setRetainSizeWhenHidden(not low)

@@ -136,6 +136,24 @@ def test_all_four_steps_are_in_sight_in_a_very_low_window_when_all_is_done(
         qtbot.waitUntil(lambda p=part, s=seen: s().boundingRect() == p.rect())
 
 
+def test_a_comparison_is_in_sight_in_a_very_low_window(
+    widget: Any, qtbot: QtBot
+) -> None:
+    widget.session.changed.disconnect(widget._show)
+    widget.session.parent().parent().resize(1280, 608)
+    compared = LoopState(
+        learning=Learning(phase="running", sentence="It learns."),
+        comparison=Comparison(on=True, before="nuclei", now="round-1"),
+        device="CPU, 4 cores",
+    )
+    widget.learn.show(compared)
+    widget.status.show(compared)
+    qtbot.waitUntil(lambda: widget.height() < 550)
+    card = widget.learn.versus
+    qtbot.waitUntil(lambda: not card.visibleRegion().isEmpty())
+    qtbot.waitUntil(lambda: widget.out_of_sight == 0)
+
+
 def test_settings_of_learning_leave_step_four_where_it_is(
     widget: Any, qtbot: QtBot
 ) -> None:
