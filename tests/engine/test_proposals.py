@@ -81,9 +81,11 @@ def test_classes_are_placed_in_the_core_where_nobody_has_looked() -> None:
     before, review = _plane((1, slice(0, 20), slice(0, 30))), _nobody()
     review[3:5, 3:5] = 1
     review[8:10, 3:5] = 2
-    result = place_classes(before, review, np.full((20, 30), 3, np.int32), CORE)
-    assert (result[:, 20:] == 1).all()
-    np.testing.assert_array_equal(result[:, :20] == 1, review[:, :20] > 0)
+    core = (2, 1, 12, 25)
+    result = place_classes(before, review, np.full((20, 30), 3, np.int32), core)
+    expected = np.ones_like(before)
+    expected[2:12, 1:25] = np.where(review[2:12, 1:25] > 0, 1, 3)
+    np.testing.assert_array_equal(result, expected)
     assert (before == 1).all()
 
 
