@@ -155,8 +155,7 @@ class Gallery(QObject):
         if not images or project is not self._project:
             return
         image, rest = images[0], images[1:]
-        path, channel = project.path_of(image), self._channel_of(image)
-        self._pictured[image.id] = channel
+        channel = self._pictured[image.id] = self._channel_of(image)
 
         def then(thumbnail: NDArray[np.uint8]) -> None:
             if project is self._project:
@@ -168,7 +167,9 @@ class Gallery(QObject):
                 self.set_missing(image.id)
                 self._next_thumbnail(project, rest)
 
-        self._background.run(lambda: make_thumbnail(path, channel), then, failed)
+        self._background.run(
+            lambda: make_thumbnail(project.path_of(image), channel), then, failed
+        )
 
     def _picture_as_shown(self, current: Current) -> None:
         """Make the picture of an image anew, if another channel of it was chosen."""
