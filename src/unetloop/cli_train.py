@@ -111,10 +111,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=["float32", "mixed"], help=_help("precision"))
     add(
         "--trainable",
-        choices=["auto", "all", "decoder", "biases"],
+        choices=["auto", "all", "decoder", "biases", "anew"],
         help="weights that learn: all, all but those on the way down to the coarsest "
-        "level (decoder), or biases (default: biases if a trained model learns from "
-        "few nuclei, else all)",
+        "level (decoder), biases, or all as fast as in a new network (anew); default: "
+        "biases if a trained model learns from few nuclei, anew if it knows nothing of "
+        "such images, else all",
     )
     add("--class-balance", type=float, metavar="X", help=_help("class_balance"))
     length = parser.add_mutually_exclusive_group()

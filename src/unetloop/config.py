@@ -25,7 +25,7 @@ __all__ = [
     "to_dict",
 ]
 
-Trainable = Literal["auto", "all", "decoder", "biases"]
+Trainable = Literal["auto", "all", "decoder", "biases", "anew"]
 """Which weights of a network learn."""
 
 
@@ -126,9 +126,10 @@ class TrainingConfig:
     precision: Literal["float32", "mixed"] = _option(
         "float32", "mixed: half the bits, faster on a GPU and slower on a CPU"
     )
-    trainable: Literal["auto", "all", "decoder", "biases"] = _option(
+    trainable: Literal["auto", "all", "decoder", "biases", "anew"] = _option(
         "auto",
-        "weights that learn; auto: biases if a trained model learns from few nuclei",
+        "weights that learn; auto: biases if a trained model learns from few nuclei; "
+        "anew: all, as fast as a new network's",
     )
     class_balance: float = _option(
         0.5, "how far rare classes count more, from 0: not to 1: all the same"

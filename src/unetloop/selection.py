@@ -10,7 +10,6 @@ learn, there is little that could bend.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from unetloop.training_plane import TrainingPlane
 
 __all__ = [
-    "Bounds",
     "choose_bounds",
     "choose_share",
     "independent_nuclei",
@@ -55,29 +53,10 @@ _STRANGE, _UNLIKE = 0.12, 3.0
 _KNOWN = 0.6
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How much may change.
-
-    Parameters
-    ----------
-    trainable : str
-        Which weights learn: ``"biases"`` or ``"all"``.
-    share : float
-        How far to follow what they learn, from 0 to 1.
-    anew : bool
-        Whether there is nothing to lose: they learn as fast as random weights do.
-    """
-
-    trainable: Trainable = "all"
-    share: float = 1.0
-    anew: bool = False
-
-
 def choose_bounds(
     start: Model, planes: Sequence[TrainingPlane], windows: Sequence[Window]
-) -> Generator[Event, None, Bounds]:
-    """Choose how much of a model of nuclei may change.
+) -> Generator[Event, None, tuple[Trainable, float]]:
+    """Choose which weights of a model of nuclei learn, and how far to follow them.
 
     Parameters
     ----------
@@ -95,7 +74,10 @@ def choose_bounds(
 
     Returns
     -------
-    Bounds
+    trainable : str
+        ``"biases"``, ``"all"``, or ``"anew"``: all, as fast as random weights.
+    share : float
+        From 0 to 1.
     """
     area = np.pi / 4 * start.diameter**2  # of a nucleus at the model's scale
     counts = [max(plane.inside / area, 1.0) for plane in planes]
@@ -111,8 +93,8 @@ def choose_bounds(
                 text="The model knows next to nothing of such images: it "
                 "learns them as new ones, with all its weights."
             )
-            return Bounds(anew=True)
-    return Bounds(trainable, share)
+            return "anew", 1.0
+    return trainable, share
 
 
 def independent_nuclei(nuclei: Sequence[float]) -> float:

@@ -16,7 +16,7 @@ from unetloop.outline_level import fit_outlines
 from unetloop.reference import look_back
 from unetloop.scale import Scale
 from unetloop.schedule import Schedule
-from unetloop.selection import Bounds, choose_bounds
+from unetloop.selection import choose_bounds
 from unetloop.starting import Beginning, begin
 from unetloop.training_data import class_pixel_size, fingerprint, split_images
 from unetloop.training_loop import progress, run_steps
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unetloop.checkpoint import Model
-    from unetloop.config import ModelConfig, TrainingConfig
+    from unetloop.config import ModelConfig, Trainable, TrainingConfig
     from unetloop.network import Network
     from unetloop.tasks import Task
     from unetloop.training_image import TrainingImage
@@ -204,19 +204,20 @@ class Training:
             self._keeper.pixel_size,
         )
         yield Notice(text="Starting the network.")
-        bounds = Bounds()
-        if self._onwards is not None and not self.task.classes:
-            bounds = yield from choose_bounds(
+        trainable = config.trainable
+        usual: Trainable = "all"
+        share = None if self._onwards is None else 1.0
+        if self._onwards is not None and trainable != "anew" and not self.task.classes:
+            usual, share = yield from choose_bounds(
                 self._onwards, sets.planes, sets.held_out or sets.learned
             )
-        if config.trainable != "auto":
-            bounds = replace(bounds, trainable=config.trainable)
-        if bounds.trainable == "biases":
+        if trainable == "auto":
+            trainable = usual
+        if trainable == "biases":
             self._schedule.only_biases_learn()
-        elif bounds.anew:
+        elif trainable == "anew":
             self._schedule.learn_anew()
-        share = None if self._onwards is None else bounds.share
-        bound = replace(config, trainable=bounds.trainable)
+        bound = replace(config, trainable=trainable)
         self._made = yield from begin(self.model, bound, self.task, self.start, share)
         self._keeper.check_space(self._made)
         examiner = Examiner(

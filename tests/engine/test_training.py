@@ -273,7 +273,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
         return card["trainable"], card["share"], rates[-1], len(news)
 
     trainable, share, fast, news = learned("b")
-    assert (trainable, share, news) == ("all", 1.0, 1)
+    assert (trainable, share, news) == ("anew", 1.0, 1)
     assert learned("c", trainable="biases")[0] == "biases"  # as it was asked for
     monkeypatch.setattr(selection, "is_strange", lambda *_: False)
     trainable, share, _, news = learned("d")
@@ -281,6 +281,7 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
     assert share < 0.8
     assert not news
     assert learned("e", trainable="all")[2] < fast / 5  # it has something to lose
+    assert learned("f", trainable="anew") == ("anew", 1.0, fast, 0)  # as it was asked
 
 
 def test_few_images_move_a_trained_model_part_of_the_way(
