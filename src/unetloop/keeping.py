@@ -119,7 +119,19 @@ class Keeper:
             Also write ``model.onnx``.
         reference : dict, optional
             What its images look like.
+
+        Raises
+        ------
+        EngineError
+            If it can't be written, or the folder around it is gone since the run began:
+            made anew, a drive that comes back would lie over it.
         """
+        if not self.out.absolute().parent.is_dir():
+            raise EngineError(
+                "The folder for the model is gone: it was moved, or its drive is away.",
+                todo="Bring it back, and train again.",
+                path=str(self.out),
+            )
         card = ModelCard(
             model=self._model,
             diameter=self.diameter,
@@ -198,6 +210,8 @@ class Keeper:
             What to say if that fails; the first time only. The run goes on.
         """
         if not learner.step or not self._identity:
+            return None
+        if not self.out.absolute().parent.is_dir():  # saving the model says so
             return None
         try:
             write_state(

@@ -594,3 +594,15 @@ def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(
         learner.averaged.get_weights(), again.averaged.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+def test_where_the_drive_goes_away_no_folder_is_made_in_its_place(
+    images: list[TrainingImage], tmp_path: Path
+) -> None:
+    drive = tmp_path / "drive"
+    with pytest.raises(EngineError, match="The folder for the model is gone"):
+        for event in train(images, drive / "model", _config(epochs=3)):
+            if isinstance(event, ModelSaved):
+                drive.rename(tmp_path / "away")
+    assert not drive.exists()
+    assert open_model(tmp_path / "away/model").card.training["steps"] > 0
