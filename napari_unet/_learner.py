@@ -196,6 +196,8 @@ class Learner(QObject):
         if self.state.automatic and not self._missing and 0 < left < self.task.enough:
             more = "one more correction" if left == 1 else f"{left} more corrections"
             self._waiting = f"Learns by itself after {more}."
+        elif self._due:
+            self._waiting = "Learns as soon as you pause."
         if self.state.sentence == before and not self.training.busy:
             self.training.show(sentence=self._waiting)
 
@@ -280,12 +282,16 @@ class Learner(QObject):
         wished = self._instances or self.network or not self._model
         return self._reworked or bool(wished)
 
-    def _start_if_due(self) -> None:
+    @property
+    def _due(self) -> bool:
         fresh = self._corrections - self.learned
-        due = fresh >= self.task.enough and not self._missing
+        enough = fresh >= self.task.enough and not self._missing
         # Where all is right as it was found, once is enough to see that.
         new = self._teaches or not self.learned
-        if self.state.automatic and not self.training.busy and due and new:
+        return self.state.automatic and enough and new
+
+    def _start_if_due(self) -> None:
+        if self._due and not self.training.busy:
             self.start()
 
     def _on_ended(self, how: Ended) -> None:

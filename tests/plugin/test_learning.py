@@ -542,6 +542,11 @@ def test_it_says_how_many_corrections_learning_waits_for(loop: Any) -> None:
     loop.session.learning.set_automatic(True)
     loop.press("Control-Z")
     assert "9 more" in sentence()
+    loop.session.learner._idle.setInterval(100_000)
+    loop.press("Enter")
+    assert sentence() == "Learns as soon as you pause."
+    loop.session.learner._start_if_due()
+    assert sentence() == "Getting ready to learn."
 
 
 def test_a_training_that_ended_unseen_is_not_done_again(

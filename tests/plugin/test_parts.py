@@ -282,5 +282,10 @@ def test_a_damaged_view_is_as_in_the_beginning(tmp_path: Path) -> None:
     assert View.load(tmp_path) == View(imported={"a": {}})
     (tmp_path / "view.json").write_text("[")
     assert View.load(tmp_path) == View()
+    (tmp_path / "view.json").unlink()
+    (tmp_path / "view.json").mkdir()
     with pytest.raises(EngineError, match="could not be stored"):
-        view.save(tmp_path / "view.json")
+        view.save(tmp_path)
+    with pytest.raises(EngineError, match="is away"):
+        view.save(tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
