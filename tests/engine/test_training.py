@@ -600,9 +600,10 @@ def test_where_the_drive_goes_away_no_folder_is_made_in_its_place(
     images: list[TrainingImage], tmp_path: Path
 ) -> None:
     drive = tmp_path / "drive"
+    run = train(images, drive / "model", _config(epochs=3))
+    next(event for event in run if isinstance(event, ModelSaved))
+    drive.rename(tmp_path / "away")
     with pytest.raises(EngineError, match="The folder for the model is gone"):
-        for event in train(images, drive / "model", _config(epochs=3)):
-            if isinstance(event, ModelSaved):
-                drive.rename(tmp_path / "away")
+        list(run)
     assert not drive.exists()
     assert open_model(tmp_path / "away/model").card.training["steps"] > 0
