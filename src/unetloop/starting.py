@@ -154,5 +154,6 @@ def begin(
         return Learner(model, config, trained, share, task)
     keras.utils.set_random_seed(config.seed)
     network = build_network(model, len(task.maps))
-    yield Notice(text=take_over(network, trained).sentence(start.path.name))
+    taken = take_over(network, trained, undecided=not task.classes)
+    yield Notice(text=taken.sentence(start.path.name))
     return Learner(model, config, network, task=task)

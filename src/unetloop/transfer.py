@@ -48,15 +48,12 @@ class TakenOver:
         return f"{text}; learned anew: {names}{others}."
 
 
-def take_over(network: Any, source: Any) -> TakenOver:
+def take_over(network: Any, source: Any, undecided: bool = True) -> TakenOver:
     """Copy weights between layers of the same name and the same shapes.
 
     Other channels of the image change the first layer only, other maps the last
     one; so the rest can be learned from a model for something else (Yosinski 2014,
     "How transferable are features in deep neural networks?", arXiv:1411.1792).
-    A last layer that does not fit begins with zeros: without normalisation, features
-    that were learned may be large, and random sums of them saturate each probability,
-    from where a loss of overlaps (Dice) finds no way back.
 
     Parameters
     ----------
@@ -64,6 +61,11 @@ def take_over(network: Any, source: Any) -> TakenOver:
         Changed in place.
     source : keras.Model
         Where the weights come from.
+    undecided : bool
+        Whether a last layer that does not fit begins with zeros: without normalisation,
+        features that were learned may be large, and random sums of them saturate each
+        probability, from where a loss of overlaps (Dice) finds no way back. Among
+        classes it is left at random: a class of one stroke did not come up from zeros.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def take_over(network: Any, source: Any) -> TakenOver:
         other = known.get(layer.name)
         if other is None or _shapes(other) != _shapes(layer):
             anew.append(layer.name)
-            if _LOGITS.fullmatch(layer.name):
+            if undecided and _LOGITS.fullmatch(layer.name):
                 layer.set_weights([0 * weights for weights in layer.get_weights()])
             continue
         layer.set_weights(other.get_weights())

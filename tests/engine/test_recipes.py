@@ -365,6 +365,9 @@ def test_a_last_layer_that_is_another_begins_undecided(
     assert {name.rstrip("0123456789") for name in blank} == zeros
     assert blank <= set(taken.anew)
     assert not network(np.ones((1, 256, 256, 1), np.float32)).numpy().any()
+    among_classes = build_network(config, 3)
+    take_over(among_classes, build_network(config, 2), undecided=False)
+    assert all(any(map(np.any, w)) for w in _by_layer(among_classes).values())
 
 
 def test_where_nothing_fits_it_says_so() -> None:
