@@ -230,7 +230,8 @@ class Predictor(QObject):
         return self._diameter or self._found.get((image, plane))
 
     def _ask(self, image: str, plane: int, wanted: Field, model: str = "") -> None:
-        size = self._size(image, plane)
+        # What learns knows better how large nuclei are than what it began with.
+        size = self._size(image, plane) if model else self._diameter
         self._new = bool(model)
         side = self._current.pixels.side if self._current is not None else None
         how = self._channel, size, side

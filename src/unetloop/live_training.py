@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from unetloop.checkpoint import open_model
 from unetloop.config import ModelConfig
+from unetloop.diameters import read_diameters, same_size
 from unetloop.errors import EngineError
 from unetloop.tasks import task_of
+from unetloop.training_image import learned_diameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
+    from pathlib import Path
 
     from unetloop.config import TrainingConfig
     from unetloop.events import Event
@@ -21,8 +25,11 @@ if TYPE_CHECKING:
     from unetloop.project import Project
     from unetloop.scale import Scale
     from unetloop.training import Training
+    from unetloop.training_image import TrainingImage
 
 __all__ = ["LiveTraining", "TrainRequest"]
+
+_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ class LiveTraining:
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
         self._training: Training | None = None
+        self._images: dict[tuple[Path, int], TrainingImage] = {}
+        self._sizes: dict[tuple[Path, int], float | None] = {}
         self._paused = False
 
     def pause(self, paused: bool) -> None:
@@ -95,6 +104,47 @@ class LiveTraining:
         if training is None:
             raise EngineError("No model was named, and none is being trained.")
         return training.network(), training.scale, training.step
+
+    def diameter(self, project: Project, image: str, plane: int) -> float | None:
+        """Say for how large the nuclei of a plane are taken while it learns.
+
+        As they are learned from: nuclei that were reviewed may have shown that the
+        model at the start took them for much smaller or larger ones.
+
+        Parameters
+        ----------
+        project : Project
+            That is learned from.
+        image, plane
+            Id of the image, and number of the plane.
+
+        Returns
+        -------
+        float or None
+            In pixels; None: nobody knows, or of classes.
+        """
+        path = project.path_of(project.image(image))
+        if (path, plane) in self._images:
+            return self._learned_size(path, plane)
+        noted = read_diameters(project).get(image, {}).get(plane)
+        if noted is None or (noted.estimated and self._misjudged()):
+            return None
+        return noted.diameter
+
+    def _misjudged(self) -> bool:
+        """Whether nuclei are of another size than the model at the start took them for.
+
+        Then its estimates for other images of this kind are wrong, too.
+        """
+        return any(
+            image.diameter and not same_size(image.diameter, self._learned_size(*where))
+            for where, image in islice(self._images.items(), _LOOKED_AT)
+        )
+
+    def _learned_size(self, path: Path, plane: int) -> float | None:
+        if (path, plane) not in self._sizes:
+            self._sizes[path, plane] = learned_diameter(self._images[path, plane])
+        return self._sizes[path, plane]
 
     def run(
         self, project: Project, request: TrainRequest, cancelled: Callable[[], bool]
@@ -157,6 +207,8 @@ class LiveTraining:
         if begin and not task.classes:
             begin = begin.with_instances(request.instances)
         held_out = annotated_planes(project, *look, only=locked)
+        self._images = {(each.image, each.plane): each for each in images}
+        self._sizes = {}
         return Training(
             images,
             project.models_folder / request.out,

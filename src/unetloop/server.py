@@ -8,6 +8,7 @@ for a step and not for an epoch.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -165,12 +166,16 @@ class Server(BatchServer):
                     todo="Choose another model.",
                     its_maps=", ".join(scale.task.maps),
                 )
+            own = config
+            if model is None and not (config.diameter or scale.task.classes):
+                size = self._training.diameter(project, image, plane)
+                own = replace(config, diameter=size)
             where = project, image, plane, box
             yield from predict_field(
                 *where,
                 network,
                 scale,
-                config,
+                own,
                 channel,
                 step,
                 beside,

@@ -32,6 +32,7 @@ __all__ = [
     "AnnotatedPlane",
     "TrainingImage",
     "clip_zoom",
+    "learned_diameter",
     "load_annotated",
     "load_nuclei",
 ]
@@ -123,10 +124,7 @@ class AnnotatedPlane:
     @property
     def diameter(self) -> float | None:
         """Median diameter of the nuclei that somebody looked at, in pixels."""
-        if self.review is None:
-            return median_diameter(self.labels)
-        seen = np.unique(self.labels[self.review == REVIEWED])
-        return median_diameter(np.where(np.isin(self.labels, seen), self.labels, 0))
+        return _reviewed_diameter(self.labels, self.review)
 
     def zoom_to(self, diameter: float, usual: float | None = None) -> float:
         """Say by how much it is resized for nuclei to be ``diameter`` pixels wide.
@@ -135,9 +133,7 @@ class AnnotatedPlane:
         for much smaller or larger ones than they are. ``usual`` is their diameter in
         other images, for where there is none here.
         """
-        own = self.diameter
-        if own is None or same_size(self.seen_by, own):
-            own = self.seen_by or own
+        own = _settled(self.diameter, self.seen_by)
         return diameter / (own or usual or diameter)
 
     def at_scale(
@@ -212,3 +208,39 @@ def load_nuclei(image: TrainingImage) -> AnnotatedPlane:
     plane = load_annotated(image)
     labels, areas = number_areas(plane.labels)
     return replace(plane, labels=labels, areas=areas)
+
+
+def learned_diameter(image: TrainingImage) -> float | None:
+    """Say for how large the nuclei of a plane are taken when it is learned from.
+
+    As `AnnotatedPlane.zoom_to` does, without reading the image.
+
+    Returns
+    -------
+    float or None
+        In pixels; None if it was not predicted, and none is reviewed.
+
+    Raises
+    ------
+    EngineError
+        If mask or review can't be read.
+    """
+    labels, _ = number_areas(read_labels(image.mask))
+    review = None if image.review is None else read_labels(image.review)
+    return _settled(_reviewed_diameter(labels, review), image.diameter)
+
+
+def _reviewed_diameter(
+    labels: NDArray[np.int32], review: NDArray[Any] | None
+) -> float | None:
+    if review is None:
+        return median_diameter(labels)
+    seen = np.unique(labels[review == REVIEWED])
+    return median_diameter(np.where(np.isin(labels, seen), labels, 0))
+
+
+def _settled(reviewed: float | None, seen_by: float | None) -> float | None:
+    """Choose between what nuclei are, and what they were predicted by."""
+    if reviewed is None or same_size(seen_by, reviewed):
+        return seen_by or reviewed
+    return reviewed

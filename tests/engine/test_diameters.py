@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ import tifffile
 from unetloop import field
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import open_model
-from unetloop.config import PredictionConfig
+from unetloop.config import PredictionConfig, TrainingConfig
 from unetloop.diameters import Seen, note_diameter, read_diameters, same_size
 from unetloop.events import FieldPredicted
+from unetloop.jobs import JobQueue
+from unetloop.live_training import LiveTraining, TrainRequest
 from unetloop.project import open_project
 from unetloop.project_training import annotated_planes
 from unetloop.samples import SMALL, draw_nuclei
@@ -21,9 +23,10 @@ from unetloop.scale import Scale
 from unetloop.training_image import load_nuclei
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from unetloop.events import Event
     from unetloop.project import Project
 
 
@@ -33,6 +36,16 @@ def project(tmp_path: Path) -> Iterator[Project]:
     with open_project(tmp_path / "project", create=True) as made:
         made.add_images([tmp_path / "a.tif"])
         yield made
+
+
+def _review_a_nucleus(project: Project) -> None:
+    """Say that there is one in the first image, 16 pixels across."""
+    rows, columns = np.ogrid[:256, :256]
+    labels = (np.hypot(rows - 60, columns - 60) < 8).astype(np.int32)
+    for array, values in (("segmentation", labels), ("review", labels > 0)):
+        path = project.annotation_path(array, project.images[0], 0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, values.astype(np.uint8))
 
 
 def _predict(
@@ -121,13 +134,34 @@ def test_an_estimate_changes_only_what_was_clearly_wrong(
 def test_a_plane_is_learned_from_as_it_was_seen(
     project: Project, seen_by: float | None, zoom: float
 ) -> None:
-    rows, columns = np.ogrid[:256, :256]
-    labels = (np.hypot(rows - 60, columns - 60) < 8).astype(np.int32)
-    for array, values in (("segmentation", labels), ("review", labels > 0)):
-        path = project.annotation_path(array, project.images[0], 0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(path, values.astype(np.uint8))
+    _review_a_nucleus(project)
     if seen_by is not None:
         note_diameter(project, "a", 0, Seen(seen_by, True))
     (image,) = annotated_planes(project, None, 1)
     assert load_nuclei(image).zoom_to(32.0) == pytest.approx(zoom, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seen_by", "learned", "elsewhere"), [(18.0, 18.0, 31.0), (30.0, 16.0, None)]
+)
+def test_while_it_learns_nuclei_are_taken_for_as_large_as_they_are(
+    project: Project, tmp_path: Path, seen_by: float, learned: float, elsewhere: Any
+) -> None:
+    for name in ("b", "c", "d"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", draw_nuclei(SMALL, 2).image)
+    project.add_images([tmp_path / f"{name}.tif" for name in ("b", "c", "d")])
+    _review_a_nucleus(project)
+    note_diameter(project, "a", 0, Seen(seen_by, True))
+    note_diameter(project, "b", 0, Seen(31.0, True))
+    note_diameter(project, "c", 0, Seen(9.0, False))
+    jobs = JobQueue(lambda *_: None)
+    live = LiveTraining(jobs)
+    request = TrainRequest("mine", TrainingConfig(epochs=1))
+    running = live.run(project, request, lambda: False)
+    next(running)
+    sizes = [live.diameter(project, name, 0) for name in "abcd"]
+    assert sizes[0] == pytest.approx(learned, rel=0.05)
+    # Where the model was wrong here, what it estimated elsewhere is not held on to.
+    assert sizes[1:] == [elsewhere, 9.0, None]
+    cast("Generator[Event]", running).close()
+    jobs.close(5)

@@ -98,11 +98,10 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
     folder = loop.session.state.folder
     assert (folder / "review/a/0.tif").exists()
     loop.wait(lambda: _fields(log)[-1].get("model", "").endswith("round-1"))
-    before = [
-        item for item in _fields(log) if not item.get("model", "").endswith("round-1")
-    ]
-    assert "diameter" in before[-1]["settings"]
-    first = next(item for item in _fields(log) if item not in before)
+    adopted = (
+        item for item in _fields(log) if item.get("model", "").endswith("round-1")
+    )
+    first = next(adopted)
     assert "settings" not in first  # it is asked how large it takes nuclei for
 
 
@@ -167,6 +166,9 @@ def test_the_field_in_view_is_predicted_with_what_is_being_trained(
     loop.session.learner.start()
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.wait(lambda: sum("model" not in field for field in _fields(log)) > 2)
+    # It knows by now how large nuclei are: what was estimated before is not told it.
+    live = [field for field in _fields(log) if "model" not in field]
+    assert not any("settings" in field for field in live)
     np.testing.assert_array_equal(loop.nuclei == number, mask)
     loop.session.learner.training.pause()
     assert loop.session.state.learning.phase == "paused"
