@@ -41,6 +41,8 @@ class Ended:
         where images are held out.
     nuclei : int, optional
         How many of them are scored; None: classes are.
+    anew : bool
+        Whether the images were new to the model that it started from.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Ended:
     fit: float | None = None
     fit_before: float | None = None
     nuclei: int | None = None
+    anew: bool = False
 
     @property
     def chance(self) -> float:
@@ -116,6 +119,10 @@ def _found(how: Ended, start: str) -> str:
     if how.score is not None:
         before = "" if how.before is None else f", {start} {how.before:.2f}"
         return f" On images it did not learn from it scores {how.score:.2f}{before}."
+    if how.anew:  # what it scored before says nothing
+        return (
+            f" Such images were new to {start}, which stays the better one for others."
+        )
     if how.fit is None or how.fit_before is None:
         return ""
     worse = round(how.fit, 2) < round(how.fit_before, 2)

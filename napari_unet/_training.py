@@ -251,6 +251,7 @@ class Training(QObject):
             done.get("fit"),
             done.get("start_fit"),
             done.get("nuclei"),
+            done.get("anew", False),
         )
         self._job, self.command, self._done = "", {}, None
         self._resume = False

@@ -270,6 +270,9 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
         rates = [
             event.learning_rate for event in events if isinstance(event, EpochDone)
         ]
+        done = events[-1]
+        assert isinstance(done, TrainingDone)
+        assert done.anew is (card["trainable"] == "anew")
         return card["trainable"], card["share"], rates[-1], len(news)
 
     trainable, share, fast, news = learned("b")

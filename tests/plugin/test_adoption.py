@@ -109,3 +109,14 @@ def test_where_all_was_accepted_as_it_was_found_no_fall_is_chance() -> None:
 )
 def test_what_is_as_good_or_starts_worse_is_adopted_as_ever(how: Ended) -> None:
     assert judge(how, "nuclei", "nuclei", "nuclei", corrected=False)[0] == "round-2"
+
+
+def test_a_model_of_a_new_kind_of_image_says_what_the_first_is_still_for() -> None:
+    how = Ended("round-1", fit=0.52, fit_before=0.03, nuclei=20, anew=True)
+    assert judge(how, "nuclei", "nuclei", "nuclei") == (
+        "round-1",
+        "Learned: round-1 predicts now. Such images were new to nuclei, which stays "
+        "the better one for others.",
+    )
+    held_out = replace(how, score=0.5, before=0.1)
+    assert "scores 0.50" in judge(held_out, "nuclei", "nuclei", "nuclei")[1]
