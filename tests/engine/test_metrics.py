@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,7 +109,10 @@ def test_it_equals_a_plain_count(
 ) -> None:
     score = evaluate_pair(truth, found)
     renumbered = np.array([0, *order])[found] * 10**6  # gaps and large numbers
-    assert evaluate_pair(truth, renumbered) == score
+    again = evaluate_pair(truth, renumbered)
+    # Added up in another order, sums differ in the last digit.
+    assert again.matched_iou == pytest.approx(score.matched_iou)
+    assert replace(again, matched_iou=score.matched_iou) == score
     mirrored = evaluate_pair(found, truth)
     assert mirrored.matched == score.matched
     for threshold, matched in list(zip(THRESHOLDS, score.matched, strict=True))[1:]:
