@@ -165,8 +165,8 @@ class TrainingDone(Event):
     (see `EpochDone`) on the images held out, ``start_score`` that of the model that it
     started from on the same images; None where none is held out. Then ``fit`` and
     ``start_fit`` are those on a part of what was learned from. Either is measured on
-    ``nuclei`` nuclei; None: on classes. ``anew``: it learned as
-    fast as a new network, such images being new to the one that it started from.
+    ``nuclei`` nuclei; None: on classes. ``anew``: it learned as fast as a new network,
+    such images being new to the one that it started from.
     """
 
     path: Path

@@ -297,5 +297,5 @@ class Training:
             fit=fit,
             start_fit=self._before.fit,
             nuclei=nuclei,
-            anew=learner.trainable == "anew",
+            anew=self._onwards is not None and learner.trainable == "anew",
         )

@@ -255,7 +255,9 @@ def test_outlines_are_cut_where_they_were_drawn(
 def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(train(images, tmp_path / "a", _config(), model=SMALL))  # knows nothing
+    new = list(train(images, tmp_path / "a", _config(trainable="anew"), model=SMALL))
+    assert isinstance(new[-1], TrainingDone)
+    assert not new[-1].anew  # there was none that could have known them
     start = open_model(tmp_path / "a")
 
     def learned(out: str, **changes: object) -> tuple[str, float, float, int]:
