@@ -49,6 +49,32 @@ def test_what_is_no_database_is_damaged_and_what_is_closed_is_closed(
         file.query("SELECT word FROM words")
 
 
+def test_a_folder_that_was_away_is_gone_on_with_when_it_is_back(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    folder.mkdir()
+    with closing(LogFile(folder / "log.sqlite", SCHEMA)) as file:
+        _write(file, "INSERT INTO words VALUES ('one')")
+        shutil.copytree(folder, elsewhere)
+        shutil.rmtree(folder)
+        with pytest.raises(EngineError, match=r"not where it was.*Bring it back"):
+            _write(file, "INSERT INTO words VALUES ('two')")
+        shutil.copytree(elsewhere, folder)  # another file to the system
+        assert file.query("SELECT word FROM words") == [("one",)]
+        _write(file, "INSERT INTO words VALUES ('two')")
+    with closing(LogFile(folder / "log.sqlite", SCHEMA)) as again:
+        assert again.query("SELECT word FROM words") == [("one",), ("two",)]
+
+
+def test_a_closed_one_stays_closed_whatever_lies_there_now(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    file = LogFile(path, SCHEMA)
+    file.close()
+    path.rename(tmp_path / "other.sqlite")
+    LogFile(path, SCHEMA).close()
+    with pytest.raises(EngineError, match="was closed"):
+        file.query("SELECT word FROM words")
+
+
 def _write(file: LogFile, *statements: str) -> None:
     with file.transaction() as base:
         for statement in statements:

@@ -499,6 +499,31 @@ def test_what_can_not_be_stored_is_there_again_when_its_image_is(
     assert loop.session.state.saved
 
 
+def test_a_drive_that_was_away_is_gone_on_with_when_it_is_back(
+    loop: Any, folder: Path, tmp_path: Path
+) -> None:
+    number, point = loop.nucleus()
+    away = tmp_path / "away"
+    shutil.copytree(folder, away)
+    shutil.rmtree(folder)
+    loop.point_at(*point)
+    loop.press("D")
+    assert not (loop.nuclei == number).any()
+    assert "Not stored yet" in loop.session.state.problem
+    assert "connect the drive again" in loop.session.state.problem
+    shutil.copytree(away, folder)  # other files to the system
+    loop.wait(lambda: loop.session.state.problem == "")  # by itself, after a while
+    _same(loop)
+    other, beside = loop.nucleus()
+    loop.point_at(*beside)
+    loop.press("D")
+    assert not np.isin(loop.recorded()[0], [number, other]).any()
+    loop.press("Control+Z")
+    loop.press("Control+Z")
+    assert np.isin([number, other], loop.nuclei).all()
+    _same(loop)
+
+
 def test_enter_says_that_the_disk_is_full_and_not_that_something_is_on_its_way(
     loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
