@@ -231,13 +231,17 @@ class Training(QObject):
         if not event.get("engine_died") or self.state.phase == "stopping":
             self._end(message)
             return
+        # Why it died is said once, for all that was under way.
         self._job = ""
         self.live.emit(False)
         if self.state.phase == "paused":  # by the user, who says when to go on
-            self.show(sentence=f"{message} Learning is still paused.")
+            self.show(sentence="Still paused. What was learned is kept.")
         else:
             self._resume = True
-            self.show(phase="starting", sentence=message)
+            self.show(
+                phase="starting",
+                sentence="Goes on from the last checkpoint when the engine is back.",
+            )
 
     def _end(self, sentence: str) -> None:
         """Let go of it; an empty sentence: there is a new model."""

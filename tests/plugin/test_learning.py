@@ -330,10 +330,12 @@ def test_the_engine_dies_and_training_goes_on_where_it_was(
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     loop.engine.send("fake", do="crash")
     loop.wait(lambda: any("started again" in text for text in loop.said))
+    assert "started again" not in loop.session.state.learning.sentence  # said once
     loop.wait(lambda: len(_commands(log, "train")) == 2)
     first, second = _commands(log, "train")
     assert {**first, "job": ""} == {**second, "job": ""}
     _until_learned(loop, "round-1")
+    assert sum("started again" in text for text in loop.said) == 1
     assert loop.session.state.problem == ""
     _, point = loop.nucleus() if (loop.review == 0).any() else (0, (5, 5))
     loop.point_at(*point)
@@ -352,7 +354,7 @@ def test_a_paused_training_waits_though_the_engine_was_started_again(
     loop.wait(lambda: any("started again" in text for text in loop.said))
     loop.wait(lambda: loop.engine.ready)
     assert loop.session.state.learning.phase == "paused"
-    assert "still paused" in loop.session.state.learning.sentence
+    assert "Still paused" in loop.session.state.learning.sentence
     training.resume()
     _until_learned(loop, "round-1")
     assert len(_commands(log, "train")) == 2
