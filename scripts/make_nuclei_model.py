@@ -3,13 +3,14 @@
 python scripts/make_nuclei_model.py DATA --out FIRST --minutes 65
 python scripts/make_nuclei_model.py DATA --start FIRST --minutes 20 --out FOLDER
 
-docs/models.md has the three commands that made the one that ships. DATA holds
+docs/models.md has the commands that made the one that ships. DATA holds
 ``fluorescence/train`` and ``histology``, each with ``images`` and ``masks`` (2018 Data
 Science Bowl, BBBC038, CC0). At first a tenth of each, by name, is held out to fit the
-thresholds; then it learns what nuclei of other stains may look like, from textures and
-single colours. A quarter of histology is never looked at: ``--list-unseen`` names it,
-for docs/models.md. Interrupted, it goes on where it was. ``--without-histology`` makes
-the model that benchmarks adapt to histology.
+thresholds; then it learns what nuclei of other stains, cameras and file formats may
+look like, from textures, single colours, noise, blur, stripes and compression. A
+quarter of histology is never looked at: ``--list-unseen`` names it, for docs/models.md.
+Interrupted, it goes on where it was. ``--without-histology`` makes the model that
+benchmarks adapt to histology.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from unetloop.training_image import TrainingImage
 _HELD_OUT = 0.1
 _UNSEEN = 0.25
 # Nuclei look alike in many stains; what lies behind them does not.
-_TEXTURE, _NOISE, _BLUR = 0.15, 0.2, 2.5
+_TEXTURE, _NOISE, _BLUR, _STRIPES, _COMPRESSION = 0.15, 0.2, 2.5, 0.12, 4.0
 _RGB = (0, 1, 2)
 _RATE_ONWARDS = 4e-3  # of which training that goes on takes a tenth
 
@@ -83,8 +84,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="model folder to go on from")
-    parser.add_argument("--noise", type=float, default=_NOISE, help="with --start")
-    parser.add_argument("--blur", type=float, default=_BLUR, help="with --start")
+    onwards = parser.add_argument_group("with --start")
+    onwards.add_argument("--noise", type=float, default=_NOISE)
+    onwards.add_argument("--blur", type=float, default=_BLUR)
+    onwards.add_argument("--stripes", type=float, default=_STRIPES)
+    onwards.add_argument("--compression", type=float, default=_COMPRESSION)
     parser.add_argument("--without-histology", action="store_true")
     parser.add_argument("--list-unseen", action="store_true")
     options = parser.parse_args()
@@ -112,7 +116,11 @@ def main() -> int:
             config,
             learning_rate=_RATE_ONWARDS,
             augmentation=AugmentationConfig(
-                texture=_TEXTURE, noise=options.noise, blur=options.blur
+                texture=_TEXTURE,
+                noise=options.noise,
+                blur=options.blur,
+                stripes=options.stripes,
+                compression=options.compression,
             ),
         )
     else:

@@ -94,12 +94,18 @@ class AugmentationConfig:
     texture: float = _option(
         0.0, "largest deviation of added texture, for stains not seen before"
     )
+    stripes: float = _option(
+        0.0, "largest deviation of added stripes, as scanners and cameras leave them"
+    )
+    compression: float = _option(
+        0.0, "strongest compression as by JPEG, in steps of quality 50"
+    )
 
     def __post_init__(self) -> None:
         _check(1 <= self.scale <= 4, "scale", self.scale, "from 1 to 4")
-        for name in ("elastic", "intensity", "noise", "blur", "texture"):
-            value = getattr(self, name)
-            _check(value >= 0, name, value, "0 or more")
+        for name, value in vars(self).items():
+            if name not in ("flip", "rotate", "scale"):
+                _check(value >= 0, name, value, "0 or more")
 
 
 @dataclass(frozen=True)

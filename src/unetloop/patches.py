@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from unetloop.appearance import vary_appearance
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,8 +26,6 @@ __all__ = [
 ]
 
 _GRID = 3
-# Largest sigma of the blur that makes white noise coarse, in pixels.
-_GRAIN = 1.5
 
 
 def sample_patches(
@@ -69,7 +69,7 @@ def sample_patches(
         plane = planes[choice]
         points = _coordinates(_center(plane, size, rng), size, config, rng)
         image, truth[index] = _look_up(plane, *points)
-        images[index] = _vary_intensity(image, config, rng)
+        images[index] = vary_appearance(image, config, rng)
     return images, planes[0].decode(truth)
 
 
@@ -210,67 +210,3 @@ def _mirrored(
             for values in (indices, following)
         )
     return indices, following
-
-
-def _vary_intensity(
-    image: NDArray[np.float32], config: AugmentationConfig, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Vary gamma, contrast, brightness, texture, blur and noise."""
-    strength = config.intensity
-    if strength:
-        gamma = np.exp(rng.uniform(-0.5, 0.5) * strength)
-        contrast = np.exp(rng.uniform(-0.4, 0.4) * strength)
-        shift = rng.uniform(-0.1, 0.1) * strength
-        image = np.sign(image) * np.abs(image) ** np.float32(gamma)
-        image = image * np.float32(contrast) + np.float32(shift)
-    if config.texture and rng.random() < 0.5:
-        amplitude = np.float32(rng.uniform(0, config.texture))
-        image = image + amplitude * _make_texture(image.shape, rng)
-    if config.blur and rng.random() < 0.3:
-        sigma = rng.uniform(0, config.blur)
-        image = ndimage.gaussian_filter(image, (sigma, sigma, 0))
-    if config.noise and rng.random() < 0.5:
-        deviation = np.float32(rng.uniform(0, config.noise))
-        noise = deviation * _make_grain(image.shape, rng)
-        if rng.random() < 0.5:  # of photons: the brighter, the more
-            noise *= np.sqrt(np.clip(image, 0, 1))
-        image = image + noise
-    return image
-
-
-def _make_grain(
-    shape: tuple[int, ...], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Make noise with mean 0 and deviation 1, of one to some pixels' grain.
-
-    A camera's noise is white, but a patch is seen at the scale of its nuclei: where
-    they are small the image was enlarged, and its noise with it.
-    """
-    noise = rng.standard_normal(shape, np.float32)
-    sigma = rng.uniform(-_GRAIN, _GRAIN)
-    if sigma > 0:
-        noise = ndimage.gaussian_filter(noise, (sigma, sigma, 0), mode="wrap")
-        noise /= noise.std()
-    return noise
-
-
-def _make_texture(
-    shape: tuple[int, ...], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Make coloured noise, each channel its own, with mean 0 and deviation 1.
-
-    Its power falls with the frequency as ``f ** -slope``, as that of natural images
-    does (slope 2; Field 1987, J. Opt. Soc. Am. A 4, 2379-2394); slopes from fine
-    grain to clouds are drawn. To a network that saw fluorescence only, it is what
-    tissue has behind its nuclei.
-    """
-    rows, columns, channels = shape
-    power = np.fft.fftfreq(rows)[:, None] ** 2 + np.fft.rfftfreq(columns) ** 2
-    power[0, 0] = np.inf  # no offset
-    amplitude = power ** (-rng.uniform(0.5, 3.5) / 4)
-    # White noise is white in the spectrum, too.
-    size = (2, channels, *amplitude.shape)
-    real, imaginary = rng.standard_normal(size, np.float32) * amplitude
-    texture = np.fft.irfft2(real + 1j * imaginary, (rows, columns))
-    texture /= texture.std(axis=(1, 2), keepdims=True)
-    return np.moveaxis(texture, 0, -1).astype(np.float32)

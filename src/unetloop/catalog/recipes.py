@@ -48,6 +48,8 @@ _UNCHANGED: Mapping[str, Any] = {
     "noise": 0.0,
     "blur": 0.0,
     "texture": 0.0,
+    "stripes": 0.0,
+    "compression": 0.0,
 }
 
 RECIPES: Mapping[str, Recipe] = {
