@@ -85,7 +85,7 @@ def divide(piece: Piece, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     rest = piece.mask.copy()
     rest[tuple((cut[piece.holds(cut)] - piece.corner).T)] = False
     parts, _ = ndimage.label(rest, SQUARE)
-    parts[(np.bincount(parts.ravel()) < _CRUMB * piece.mask.sum())[parts]] = 0
+    parts[_are_crumbs(parts, rest, piece.area)[parts]] = 0
     while parts.any() and (left := piece.mask & (parts == 0)).any():
         spread = ndimage.maximum_filter(parts, footprint=_CROSS)
         if not spread[left].any():  # hangs on by a corner
@@ -97,6 +97,17 @@ def divide(piece: Piece, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     order = np.argsort(-sizes, kind="stable")
     ranks: NDArray[np.int64] = np.argsort(order)[index]
     return ranks
+
+
+def _are_crumbs(
+    parts: NDArray[np.int32], rest: NDArray[np.bool_], area: int
+) -> NDArray[np.bool_]:
+    """Say which parts are none: next to nothing, or beside two others a cut's width."""
+    sizes = np.bincount(parts[rest], minlength=1)
+    crumbs = sizes < _CRUMB * area
+    later = np.argsort(-sizes, kind="stable")[2:]
+    crumbs[later] |= sizes[later] < area - np.count_nonzero(rest)
+    return crumbs
 
 
 def bridge(

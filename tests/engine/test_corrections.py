@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from drawn_planes import after, blank, discs, distance_to, draw, pieces
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -494,6 +494,7 @@ ends = st.tuples(st.floats(-10, 90), st.floats(-10, 90))
     angle=st.floats(0, 7),
     reach=st.tuples(st.floats(1, 60), st.floats(1, 60)),
 )
+@example((20, 20), (4, 4), (0.375, -0.25), 0.47265625, (57.0, 33.0))
 @settings(max_examples=100, deadline=None)
 def test_split_and_join_take_each_other_back(
     centre: tuple[int, int],
