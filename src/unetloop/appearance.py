@@ -124,8 +124,9 @@ def _make_stripes(
         lines = rng.standard_normal(count)
         lines = ndimage.gaussian_filter1d(lines, rng.uniform(0.01, 3), mode="wrap")
         lines /= lines.std()
-    lines = (rng.uniform(0, largest) * lines).astype(np.float32)
-    return lines[:, None, None] if along == 0 else lines[None, :, None]
+    lines *= rng.uniform(0, largest)
+    side = (-1, 1, 1) if along == 0 else (1, -1, 1)
+    return np.asarray(lines.reshape(side), np.float32)
 
 
 def _compress(
