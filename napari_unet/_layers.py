@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet._backdrop import Backdrop, place
+from napari_unet._canvas import keep_whole
 from napari_unet._compared import Compared
 from napari_unet._overlay import Overlay
 from napari_unet._palette import NucleusColours, fill_colours, mark_colours
@@ -64,6 +65,7 @@ class Layers(Overlay):
         viewer.dims.events.current_step.connect(self._on_view)
         viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
+        keep_whole(viewer)
 
     # Showing
 

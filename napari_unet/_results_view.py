@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_unet._canvas import keep_whole
 from napari_unet._pixels import read_pixels, with_contrast
 from napari_unet._pyramid import make_label_pyramid
 from napari_unet._result_layers import ResultLayers
@@ -62,6 +63,7 @@ class ResultsView(QObject):
         self._turn = 0
         self._coming = False  # whether an image is being read
         viewer.layers.events.removed.connect(self._on_removed)
+        keep_whole(viewer)
         viewer.mouse_drag_callbacks.append(self._on_click)
 
     @property
