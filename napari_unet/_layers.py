@@ -227,7 +227,9 @@ class Layers(Overlay):
         if self.nuclei is None or not (why or self.users.over(ours)):
             return ""
         self.asked_for.emit()
+        self.ensure()
         self.bring_back()
+        self.view_changed.emit()  # it was not followed meanwhile
         why = self.users.uncover(ours) or why
         self.viewer.layers.selection.active = self.nuclei
         return why

@@ -156,6 +156,8 @@ class Overlay(Screen):
         for layer in (self.nuclei, self.outlines):
             if layer is not None:
                 layer.visible = True
+        if self.outlines is not None and not self.in_sight:
+            self.outlines.opacity = 1.0
 
     @contextmanager
     def _doing(self) -> Iterator[None]:

@@ -157,6 +157,7 @@ def _settle(loop: Any) -> None:
     session = loop.session
     if session.state.learning.phase == "paused":
         session.learner.training.resume()
+    session.layers.come_forward()  # what nobody sees is not followed
     calm, end = 0, time.monotonic() + _CALM_SECONDS
     while calm < 5:
         loop.qtbot.wait(20)

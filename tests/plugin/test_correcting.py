@@ -287,6 +287,38 @@ def test_what_was_hidden_by_hand_is_shown_before_it_is_corrected(loop: Any) -> N
     loop.show("b")
 
 
+@pytest.mark.parametrize("how", ["removed", "transparent"])
+def test_nuclei_without_outlines_are_outlined_again_before_they_are_corrected(
+    loop: Any, how: str
+) -> None:
+    if how == "removed":
+        loop.viewer.layers.remove("outlines")
+    else:
+        loop.layers.outlines.opacity = 0
+    assert not loop.layers.in_sight
+    _, point = loop.nucleus()
+    loop.point_at(*point)
+    loop.press("A")
+    assert "look, then correct" in loop.said[-1]
+    assert loop.layers.in_sight
+    loop.press("A")
+    assert loop.review[point] == 1
+
+
+def test_a_plane_that_nobody_saw_is_read_when_it_is_seen(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    loop.open(folder)
+    loop.show("stack")
+    loop.viewer.layers.remove("outlines")
+    plane = (loop.layers.plane + 1) % 3
+    loop.viewer.dims.set_point(0, plane)
+    loop.press("A")
+    loop.wait(lambda: plane in loop.session.opener.current.loaded)
+    assert loop.session.state.plane == loop.layers.plane == plane
+
+
 def test_what_an_image_was_dropped_on_is_shown_before_it_is_called_right(
     loop: Any,
 ) -> None:
