@@ -52,6 +52,10 @@ class Brushwork:
         """Watch a layer no more."""
         self._sweep.leave(layer)
 
+    def forget(self) -> None:
+        """Forget what was passed over on an image that is on the screen no more."""
+        self._sweep.take()
+
     def read(self, item: list[Any], truth: Truth) -> Iterator[Stroke]:
         """Say what a stroke is, plane by plane.
 

@@ -92,6 +92,7 @@ class Layers(Overlay):
         self._truth, self._seen = opened.current.truth, opened.plane
         self._outlines.show(opened.current.truth)
         self._redraw.forget()
+        self._brushwork.forget()
         with self._doing():
             self._compared.remove()
             self._remove_unfit(pixels)

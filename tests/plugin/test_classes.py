@@ -87,6 +87,18 @@ def test_what_is_painted_is_truth_and_nothing_beside_it(loop: Any) -> None:
     loop.wait(lambda: loop.session.state.images[0].state == "in work")
 
 
+def test_what_was_passed_over_on_one_image_is_not_said_of_another(loop: Any) -> None:
+    loop.press("A")
+    loop.drag(*ROW)
+    loop.press("Escape")
+    loop.layers.nuclei.paint(ROW[1], 1)  # a script's, that changes nothing
+    loop.show("b")
+    loop.press("S")
+    loop.drag(*LOW)
+    assert loop.review[120, 50] == 1
+    assert loop.review[30, 50] == 0
+
+
 def test_it_learns_by_itself_once_all_classes_are_painted(loop: Any) -> None:
     loop.session.learner._idle.setInterval(1)
     loop.session.learning.set_training({"epochs": 2})
