@@ -305,11 +305,7 @@ def test_nuclei_without_outlines_are_outlined_again_before_they_are_corrected(
     assert loop.review[point] == 1
 
 
-def test_a_plane_that_nobody_saw_is_read_when_it_is_seen(
-    start: Callable[..., Any], folder: Path
-) -> None:
-    loop = start()
-    loop.open(folder)
+def test_a_plane_that_nobody_saw_is_read_when_it_is_seen(loop: Any) -> None:
     loop.show("stack")
     loop.viewer.layers.remove("outlines")
     plane = (loop.layers.plane + 1) % 3
