@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.boxes import box_slices, middle_box
+from unetloop.config import NormalizationConfig
 from unetloop.images import open_image, resolve_channels
+from unetloop.preprocessing import intensity_limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +20,7 @@ __all__ = ["as_colours", "contrast_of", "is_bright", "make_thumbnail"]
 
 _LOOKED_AT = 512  # rows and columns, at the most, that say how bright a plane is
 _THUMBNAIL = 64
+_OVER = 1.5  # times as bright as what is outshone
 
 
 def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
@@ -42,7 +46,7 @@ def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
     small = np.nan_to_num(plane[::step, ::step].astype(np.float32))
     if len(channels) > 1 and plane.dtype == np.uint8:
         return small.astype(np.uint8)  # colours are as they are
-    low, high = np.percentile(small, (1, 99.8))
+    (low, high), _ = contrast_of(plane[..., None] if plane.ndim == 2 else plane)
     scaled = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
     result: NDArray[np.uint8] = (scaled * 255).astype(np.uint8)
     return result
@@ -61,16 +65,35 @@ def contrast_of(
     Returns
     -------
     contrast, limits : tuple of float
-        Low and high, of which the extreme pixels are left out; lowest and highest.
+        Low and high, of which the extreme pixels are left out, what no camera saw, and
+        what outshines all else; lowest and highest.
     """
     seen = _sample(plane)
     if seen.size == 0:
         return (0.0, 1.0), (0.0, 1.0)
-    low, high = (float(value) for value in np.percentile(seen, (0.5, 99.8)))
     lowest, highest = float(seen.min()), float(seen.max())
+    shown, brightest = (seen, None) if plane.shape[2] > 1 else _as_seen(plane, seen)
+    low, high = (float(value) for value in np.percentile(shown, (0.5, 99.8)))
     if high <= low:
         low, high = lowest, max(highest, lowest + 1)
+    elif brightest is not None:
+        high = brightest
     return (low, high), (min(lowest, low), max(highest, high))
+
+
+def _as_seen(
+    plane: NDArray[Any], seen: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float | None]:
+    """Leave out what the network leaves out; say how bright what is outshone is."""
+    part = box_slices(middle_box((plane.shape[0], plane.shape[1]), _LOOKED_AT))
+    limits = intensity_limits(
+        _even_grid(plane), NormalizationConfig(), neighbours=plane[part]
+    )
+    shown = seen[~np.isin(seen, limits.fills)]
+    if not limits.glare.any():
+        return shown, None
+    level = float((limits.glare * (limits.one - limits.zero))[0])
+    return shown, float(np.median(shown)) + _OVER * level
 
 
 def is_bright(plane: NDArray[Any], contrast: tuple[float, float]) -> bool:
@@ -81,10 +104,14 @@ def is_bright(plane: NDArray[Any], contrast: tuple[float, float]) -> bool:
 
 def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
     """Take finite pixels of a plane, evenly."""
-    step = max(1, max(plane.shape[:2]) // _LOOKED_AT)
-    seen = plane[::step, ::step].astype(np.float64)
+    seen = _even_grid(plane).astype(np.float64)
     finite: NDArray[np.float64] = seen[np.isfinite(seen)]
     return finite
+
+
+def _even_grid(plane: NDArray[Any]) -> NDArray[Any]:
+    step = max(1, max(plane.shape[:2]) // _LOOKED_AT)
+    return plane[::step, ::step]
 
 
 def as_colours(data: NDArray[Any], limits: tuple[float, float]) -> NDArray[Any]:

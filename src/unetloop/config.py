@@ -46,7 +46,8 @@ class NormalizationConfig:
     ``(plane - p_low) / (p_high - p_low)``, each channel by itself, percentiles
     over the whole plane. Where nuclei are dark, as in stained tissue, the plane is
     inverted: 100 - low becomes 0 and 100 - high becomes 1. A noisy plane is smoothed,
-    see `preprocessing.intensity_limits`.
+    and one in which few things outshine all others is seen by a logarithm; see
+    `preprocessing.intensity_limits`.
     """
 
     low: float = _option(1.0, "percentile that becomes 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from unetloop.boxes import box_slices, middle_box
 from unetloop.colours import has_dark_tail
 from unetloop.errors import EngineError
 from unetloop.fills import find_fills
+from unetloop.glare import find_glare, without_glare
 from unetloop.noise import find_noise, left_of_noise, smoothing_width
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = [
     "resize_pixels",
 ]
 
-_MOST_PIXELS = 1 << 22
+_MOST_PIXELS, _COARSE_PIXELS = 1 << 22, 1 << 16
 _BRIGHTEST = 4.0
 # Rows and columns in the middle that tell whether a plane is noisy, and what is then
 # left: of noise alone a range of 5 to 7.5 standard deviations of what is left of it,
@@ -55,12 +56,16 @@ class Limits:
         there is none.
     smoothing : array of float64
         (channels,): by a Gaussian of this standard deviation in pixels; mostly 0.
+    glare : array of float64
+        (channels,): how bright, between 0 and 1, is what few things outshine
+        (`glare.find_glare`); mostly 0.
     """
 
     zero: NDArray[np.float64]
     one: NDArray[np.float64]
     fills: NDArray[np.float64]
     smoothing: NDArray[np.float64]
+    glare: NDArray[np.float64]
 
     @property
     def reach(self) -> int:
@@ -73,7 +78,7 @@ def intensity_limits(
     config: NormalizationConfig,
     neighbours: NDArray[Any] | None = None,
 ) -> Limits:
-    """Find the intensities that become 0 and 1, and whether to smooth.
+    """Find the intensities that become 0 and 1, and what else is to be done.
 
     Parameters
     ----------
@@ -94,11 +99,8 @@ def intensity_limits(
     -------
     Limits
     """
-    step = max(
-        1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / _MOST_PIXELS)))
-    )
-    grid = pixels[::step, ::step]
-    zero, one, smoothing = np.zeros((3, pixels.shape[2]))
+    grid = _even_grid(pixels, _MOST_PIXELS)
+    zero, one, nothing = np.zeros((3, pixels.shape[2]))
     fills = np.empty((2, pixels.shape[2]))
     for channel in range(pixels.shape[2]):
         values = grid[..., channel]
@@ -124,21 +126,29 @@ def intensity_limits(
         if low == high:  # few sparse spots, or a constant plane
             high = furthest if furthest != low else low + max(1, abs(low))
         zero[channel], one[channel] = low, high
-    limits = Limits(zero, one, fills, smoothing)
-    return _without_noise(limits, config, pixels if neighbours is None else neighbours)
+    limits = Limits(zero, one, fills, smoothing=nothing, glare=nothing)
+    close = pixels if neighbours is None else neighbours
+    part = box_slices(middle_box((close.shape[0], close.shape[1]), _MIDDLE))
+    noise = [find_noise(plane) for plane in _channels(close[part], limits)]
+    if any(map(smoothing_width, noise)):
+        limits = _without_noise(limits, config, close, noise)
+    coarse = _even_grid(grid, _COARSE_PIXELS)
+    glare = [
+        # Dark nuclei are never outshone: no stain takes more than all light.
+        find_glare(plane, noise[channel]) if one[channel] > zero[channel] else 0.0
+        for channel, plane in enumerate(_channels(coarse, limits))
+    ]
+    return replace(limits, glare=np.array(glare)) if any(glare) else limits
 
 
 def _without_noise(
-    limits: Limits, config: NormalizationConfig, pixels: NDArray[Any]
+    limits: Limits,
+    config: NormalizationConfig,
+    pixels: NDArray[Any],
+    noise: list[float],
 ) -> Limits:
     """Smooth where there is much noise, and something else; both widen the range."""
-    part, block = (
-        box_slices(middle_box((pixels.shape[0], pixels.shape[1]), side))
-        for side in (_MIDDLE, _MOST_ROWS)
-    )
-    noise = [find_noise(plane) for plane in _channels(pixels[part], limits)]
-    if not any(map(smoothing_width, noise)):
-        return limits
+    block = box_slices(middle_box((pixels.shape[0], pixels.shape[1]), _MOST_ROWS))
     zero, one, smoothing = limits.zero.copy(), limits.one.copy(), np.zeros(len(noise))
     for channel, plane in enumerate(_channels(pixels[block], limits)):
         width = smoothing_width(noise[channel])
@@ -152,7 +162,12 @@ def _without_noise(
         zero[channel] += moved[0]
         one[channel] += moved[1]
         smoothing[channel] = width
-    return Limits(zero, one, limits.fills, smoothing)
+    return replace(limits, zero=zero, one=one, smoothing=smoothing)
+
+
+def _even_grid(pixels: NDArray[Any], most: int) -> NDArray[Any]:
+    step = max(1, int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / most))))
+    return pixels[::step, ::step]
 
 
 def _channels(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
@@ -193,6 +208,9 @@ def normalize(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
     for fill in limits.fills:
         if not np.isnan(fill).all():
             result[pixels == fill] = 0.0
+    for channel, level in enumerate(limits.glare):
+        if level:
+            result[..., channel] = without_glare(result[..., channel], level)
     for channel, width in enumerate(limits.smoothing):
         if width:
             plane = result[..., channel]
