@@ -16,10 +16,10 @@ __all__ = ["find_glare", "without_glare"]
 # typical nuclei that `nuclei` learned from are at .17 of their image's range.
 _BRIGHT, _LEAST, _MOST = 0.25, 0.005, 0.2
 _MOST_BRIGHT = 0.05  # of the pixels
-_NEAR, _FAR = 2, 6  # radii of the largest bright piece
+_NEAR, _FAR = 2, 4  # radii of the largest bright piece
 _LEAST_FAR = 0.2  # of the pixels
 _HIGH, _CLEAR = 99.8, 12.0
-_SOME, _STAYS, _MORE = 1 / 3, 0.7, 2
+_SOME, _STAYS, _MORE = 1 / 3, 0.6, 1
 _SMOOTH, _SHARP = 24, 0.5  # pixels; of the level
 
 

@@ -11,6 +11,8 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from napari_unet._board import _NONE_FOUND
+from unetloop.journal import Journal
+from unetloop.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +33,12 @@ class Somebody:
     def __init__(self, loop: Any, seed: int) -> None:
         self.loop, self.chance = loop, random.Random(seed)
         names = [name for name in dir(self) if name.startswith("do_")]
+        names = [name for name in names if getattr(self, name) is not None]
         self.names = [name for name in names for _ in range(_OFTEN.get(name, 2))]
         self.did: list[str] = []
         self.deaths = 0
+
+    task = "nuclei"
 
     def act(self) -> None:
         """Do something, or wait where there is nothing to do it to."""
@@ -154,6 +159,39 @@ class Somebody:
         self.loop.qtbot.wait(self.chance.choice([0, 10, 60, 200]))
 
 
+class Painter(Somebody):
+    """Paints tissue classes at random."""
+
+    task = "classes"
+    do_line = None  # type: ignore[assignment]  # nothing is cut or joined
+
+    def do_key(self) -> None:
+        self.loop.point_at(*self.point())
+        keys = ["A", "S", "Enter", "Shift-Enter", "I", "O", "Escape"]
+        self.loop.press(self.chance.choice(keys))
+
+    def do_stroke(self) -> None:
+        self.loop.press(self.chance.choice("AS"))
+        if self.chance.random() < 0.2:
+            self.loop.layers.nuclei.mode = "erase"
+        self.drag(reach=80)
+        if self.chance.random() < 0.7:
+            self.loop.press("Escape")
+
+    def do_fill(self) -> None:
+        layer = self.loop.layers.nuclei
+        place = tuple(map(int, self.point()))
+        if layer.data.ndim == 3:
+            place = (self.loop.layers.plane, *place)
+        layer.fill(place, self.chance.choice([0, 1, 2]))
+
+
+def _open(loop: Any, folder: Path, task: str) -> None:
+    loop.session.entrance.set_task(task)
+    loop.session.entrance.open([folder])
+    loop.wait(lambda: loop.session.state.current and loop.layers.nuclei is not None)
+
+
 def _settle(loop: Any) -> None:
     """Wait until nothing is on its way, for a while."""
     session = loop.session
@@ -186,6 +224,27 @@ def _same(loop: Any) -> None:
         np.testing.assert_array_equal(loop.nuclei, labels)
 
 
+def _is_on_disk(loop: Any) -> None:
+    """Whoever opens the project after a crash finds all that was reviewed."""
+    workspace, current = loop.session.opener.workspace, loop.session.opener.current
+    project = open_project(workspace.project.folder, shared=True)
+    journal = Journal(project)
+    try:
+        entry = next(image for image in project.images if image == current.entry)
+        for plane in current.loaded:
+            labels, review = (
+                [
+                    where.state(entry, plane, name)
+                    for where in (journal, workspace.journal)
+                ]
+                for name in ("segmentation", "review")
+            )
+            np.testing.assert_array_equal(*review)
+            np.testing.assert_array_equal(*(np.where(review[0], x, 0) for x in labels))
+    finally:
+        journal._log.close()
+
+
 def _repeat(loop: Any, key: str, possible: Callable[[], bool]) -> int:
     count = 0
     while possible():
@@ -196,23 +255,28 @@ def _repeat(loop: Any, key: str, possible: Callable[[], bool]) -> int:
     return count
 
 
-@pytest.mark.parametrize("seed", [3, 5])
+@pytest.mark.parametrize(
+    ("person", "seed"), [(Somebody, 3), (Somebody, 5), (Painter, 3)]
+)
 def test_whatever_is_done_screen_and_journal_agree_and_all_can_be_taken_back(
     start: Callable[..., Any],
     folder: Path,
+    person: type[Somebody],
     seed: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     loop = start()
-    loop.open(folder)
+    _open(loop, folder, person.task)
     session = loop.session
     session.learning.set_training({"epochs": 3})
     # What is dragged from beyond the canvas, zoomed in, never comes there.
     loop._is_at = lambda point: QApplication.processEvents() is None
-    somebody = Somebody(loop, seed)
+    somebody = person(loop, seed)
     try:
         for step in range(1, _STEPS + 1):
             somebody.act()
+            if session.opener.current is not None:
+                _is_on_disk(loop)
             if step % _BETWEEN_LOOKS == 0:
                 _settle(loop)
                 _same(loop)
@@ -222,10 +286,14 @@ def test_whatever_is_done_screen_and_journal_agree_and_all_can_be_taken_back(
         undone = _repeat(loop, "Control-Z", lambda: session.state.can_undo)
         _same(loop)
         assert not loop.review.any()
+        session.close()
+        again = start()
+        _open(again, folder, person.task)
+        session = again.session
         assert undone == _repeat(
-            loop, "Control-Shift-Z", lambda: session.state.can_redo
+            again, "Control-Shift-Z", lambda: session.state.can_redo
         )
-        _same(loop)
+        _same(again)
     except BaseException:
         with capsys.disabled():
             print("\n" + "\n".join([*somebody.did, *loop.said]))  # noqa: T201
