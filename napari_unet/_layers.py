@@ -59,7 +59,6 @@ class Layers(Overlay):
         self._name = ""
         self._colours: tuple[str, tuple[TissueClass, ...]] = ("", ())
         self.users = UsersLayers(viewer, self._is_ours)
-        self._seen = 0  # the plane that was on the screen last
         viewer.scene.camera.events.center.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_view)
         viewer.dims.events.current_step.connect(self._on_view)
@@ -298,7 +297,7 @@ class Layers(Overlay):
             self.removed.emit(event.value.name)
 
     def _on_view(self, event: Any = None) -> None:
-        if self.nuclei in self.viewer.layers:
+        if self._planes in self.viewer.layers:
             self._seen = self.plane
         if not self._ours and self._pixels is not None and self.in_sight:
             self.view_changed.emit()

@@ -77,6 +77,10 @@ class Overlay(Screen):
         return self._outlines.layer
 
     @property
+    def _planes(self) -> Labels | None:
+        return self.nuclei or self.outlines
+
+    @property
     def task(self) -> Task:
         """What is segmented."""
         return self._truth.task if self._truth is not None else NUCLEI

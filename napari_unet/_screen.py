@@ -39,14 +39,23 @@ class Screen(QObject):
         self.viewer = viewer
         self.nuclei: Labels | None = None
         self._pixels: Pixels | None = None
+        self._seen = 0  # the plane that was on the screen last
+
+    @property
+    def _planes(self) -> Labels | None:
+        """A layer that has the image's planes."""
+        return self.nuclei
 
     @property
     def plane(self) -> int:
-        """The plane on the screen."""
-        if self.nuclei is None or self.nuclei.ndim == 2:
+        """The plane on the screen; the last one known where our layers are removed."""
+        layer = self._planes
+        if layer is None:
+            return self._seen
+        if layer.ndim == 2:
             return 0
-        lead = self.nuclei.data.shape[:-2]
-        point = np.round(self.nuclei.world_to_data(self.viewer.dims.point)).astype(int)
+        lead = layer.data.shape[:-2]
+        point = np.round(layer.world_to_data(self.viewer.dims.point)).astype(int)
         step = [
             min(max(int(value), 0), size - 1)
             for value, size in zip(point[:-2], lead, strict=True)

@@ -315,6 +315,22 @@ def test_a_plane_that_nobody_saw_is_read_when_it_is_seen(loop: Any) -> None:
     assert loop.session.state.plane == loop.layers.plane == plane
 
 
+def test_planes_are_followed_while_the_nuclei_are_removed(loop: Any) -> None:
+    loop.show("stack")
+    before = loop.layers.plane
+    loop.viewer.layers.remove("nuclei")
+    assert loop.session.state.plane == loop.layers.plane == before
+    plane = (before + 1) % 3
+    loop.viewer.dims.set_point(0, plane)
+    loop.wait(lambda: plane in loop.session.opener.current.loaded)
+    loop.press("A")
+    assert loop.layers.nuclei is not None
+    assert loop.session.state.plane == loop.layers.plane == plane
+    loop.viewer.layers.remove("nuclei")
+    loop.viewer.layers.remove("outlines")
+    assert loop.layers.plane == plane
+
+
 def test_what_an_image_was_dropped_on_is_shown_before_it_is_called_right(
     loop: Any,
 ) -> None:
