@@ -1,4 +1,4 @@
-"""How pixels are made to be seen: their contrast, their colours, a small picture."""
+"""How pixels are made to be seen: their colours, a small picture."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetloop.boxes import box_slices, middle_box
-from unetloop.config import NormalizationConfig
+from unetloop.contrast import contrast_of
 from unetloop.images import open_image, resolve_channels
-from unetloop.preprocessing import intensity_limits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["as_colours", "contrast_of", "is_bright", "make_thumbnail"]
+__all__ = ["as_colours", "make_thumbnail"]
 
-_LOOKED_AT = 512  # rows and columns, at the most, that say how bright a plane is
+_LEAST_LOOKED_AT = 512
 _THUMBNAIL = 64
-_OVER = 1.5  # times as bright as what is outshone
 
 
 def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
@@ -38,7 +35,7 @@ def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
         wanted = channel if channel in image.info.channel_names else None
         colours = tuple(range(3))
         channels = colours if image.info.rgb else resolve_channels(image, wanted)
-        coarse = [max(size) >= _LOOKED_AT for size in image.levels[1:]]
+        coarse = [max(size) >= _LEAST_LOOKED_AT for size in image.levels[1:]]
         level = sum(coarse)  # the smallest that is not too small
         plane = image.read_plane(image.info.first_shown, channels, level=level)
     plane = plane if len(channels) > 1 else plane[..., 0]
@@ -50,68 +47,6 @@ def make_thumbnail(path: Path, channel: str = "") -> NDArray[np.uint8]:
     scaled = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
     result: NDArray[np.uint8] = (scaled * 255).astype(np.uint8)
     return result
-
-
-def contrast_of(
-    plane: NDArray[Any],
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Say from what to what a plane is shown.
-
-    Parameters
-    ----------
-    plane : array
-        (rows, columns, channels).
-
-    Returns
-    -------
-    contrast, limits : tuple of float
-        Low and high, of which the extreme pixels are left out, what no camera saw, and
-        what outshines all else; lowest and highest.
-    """
-    seen = _sample(plane)
-    if seen.size == 0:
-        return (0.0, 1.0), (0.0, 1.0)
-    lowest, highest = float(seen.min()), float(seen.max())
-    shown, brightest = (seen, None) if plane.shape[2] > 1 else _as_seen(plane, seen)
-    low, high = (float(value) for value in np.percentile(shown, (0.5, 99.8)))
-    if high <= low:
-        low, high = lowest, max(highest, lowest + 1)
-    elif brightest is not None:
-        high = brightest
-    return (low, high), (min(lowest, low), max(highest, high))
-
-
-def _as_seen(
-    plane: NDArray[Any], seen: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float | None]:
-    """Leave out what the network leaves out; say how bright what is outshone is."""
-    part = box_slices(middle_box((plane.shape[0], plane.shape[1]), _LOOKED_AT))
-    limits = intensity_limits(
-        _even_grid(plane), NormalizationConfig(), neighbours=plane[part]
-    )
-    shown = seen[~np.isin(seen, limits.fills)]
-    if not limits.glare.any():
-        return shown, None
-    level = float((limits.glare * (limits.one - limits.zero))[0])
-    return shown, float(np.median(shown)) + _OVER * level
-
-
-def is_bright(plane: NDArray[Any], contrast: tuple[float, float]) -> bool:
-    """Whether most of a plane is bright, as tissue is in transmitted light."""
-    seen = _sample(plane)
-    return seen.size > 0 and float(np.median(seen)) > sum(contrast) / 2
-
-
-def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
-    """Take finite pixels of a plane, evenly."""
-    seen = _even_grid(plane).astype(np.float64)
-    finite: NDArray[np.float64] = seen[np.isfinite(seen)]
-    return finite
-
-
-def _even_grid(plane: NDArray[Any]) -> NDArray[Any]:
-    step = max(1, max(plane.shape[:2]) // _LOOKED_AT)
-    return plane[::step, ::step]
 
 
 def as_colours(data: NDArray[Any], limits: tuple[float, float]) -> NDArray[Any]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet._contrast import as_colours, contrast_of, is_bright
+from napari_unet._contrast import as_colours
 from napari_unet._lazy import LazyPlanes, Source
 from napari_unet._pyramid import is_large, make_pyramid
 from napari_unet._words import channel_in_words
 from unetloop.channel_colours import read_channel_colours
+from unetloop.contrast import contrast_of, is_bright
 from unetloop.errors import EngineError
 from unetloop.images import open_image, resolve_channels
 from unetloop.mixtures import MIXTURES

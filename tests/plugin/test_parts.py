@@ -11,7 +11,7 @@ import tifffile
 
 from napari_unet import _pixels
 from napari_unet._board import Board
-from napari_unet._contrast import contrast_of, make_thumbnail
+from napari_unet._contrast import make_thumbnail
 from napari_unet._fields import Field, Fields, StoredMaps
 from napari_unet._marks import COLORS, draw_line, draw_marks, line_width
 from napari_unet._models import SHIPPED, Models, classes_of
@@ -21,7 +21,6 @@ from napari_unet._strokes import apply_stroke, changed_windows
 from napari_unet._view import View
 from unetloop.classes import classes_to_json, name_classes
 from unetloop.errors import EngineError
-from unetloop.samples import SMALL, draw_nuclei
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -290,25 +289,3 @@ def test_a_damaged_view_is_as_in_the_beginning(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="is away"):
         view.save(tmp_path / "gone")
     assert not (tmp_path / "gone").exists()
-
-
-@pytest.mark.parametrize("shape", ["round", "square"])
-def test_what_few_things_outshine_is_shown(tmp_path: Path, shape: str) -> None:
-    """Dead cells, or a bar that was burnt in."""
-    image = draw_nuclei(SMALL, 2, (256, 256)).image.astype(np.float32)
-    image = (image - image.min()) / np.ptp(image)
-    plain = contrast_of(image[..., None])[0]
-    rows, columns = np.ogrid[:256, :256]
-    for row, column in ((60, 60), (180, 190)):
-        away = np.abs([rows - row + 0 * columns, columns - column + 0 * rows])
-        if shape == "round":
-            image = np.maximum(image, 30 * np.exp(-np.square(away).sum(axis=0) / 30))
-        else:
-            image[away.max(axis=0) < 6] = 30
-    contrast, limits = contrast_of(image[..., None])
-    assert contrast[0] == pytest.approx(plain[0], abs=0.02)
-    assert 0.5 < contrast[1] / plain[1] < 2
-    assert limits[1] > 25  # whoever wants to see the rest can
-    tifffile.imwrite(tmp_path / "a.tif", image)
-    small = make_thumbnail(tmp_path / "a.tif")
-    assert 50 < np.median(small[image[::4, ::4] > 0.4])

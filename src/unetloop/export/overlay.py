@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.atomic import replacing
+from unetloop.contrast import contrast_of
 from unetloop.export.image import failures_named
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _LONGEST = 2048
 _LONGEST_SHEET = 4096
 _ENLARGE_TO = 1024
 _STRIP_PIXELS = 1 << 22
-_PERCENTILES = (0.5, 99.8)
 # On the black, white and grey of fluorescence; on the purple of stained tissue.
 _ON_GREY = [(255, 225, 25), (70, 240, 240), (120, 255, 80), (255, 110, 255)]
 _ON_COLOURS = [(0, 235, 0), (255, 255, 0), (0, 255, 255), (255, 120, 0)]
@@ -31,10 +31,11 @@ _ON_COLOURS = [(0, 235, 0), (255, 255, 0), (0, 255, 255), (255, 120, 0)]
 def write(path: Path, planes: NDArray[np.int32], about: ExportedImage) -> None:
     """Draw the nuclei's outlines over the image.
 
-    Grey levels are stretched from percentile 0.5 to 99.8 of the plane; colours
-    stay what they are. The long side is at most 2048 pixels; small images are
-    enlarged by a whole number. The planes of a stack are laid out from the upper
-    left, row by row, in one picture of at most 4096 pixels.
+    Grey levels are stretched from percentile 0.5 to 99.8 of the plane, or less far
+    where few things outshine all nuclei (`contrast.contrast_of`); colours stay what
+    they are. The long side is at most 2048 pixels; small images are enlarged by a
+    whole number. The planes of a stack are laid out from the upper left, row by row,
+    in one picture of at most 4096 pixels.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def _to_colours(pixels: NDArray[Any], rgb: bool) -> NDArray[np.uint8]:
     elif rgb:
         low, high = 0.0, float(known.max())
     else:
-        low, high = np.percentile(known, _PERCENTILES)
+        low, high = contrast_of(pixels)[0]
     values = np.nan_to_num((values - low) / (high - low if high > low else 1.0))
     grey = (np.clip(values, 0, 1) * 255).astype(np.uint8)
     colours: NDArray[np.uint8] = grey if rgb else grey.repeat(3, axis=2)
