@@ -32,7 +32,7 @@ from unetloop.colours import nuclear_colour
 from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
-from unetloop.mixtures import BESIDE_RED, HAEMATOXYLIN
+from unetloop.mixtures import BESIDE_EOSIN, BESIDE_RED, HAEMATOXYLIN
 from unetloop.pairing import pair_by_stem
 from unetloop.preprocessing import median_diameter
 
@@ -40,23 +40,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = ("nothing", "nuclei", "plasm", "membranes")
-OTHERS = {"eosin": ("tissue",), "none": ("as it is",)}
+OTHERS = {"eosin": ("tissue",), "pink eosin": ("tissue",), "none": ("as it is",)}
 """What is drawn of dyes that no antibody brings."""
 _WAYS = {
     "all colours": ("--channel", "all colours"),
     "haematoxylin": ("--channel", "haematoxylin"),
     "haematoxylin beside red": ("--channel", "haematoxylin beside red"),
+    "haematoxylin beside eosin": ("--channel", "haematoxylin beside eosin"),
     "chosen by itself": (),
 }
 _HAEMATOXYLIN = (0.65, 0.70, 0.29)
 # DAB: Ruifrok and Johnston 2001. The reds: Landini's Colour Deconvolution for ImageJ,
 # and scikit-image (rgb_from_hax, rgb_from_rbd). Eosin: QuPath's, of those that are
-# published the nearest to the reds.
+# published the nearest to the reds. Ruifrok's eosin is the farthest from them.
 DYES = {
     "DAB": (0.27, 0.57, 0.78),
     "AEC": (0.274, 0.680, 0.680),
     "fast red": (0.214, 0.851, 0.478),
     "eosin": (0.216, 0.801, 0.558),
+    "pink eosin": (0.07, 0.99, 0.11),
     "none": (0, 0, 0),
 }
 _STRENGTH = 2.2  # optical density of the darkest nucleus
@@ -143,7 +145,9 @@ def looked_at(slides: list[Path]) -> float:
     chosen = []
     for path in slides:
         with open_image(path) as image:
-            chosen.append(nuclear_colour(image) in (HAEMATOXYLIN, BESIDE_RED))
+            chosen.append(
+                nuclear_colour(image) in (HAEMATOXYLIN, BESIDE_RED, BESIDE_EOSIN)
+            )
     return float(np.mean(chosen))
 
 

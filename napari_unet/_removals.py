@@ -35,10 +35,8 @@ class Removals(QObject):
     def _say(self) -> None:
         *others, last = self._names
         self._names.clear()
-        which = f"{', '.join(others)} and {last} were" if others else f"{last} was"
-        layers, they = ("layers", "they are") if others else ("layer", "it is")
+        names = f"{', '.join(others)} and {last}" if others else last
         self.said.emit(
-            f"The {layers} {which} removed. Nothing is lost: {they} back with the next "
-            "correction or image.",
+            f"Nothing is lost: {names} will be back with the next correction or image.",
             "info",
         )

@@ -475,6 +475,7 @@ def test_rgb_is_its_mean_for_a_network_of_one_channel(tmp_path: Path) -> None:
         for written in ("haematoxylin", "Hematoxylin"):
             assert resolve_channels(image, written) == (-2,)
         assert resolve_channels(image, "hematoxylin beside red") == (-3,)
+        assert resolve_channels(image, "hematoxylin beside eosin") == (-4,)
         assert has_channels(image.info, "hematoxylin")
         assert not has_channels(image.info, "GFP")
         with pytest.raises(EngineError, match="or all colours or haematoxylin"):

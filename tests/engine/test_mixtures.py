@@ -9,6 +9,7 @@ import pytest
 
 from unetloop.mixtures import (
     ALL_COLOURS,
+    BESIDE_EOSIN,
     BESIDE_RED,
     HAEMATOXYLIN,
     choose_mixture,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Deconvolution).
 BLUE, PINK, BROWN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78)
 BRICK, FAST_RED = (0.27, 0.68, 0.68), (0.21, 0.85, 0.48)
+EOSIN = (0.14, 0.90, 0.33)  # halfway from this pink to QuPath's
 # Other eosins (Landini's second one, QuPath's), and blood, which takes no red light.
 OTHER_PINKS = (0.05, 0.84, 0.54), (0.22, 0.80, 0.56)
 BLOOD = (0.05, 0.60, 0.80)
@@ -53,7 +55,12 @@ def test_all_colours_are_their_mean() -> None:
 
 DYES = pytest.mark.parametrize(
     ("dye", "mixture"),
-    [(BROWN, HAEMATOXYLIN), (BRICK, BESIDE_RED), (FAST_RED, BESIDE_RED)],
+    [
+        (BROWN, HAEMATOXYLIN),
+        (BRICK, BESIDE_RED),
+        (FAST_RED, BESIDE_RED),
+        (EOSIN, BESIDE_EOSIN),
+    ],
 )
 
 
@@ -73,6 +80,14 @@ def test_haematoxylin_is_found_beneath_any_amount_of_a_dye(
 @DYES
 def test_dyes_hold_no_haematoxylin(dye: Any, mixture: int) -> None:
     assert mix_colours(stained((dye, 1.5)), mixture).item() < 0.08
+
+
+@pytest.mark.parametrize("dye", [PINK, *OTHER_PINKS])
+def test_any_eosin_counts_for_little_haematoxylin(dye: Any) -> None:
+    beside = mix_colours(stained((dye, 1.0)), BESIDE_EOSIN).item()
+    nucleus = mix_colours(stained((BLUE, 1.0), (dye, 0.5)), BESIDE_EOSIN).item()
+    assert beside < 0.2
+    assert nucleus == pytest.approx(1, abs=0.1)
 
 
 def test_white_and_yellow_hold_no_haematoxylin() -> None:
@@ -108,10 +123,8 @@ def test_brown_or_brick_red_beside_blue_is_an_antibody(dye: Any, mixture: int) -
 
 
 def test_other_stains_are_not() -> None:
-    blue, pink, brown = (stained((stain, 1.0)) for stain in (BLUE, PINK, BROWN))
-    both = stained((BLUE, 0.7), (PINK, 0.5))
+    blue, brown = (stained((stain, 1.0)) for stain in (BLUE, BROWN))
     assert choose_mixture(slide((0.2, blue))) == ALL_COLOURS
-    assert choose_mixture(slide((0.2, blue), (0.4, pink), (0.2, both))) == ALL_COLOURS
     crumb = slide((0.3, blue), (0.01, brown))
     assert choose_mixture(crumb) == ALL_COLOURS
     hardly_any = slide((0.004, blue), (0.004, brown))
@@ -125,10 +138,33 @@ def test_nuclei_that_are_brown_themselves_are_seen_in_all_colours() -> None:
     assert choose_mixture(slide((0.2, blue), (0.3, both))) == ALL_COLOURS
 
 
-@pytest.mark.parametrize("dye", [PINK, *OTHER_PINKS, BLOOD])
-def test_eosin_and_blood_are_no_antibody(dye: Any) -> None:
-    blue, pink = stained((BLUE, 1.0)), stained((dye, 1.0))
-    assert choose_mixture(slide((0.2, blue), (0.4, pink))) == ALL_COLOURS
+@pytest.mark.parametrize("dye", [PINK, *OTHER_PINKS])
+def test_haematoxylin_is_seen_beside_eosin(dye: Any) -> None:
+    blue, pink = stained((BLUE, 1.0)), stained((dye, 0.6))
+    both = stained((BLUE, 0.7), (dye, 0.5))
+    assert choose_mixture(slide((0.2, blue), (0.4, pink))) == BESIDE_EOSIN
+    assert choose_mixture(slide((0.1, blue), (0.6, pink), (0.1, both))) == BESIDE_EOSIN
+    lamp = (0.95, 0.88, 0.75)
+    assert choose_mixture(slide((0.2, blue), (0.4, pink)) * lamp) == BESIDE_EOSIN
+    no_nuclei = slide((0.4, pink))
+    assert choose_mixture(no_nuclei) == ALL_COLOURS
+    hardly_any = slide((0.3, blue), (0.01, pink))
+    assert choose_mixture(hardly_any) == ALL_COLOURS
+    assert choose_mixture(np.broadcast_to(np.ravel(both), (9, 3))) == ALL_COLOURS
+
+
+def test_purple_on_lavender_is_seen_in_all_colours() -> None:
+    """There nuclei are the pinker, the darker they are."""
+    lavender, pale, dark = [185, 168, 210], [160, 130, 195], [90, 40, 170]
+    pixels = slide((0.3, pale), (0.2, dark))
+    pixels[500:] = lavender
+    assert choose_mixture(pixels) == ALL_COLOURS
+
+
+def test_blood_is_no_antibody() -> None:
+    blue, blood = stained((BLUE, 1.0)), stained((BLOOD, 1.0))
+    chosen = choose_mixture(slide((0.2, blue), (0.4, blood)))
+    assert chosen not in (HAEMATOXYLIN, BESIDE_RED)
 
 
 def test_a_dark_image_is_not_under_a_lamp() -> None:

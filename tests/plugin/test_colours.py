@@ -43,6 +43,7 @@ def test_an_overlay_opens_by_its_blue_and_the_other_stains_are_layers(
         "all colours",
         "haematoxylin",
         "haematoxylin beside red",
+        "haematoxylin beside eosin",
         "red",
         "green",
         "blue",

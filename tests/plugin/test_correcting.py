@@ -698,8 +698,8 @@ def test_removed_renamed_and_replaced_layers_lose_nothing(loop: Any) -> None:
     before = len(loop.said)
     loop.wait(lambda: len(loop.said) > before)
     assert loop.said[before:] == [
-        "The layers nuclei and outlines were removed. Nothing is lost: they are back "
-        "with the next correction or image."
+        "Nothing is lost: nuclei and outlines will be back with the next correction "
+        "or image."
     ]
     loop.point_at(*point)
     loop.press("A")
