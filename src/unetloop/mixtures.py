@@ -58,6 +58,9 @@ _SOME_BRICK = 0.08  # the same; DAB in nuclei may have as much of that colour as
 _LEAST = 0.01  # of all pixels
 _ENOUGH = 1 << 17  # pixels to look at
 _LIT = 0.25  # of the white: three pixels of four are brighter under a lamp
+# A stain takes light of all colours away, so that they go together: correlations in
+# slides are .54 and more, in overlays of stains that glow everywhere .09 at most.
+_TOGETHER = 0.3
 
 
 def mix_colours(pixels: NDArray[Any], mixture: int) -> NDArray[np.float32]:
@@ -107,7 +110,8 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
         `HAEMATOXYLIN` where a twentieth of what is stained is brown, `BESIDE_RED` where
         more of it is brick red, and a twelfth at least; `BESIDE_EOSIN` where a
         twentieth is pink, and what is pinker is paler; and a twentieth blue. Else, and
-        where most of the image is dark, as in fluorescence, `ALL_COLOURS`.
+        where most of the image is dark or its colours do not go together, as in
+        fluorescence, `ALL_COLOURS`.
     """
     if len(pixels) == 0:
         return ALL_COLOURS
@@ -116,6 +120,10 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
     if not white.min() > 0:
         return ALL_COLOURS
     if np.percentile(pixels.max(-1), 25) < _LIT * white.max():
+        return ALL_COLOURS
+    with np.errstate(divide="ignore", invalid="ignore"):  # all alike
+        together = np.corrcoef(pixels, rowvar=False).min()
+    if not together > _TOGETHER:
         return ALL_COLOURS
     density = _density(pixels, white)
     stained = density[density.mean(-1) > _STAINED]
@@ -135,8 +143,8 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
     pink = blueness < _PINK
     if pink.mean() <= _SOME or (bluish | ~pink).mean() <= _SOME:
         return ALL_COLOURS
-    together = np.cov(np.log(blueness), np.log(stained.mean(-1)))[0, 1]
-    return BESIDE_EOSIN if together > 0 else ALL_COLOURS
+    darker = np.cov(np.log(blueness), np.log(stained.mean(-1)))[0, 1] > 0
+    return BESIDE_EOSIN if darker else ALL_COLOURS
 
 
 def _density(pixels: NDArray[Any], white: Any) -> NDArray[np.float32]:

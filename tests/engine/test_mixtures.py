@@ -116,7 +116,8 @@ def test_black_is_a_number() -> None:
 def test_brown_or_brick_red_beside_blue_is_an_antibody(dye: Any, mixture: int) -> None:
     blue, dyed = stained((BLUE, 1.0)), stained((dye, 1.0))
     assert choose_mixture(slide((0.2, blue), (0.1, dyed))) == mixture
-    assert choose_mixture(slide((0.1, blue), (0.85, dyed))) == mixture
+    amounts = [(0.28, stained((dye, amount))) for amount in (0.4, 1.0, 1.6)]
+    assert choose_mixture(slide((0.1, blue), *amounts)) == mixture
     # In the light of an old lamp.
     lamp = (0.95, 0.88, 0.75)
     assert choose_mixture(slide((0.2, blue), (0.2, dyed)) * lamp) == mixture
@@ -165,6 +166,15 @@ def test_blood_is_no_antibody() -> None:
     blue, blood = stained((BLUE, 1.0)), stained((BLOOD, 1.0))
     chosen = choose_mixture(slide((0.2, blue), (0.4, blood)))
     assert chosen not in (HAEMATOXYLIN, BESIDE_RED)
+
+
+def test_an_overlay_of_stains_that_glow_everywhere_is_not_under_a_lamp() -> None:
+    rng = np.random.default_rng(0)
+    red, green = rng.uniform(60, 250, (2, 1000))
+    blue = np.where(rng.random(1000) < 0.3, 240, 20)
+    glow = 1 - 0.7 * (blue > 100)
+    for colours in ((red, green, blue), (red * glow, green * glow, blue)):
+        assert choose_mixture(np.stack(colours, -1).astype(np.float32)) == ALL_COLOURS
 
 
 def test_a_dark_image_is_not_under_a_lamp() -> None:
