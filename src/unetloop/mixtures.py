@@ -56,7 +56,7 @@ _PINK = 0.55
 _SOME = 0.05  # of the stained pixels
 _SOME_BRICK = 0.08  # the same; DAB in nuclei may have as much of that colour as _SOME
 _LEAST = 0.01  # of all pixels
-_ENOUGH = 1 << 17  # pixels to look at
+_FEWEST, _ENOUGH = 2, 1 << 17  # pixels to look at
 _LIT = 0.25  # of the white: three pixels of four are brighter under a lamp
 # A stain takes light of all colours away, so that they go together: correlations in
 # slides are .54 and more, in overlays of stains that glow everywhere .09 at most.
@@ -113,7 +113,7 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
         where most of the image is dark or its colours do not go together, as in
         fluorescence, `ALL_COLOURS`.
     """
-    if len(pixels) == 0:
+    if len(pixels) < _FEWEST:
         return ALL_COLOURS
     pixels = pixels[:: 1 + len(pixels) // _ENOUGH]
     white = np.percentile(pixels, 99, axis=0)
@@ -127,7 +127,7 @@ def choose_mixture(pixels: NDArray[Any]) -> int:
         return ALL_COLOURS
     density = _density(pixels, white)
     stained = density[density.mean(-1) > _STAINED]
-    if len(stained) < _LEAST * len(pixels):
+    if len(stained) < max(_FEWEST, _LEAST * len(pixels)):
         return ALL_COLOURS
     red, green, blue = stained.T
     bluish = red > _CLEARLY * blue

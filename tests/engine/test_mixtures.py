@@ -154,6 +154,16 @@ def test_haematoxylin_is_seen_beside_eosin(dye: Any) -> None:
     assert choose_mixture(np.broadcast_to(np.ravel(both), (9, 3))) == ALL_COLOURS
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_few_pixels_are_no_trouble(count: int) -> None:
+    colours = [[220, 120, 180], [90, 60, 150], [80, 50, 140]]
+    assert choose_mixture(np.array(colours[:count], np.float32).reshape(-1, 3)) in (
+        ALL_COLOURS,
+        BESIDE_EOSIN,
+    )
+    assert choose_mixture(np.full((count, 3), 7, np.float32)) == ALL_COLOURS
+
+
 def test_purple_on_lavender_is_seen_in_all_colours() -> None:
     """There nuclei are the pinker, the darker they are."""
     lavender, pale, dark = [185, 168, 210], [160, 130, 195], [90, 40, 170]
