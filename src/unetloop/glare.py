@@ -10,11 +10,14 @@ from scipy import ndimage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["find_glare", "without_glare"]
+__all__ = ["OUTSHONE", "find_glare", "without_glare"]
 
 # Of the range of intensities: what outshines, and what can be outshone. The faintest
 # typical nuclei that `nuclei` learned from are at .17 of their image's range.
-_BRIGHT, _LEAST, _MOST = 0.25, 0.005, 0.2
+_BRIGHT, _LEAST = 0.25, 0.005
+OUTSHONE = 0.2
+"""Share of the range of intensities that is little for all nuclei."""
+
 _MOST_BRIGHT = 0.05  # of the pixels
 _NEAR, _FAR = 2, 4  # radii of the largest bright piece
 _LEAST_FAR = 0.2  # of the pixels
@@ -56,7 +59,7 @@ def find_glare(plane: NDArray[np.float32], noise: float) -> float:
         return 0.0
     above = plane - np.median(plane)
     level = float(np.percentile(above[near], _HIGH))
-    if not max(_LEAST, _CLEAR * noise) < level < _MOST:
+    if not max(_LEAST, _CLEAR * noise) < level < OUTSHONE:
         return 0.0
     outshone, still = (np.mean(above[part] > _SOME * level) for part in (near, far))
     if outshone < _MORE * share or still < _STAYS * outshone:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import ARCHITECTURES
 from unetloop.counts import counted
+from unetloop.glare import OUTSHONE
 from unetloop.noise import NOISY
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def describe_methods(
     )
     return (
         f"Nuclei were segmented with {_program(run, 'scikit-image')} and "
-        f"{_network(run)}. {_intensities(model)}, and images were resized to a nucleus "
+        f"{_network(run)}. {_intensities(model)}. Images were resized to a nucleus "
         f"diameter of {model['diameter']:g} px; the diameter in the image was "
         f"{_diameter(settings)}."
         f"{_POLARITY[model['normalization']['nuclei']]}{_seen(settings)} "
@@ -126,14 +127,14 @@ def describe_class_methods(run: Mapping[str, Any], images: int) -> str:
     model, settings, size = run["model"], run["settings"], run["model"]["pixel_size"]
     names = ", ".join(tissue["name"] for tissue in model["classes"])
     scale = (
-        f"images were resized to a pixel size of {size:.4g} µm where theirs was known"
+        f"Images were resized to a pixel size of {size:.4g} µm where theirs was known"
         if size
-        else "images were not resized"
+        else "Images were not resized"
     )
     segmented = counted(images, "image was", "images were")
     return (
         f"Tissue classes ({names}) were told apart with {_program(run)} and "
-        f"{_network(run)}. {_intensities(model)}, and {scale}.{_seen(settings)} "
+        f"{_network(run)}. {_intensities(model)}. {scale}.{_seen(settings)} "
         f"{_tiles(settings)} Each pixel was given the class with the highest "
         f"probability, and areas are numbers of pixels. {segmented} segmented. Focus "
         f"was rated by the slope of the power spectrum {_numbers(run)['focus']}."
@@ -185,8 +186,10 @@ def _intensities(model: Mapping[str, Any]) -> str:
     normal = model["normalization"]
     return (
         f"Intensities were scaled so that percentiles {normal['low']:g} and "
-        f"{normal['high']:g} of each plane became 0 and 1, planes with more noise than "
-        f"{100 * NOISY:g} % of this range were smoothed by a Gaussian"
+        f"{normal['high']:g} of each plane became 0 and 1; planes with more noise than "
+        f"{100 * NOISY:g} % of this range were smoothed by a Gaussian, and planes in "
+        f"which few bright pixels left less than {100 * OUTSHONE:g} % of it to all "
+        "others were compressed by an inverse hyperbolic sine"
     )
 
 
