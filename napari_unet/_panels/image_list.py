@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from napari_unet._state import ImageRow
 
-__all__ = ["LEAST_HEIGHT", "MOST_HEIGHT", "ImageList", "ImageRows"]
+__all__ = ["LEAST_HEIGHT", "ImageList", "ImageRows"]
 
 _ROW = Qt.ItemDataRole.UserRole
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect
 _PICTURE = 40
-LEAST_HEIGHT, MOST_HEIGHT = (int(rows * (_PICTURE + 8)) for rows in (1.1, 8))
-"""Of the list: in a low window an image, and that there are more; in a high one."""
+LEAST_HEIGHT = int(1.1 * (_PICTURE + 8))
+"""Of the list: in a low window an image, and that there are more."""
 _CALLED = {
     "in work": "in progress",
     "locked": "for scoring",

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet._panels.button import Button
-from napari_unet._panels.image_list import LEAST_HEIGHT, MOST_HEIGHT, ImageList
+from napari_unet._panels.image_list import LEAST_HEIGHT, ImageList
 from napari_unet._panels.inline import InlineCombo
 from napari_unet._panels.look import Heading, Word, colour, faint
 from napari_unet._panels.reading import ReadingLine
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImagesPanel", "dropped_paths"]
 
-_EMPTY = "Drop images or a folder here"
+_EMPTY = "Drop images or a folder here\nor try File › Open Sample"
 _DROP = "Let go to open"
 _TASKS = {"nuclei": "nuclei", "classes": "tissue classes"}
 
@@ -120,7 +120,6 @@ class ImagesPanel(QWidget):
         buttons.addWidget(self.open_button, 1)
         buttons.addWidget(self.layer_button, 1)
         middle = QWidget()
-        middle.setMaximumHeight(MOST_HEIGHT)
         self._pages = QStackedLayout(middle)
         self._pages.addWidget(self.hint)
         self._pages.addWidget(self.list)
