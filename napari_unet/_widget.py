@@ -106,7 +106,7 @@ class LoopWidget(Docked):
         super().resizeEvent(event)
         line = self.status.lines[0].fontMetrics().lineSpacing()
         low = self.height() < _LOW * line
-        for part in (self.learn, self.run_all, self.status):
+        for part in (self.correct, self.learn, self.run_all, self.status):
             part.be_low(low)
 
     def _on_advanced(self, wanted: bool) -> None:

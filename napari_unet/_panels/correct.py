@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_unet._panels.button import Button
 from napari_unet._panels.classes import ClassList
 from napari_unet._panels.look import Heading, Lines
-from napari_unet._panels.slider import NamedSlider
+from napari_unet._panels.slider import NamedSlider, Sliders
 
 if TYPE_CHECKING:
     from napari_unet._state import LoopState
@@ -186,13 +186,13 @@ class CorrectPanel(QWidget):
                 row.addWidget(button, 1)
             column.addLayout(row)
         column.addSpacing(2)
-        sliders = QHBoxLayout()
-        sliders.setSpacing(6)
-        self.threshold.add_to(sliders)
-        sliders.addSpacing(8)
-        self.min_size.add_to(sliders)
-        column.addLayout(sliders)
+        self._sliders = Sliders(self.threshold, self.min_size)
+        column.addLayout(self._sliders)
         self._show_task()
+
+    def be_low(self, low: bool) -> None:
+        """Take less height, in a low window."""
+        self._sliders.be_low(low)
 
     def show(self, state: LoopState) -> None:
         """Show which tools can be used, and how masks are shown and made."""

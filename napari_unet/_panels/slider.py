@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QSizePolicy, QSlider
+from qtpy.QtWidgets import QGridLayout, QSizePolicy, QSlider
 from superqt.utils import QSignalThrottler
 
 from napari_unet._panels.look import Lines, Word
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QWheelEvent
-    from qtpy.QtWidgets import QHBoxLayout
 
-__all__ = ["NamedSlider"]
+__all__ = ["NamedSlider", "Sliders"]
 
 INTERVAL_MS = 60
 _STEPS = 160
 _LEAST_WIDTH = 60  # two stand beside each other in a narrow dock
+_GAP = 2  # between two, beside the spacing
 _NONE = "–"
 
 
@@ -68,27 +68,25 @@ class NamedSlider(QObject):
         self.slider.setAccessibleName(name)
         self.number = Lines(right=True, room="100 %")
         self._write(None)
-        for widget in (self.name, self.slider, self.number):
+        for widget in self.parts():
             widget.setToolTip(tip)
         self._throttle = QSignalThrottler(parent=self)
         self._throttle.setTimeout(INTERVAL_MS)
         self._throttle.triggered.connect(lambda: self.moved.emit(self.value()))
         self.slider.valueChanged.connect(self._on_moved)
 
-    def add_to(self, row: QHBoxLayout) -> None:
-        """Take a place in a row."""
-        row.addWidget(self.name)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.number)
+    def parts(self) -> tuple[Word, QSlider, Lines]:
+        """Give name, slider and number, from left to right."""
+        return self.name, self.slider, self.number
 
     def set_enabled(self, enabled: bool) -> None:
         """Let it be used, or not."""
-        for widget in (self.name, self.slider, self.number):
+        for widget in self.parts():
             widget.setEnabled(enabled)
 
     def set_visible(self, visible: bool) -> None:
         """Show it, or take it away."""
-        for widget in (self.name, self.slider, self.number):
+        for widget in self.parts():
             widget.setVisible(visible)
 
     def value(self) -> float:
@@ -118,6 +116,34 @@ class NamedSlider(QObject):
         self._shown = value
         written = _percentage if self._percent else "{:.2f}".format
         self.number.setText(_NONE if value is None else written(value))
+
+
+class Sliders(QGridLayout):
+    """Sliders one below the other; in a low window beside each other, and shorter.
+
+    Parameters
+    ----------
+    sliders : NamedSlider
+        From top to bottom, or left to right.
+    """
+
+    def __init__(self, *sliders: NamedSlider) -> None:
+        super().__init__()
+        self.setHorizontalSpacing(6)
+        self.setVerticalSpacing(4)
+        self._sliders = sliders
+        self.be_low(False)
+
+    def be_low(self, low: bool) -> None:
+        """Take less height, in a low window."""
+        for place, slider in enumerate(self._sliders):
+            mine = 4 * place  # with a gap to the next
+            row, left = (0, mine) if low else (place, 0)
+            for column, part in enumerate(slider.parts(), left):
+                self.addWidget(part, row, column)  # moved, if it has a place
+            self.setColumnStretch(mine + 1, int(left == mine))
+            if mine:
+                self.setColumnMinimumWidth(mine - 1, _GAP if low else 0)
 
 
 def _percentage(value: float) -> str:

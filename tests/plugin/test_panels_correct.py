@@ -255,3 +255,26 @@ def test_what_was_missed_is_said_for_a_while(qtbot: QtBot, panel: CorrectPanel) 
     panel.show_missed("Nothing to split there")
     assert panel.hint.text()
     qtbot.waitUntil(lambda: not panel.hint.text())
+
+
+def test_sliders_are_long_one_below_the_other_and_share_a_row_in_a_low_window(
+    panel: CorrectPanel,
+) -> None:
+    def places() -> list[tuple[int, int, int]]:
+        panel.layout().activate()
+        sliders = panel.threshold.slider, panel.min_size.slider
+        return [(one.x(), one.y(), one.width()) for one in sliders]
+
+    (left, top, width), (also_left, below, as_wide) = places()
+    assert (left, width) == (also_left, as_wide)
+    assert width > panel.width() / 2
+    assert below > top
+    high = panel.minimumSizeHint().height()
+    panel.be_low(True)
+    (left, top, short), (right, beside, _width) = places()
+    assert beside == top
+    assert right > left + short
+    assert short < width / 2
+    assert panel.minimumSizeHint().height() < high
+    panel.be_low(False)
+    assert [place[2] for place in places()] == [width, width]
