@@ -32,13 +32,9 @@ from unetloop.models.unet import UNetConfig, build_unet
 from unetloop.optimizers import adamw
 from unetloop.pairing import pair_by_stem
 from unetloop.patches import sample_patches
-from unetloop.preprocessing import (
-    intensity_limits,
-    median_diameter,
-    normalize,
-    resize_pixels,
-)
+from unetloop.preprocessing import intensity_limits, median_diameter, normalize
 from unetloop.rates import cosine
+from unetloop.resizing import resize_pixels
 from unetloop.training_image import TrainingImage, load_nuclei
 from unetloop.training_plane import TrainingPlane, make_plane
 

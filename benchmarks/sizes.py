@@ -23,7 +23,8 @@ from unetloop.images import open_image
 from unetloop.masks import read_labels
 from unetloop.metrics import average, evaluate_pair
 from unetloop.pairing import pair_by_stem
-from unetloop.preprocessing import median_diameter, resize_labels, resize_pixels
+from unetloop.preprocessing import median_diameter
+from unetloop.resizing import resize_labels, resize_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

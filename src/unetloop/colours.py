@@ -1,28 +1,26 @@
-"""How an image shows its nuclei: in which colours, and whether dark on bright."""
+"""In which of its colours an image shows its nuclei."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unetloop.mixtures import ALL_COLOURS, choose_mixture
+from unetloop.polarity import median_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unetloop.image_planes import Image
 
-__all__ = ["has_dark_tail", "nuclear_colour"]
+__all__ = ["nuclear_colour"]
 
 _BLUE = 2
 _SIGNAL = 0.15  # of the strongest colour's range; below it a colour is empty
 _DARK = 0.25
 _OWN = 0.1  # of a colour's variance that the other two do not explain
 _BINS = 32
-_STRIPS = 8
-_PIXELS = 1 << 20
-_COARSE = 512
 
 
 def nuclear_colour(image: Image) -> int:
@@ -47,11 +45,11 @@ def nuclear_colour(image: Image) -> int:
         colours say what the third is.) Otherwise as
         `mixtures.choose_mixture` says.
     """
-    pixels = _sample(image)
+    pixels = image.sample_colours()
     mixture = choose_mixture(pixels)
     if mixture != ALL_COLOURS:
         return mixture
-    if len(pixels) == 0 or has_dark_tail(pixels.mean(-1)):
+    if len(pixels) == 0 or median_level(pixels.mean(-1)) > 0.5:
         return ALL_COLOURS
     low, quarter, high = np.percentile(pixels, (1, 25, 99.8), axis=0)
     spans = high - low
@@ -67,23 +65,6 @@ def nuclear_colour(image: Image) -> int:
     return _BLUE if several else ALL_COLOURS
 
 
-def has_dark_tail(values: NDArray[Any]) -> bool:
-    """Whether the tail of a distribution points to the dark.
-
-    Parameters
-    ----------
-    values : array
-        Finite intensities of one channel, of any shape, at least one.
-
-    Returns
-    -------
-    bool
-        Whether the median is nearer to the 99th percentile than to the 1st.
-    """
-    low, middle, high = np.percentile(values, (1, 50, 99))
-    return bool(middle - low > high - middle)
-
-
 def _own_share(levels: NDArray[np.float32], colour: int) -> float:
     """Share of a colour's variance that is left where the other two are the same."""
     values = levels[:, colour].astype(np.float64)
@@ -94,26 +75,3 @@ def _own_share(levels: NDArray[np.float32], colour: int) -> float:
     explained = float((sums**2 / np.maximum(counts, 1)).sum())
     power, mean = float((values**2).sum()), float(values.mean())
     return (power - explained) / max(power - len(values) * mean**2, 1e-12)
-
-
-def _sample(image: Image) -> NDArray[np.float32]:
-    """Read finite pixels that stand for the plane: (pixels, 3)."""
-    coarse = [max(size) >= _COARSE for size in image.levels[1:]]
-    level = sum(coarse)  # the smallest that is not too small
-    height, width = image.levels[level]
-    rows = max(1, _PIXELS // _STRIPS // max(width, 1))
-    starts = [0]
-    if rows * _STRIPS < height:
-        starts = [round(start) for start in np.linspace(0, height - rows, _STRIPS)]
-    else:
-        rows = height
-    strips = [
-        image.read_plane(
-            image.info.first_shown, (0, 1, 2), (top, 0, top + rows, width), level
-        )
-        for top in starts
-    ]
-    pixels = np.concatenate([strip.reshape(-1, 3) for strip in strips])
-    some = pixels[:: max(1, len(pixels) // _PIXELS)].astype(np.float32)
-    finite: NDArray[np.float32] = some[np.isfinite(some).all(-1)]
-    return finite

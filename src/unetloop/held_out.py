@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetloop.events import Event, Progress
-from unetloop.preprocessing import resize_labels, resize_pixels
+from unetloop.resizing import resize_labels, resize_pixels
 from unetloop.tasks import NUCLEI, class_zoom
 from unetloop.training_image import load_annotated, load_nuclei
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetloop.colour_sample import sample_colours
 from unetloop.errors import EngineError
-from unetloop.mixtures import MIXTURES, mix_colours
+from unetloop.mixtures import (
+    ALL_COLOURS,
+    MIXTURES,
+    Light,
+    average_colours,
+    find_light,
+    separate_stain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +142,18 @@ class Image:
             (int(data.shape[row]), int(data.shape[column])) for data in self._levels
         )
 
+    @cached_property
+    def light(self) -> Light:
+        """What an RGB image is seen by, the same in all of its planes."""
+        return find_light(self.sample_colours())
+
+    def sample_colours(self) -> NDArray[np.float32]:
+        """Read some pixels of an RGB image that stand for all of it, (pixels, 3)."""
+        plane, colours = self.info.first_shown, (0, 1, 2)
+        return sample_colours(
+            lambda box, level: self.read_plane(plane, colours, box, level), self.levels
+        )
+
     def read_plane(
         self,
         plane: int = 0,
@@ -220,7 +241,10 @@ class Image:
         if pixels.ndim == 2:
             pixels = pixels[..., None]
         if mixed:
-            return mix_colours(pixels[..., :3], wanted[0])
+            colours = self.light.without_frame(pixels[..., :3])
+            if wanted[0] == ALL_COLOURS:
+                return average_colours(colours)
+            return separate_stain(colours, wanted[0], self.light.white)
         return pixels[..., list(wanted)]
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import psutil
 
 from unetloop.errors import EngineError
-from unetloop.preprocessing import median_diameter, resize_pixels
+from unetloop.preprocessing import median_diameter
+from unetloop.resizing import resize_pixels
 from unetloop.tiles import Tiling
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""From a plane's intensities to what a network sees: normalised and resized."""
+"""From a plane's intensities to numbers near 0..1, and the size of its nuclei."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image as PillowImage
 from scipy.ndimage import gaussian_filter
 
 from unetloop.boxes import box_slices, middle_box
-from unetloop.colours import has_dark_tail
-from unetloop.errors import EngineError
 from unetloop.fills import find_fills
 from unetloop.glare import find_glare, without_glare
 from unetloop.noise import find_noise, left_of_noise, smoothing_width
+from unetloop.polarity import has_dark_blobs, is_doubtful, median_level
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from unetloop.config import NormalizationConfig
@@ -27,8 +27,6 @@ __all__ = [
     "intensity_limits",
     "median_diameter",
     "normalize",
-    "resize_labels",
-    "resize_pixels",
 ]
 
 _MOST_PIXELS, _COARSE_PIXELS = 1 << 22, 1 << 16
@@ -89,8 +87,7 @@ def intensity_limits(
         (`fills.find_fills`).
     config : NormalizationConfig
         The two percentiles, and whether nuclei are bright or dark. Where they
-        may be either, the background is taken to be the larger part: an
-        intensity distribution with its tail to the dark has dark nuclei.
+        may be either, `polarity` says what they are.
     neighbours : array, optional
         A part of the plane, by which is told how noisy it is, where ``pixels`` are
         not neighbours in the image.
@@ -100,33 +97,12 @@ def intensity_limits(
     Limits
     """
     grid = _even_grid(pixels, _MOST_PIXELS)
-    zero, one, nothing = np.zeros((3, pixels.shape[2]))
-    fills = np.empty((2, pixels.shape[2]))
-    for channel in range(pixels.shape[2]):
-        values = grid[..., channel]
-        fills[:, channel] = found = find_fills(values)
-        if not np.isnan(found).all():
-            values = values[(values != found[0]) & (values != found[1])]
-        if values.dtype.kind == "f":
-            values = values[np.isfinite(values)]
-        if values.size == 0:  # nothing is a number: all becomes 0
-            one[channel] = np.inf
-            continue
-        if values.dtype.kind == "b":
-            values = values.astype(np.uint8)
-        if config.nuclei == "dark" or (
-            config.nuclei == "either" and has_dark_tail(values)
-        ):
-            shares = 100 - config.low, 100 - config.high
-            furthest = float(values.min())
-        else:
-            shares = config.low, config.high
-            furthest = float(values.max())
-        low, high = np.percentile(values, shares)
-        if low == high:  # few sparse spots, or a constant plane
-            high = furthest if furthest != low else low + max(1, abs(low))
-        zero[channel], one[channel] = low, high
-    limits = Limits(zero, one, fills, smoothing=nothing, glare=nothing)
+    values, fills = zip(*map(_seen_values, np.moveaxis(grid, -1, 0)), strict=True)
+    dark = np.full(grid.shape[2], config.nuclei == "dark")
+    limits = _find_limits(values, np.array(fills).T, config, dark)
+    if config.nuclei == "either":
+        dark = _find_dark(values, grid, limits)
+        limits = _find_limits(values, np.array(fills).T, config, dark)
     close = pixels if neighbours is None else neighbours
     part = box_slices(middle_box((close.shape[0], close.shape[1]), _MIDDLE))
     noise = [find_noise(plane) for plane in _channels(close[part], limits)]
@@ -135,10 +111,54 @@ def intensity_limits(
     coarse = _even_grid(grid, _COARSE_PIXELS)
     glare = [
         # Dark nuclei are never outshone: no stain takes more than all light.
-        find_glare(plane, noise[channel]) if one[channel] > zero[channel] else 0.0
+        0.0 if dark[channel] else find_glare(plane, noise[channel])
         for channel, plane in enumerate(_channels(coarse, limits))
     ]
     return replace(limits, glare=np.array(glare)) if any(glare) else limits
+
+
+def _seen_values(plane: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float]]:
+    """Give the intensities of a plane, and its two values that no camera saw."""
+    fills = find_fills(plane)
+    values = plane.reshape(-1)
+    if not np.isnan(fills).all():
+        values = values[(values != fills[0]) & (values != fills[1])]
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values, fills
+
+
+def _find_limits(
+    planes: Sequence[NDArray[Any]],
+    fills: NDArray[np.float64],
+    config: NormalizationConfig,
+    dark: NDArray[np.bool_],
+) -> Limits:
+    """Find what becomes 0 and 1, where nuclei are dark or not."""
+    zero, one, nothing = np.zeros((3, len(planes)))
+    for channel, values in enumerate(planes):
+        if values.size == 0:  # nothing is a number: all becomes 0
+            one[channel] = np.inf
+            continue
+        shares = np.array([config.low, config.high])
+        low, high = np.percentile(values, 100 - shares if dark[channel] else shares)
+        if low == high:  # few sparse spots, or a constant plane
+            high = values.min() if dark[channel] else values.max()
+            high = high if high != low else low + max(1, abs(low))
+        zero[channel], one[channel] = low, high
+    return Limits(zero, one, fills, smoothing=nothing, glare=nothing)
+
+
+def _find_dark(
+    values: Sequence[NDArray[Any]], grid: NDArray[Any], limits: Limits
+) -> NDArray[np.bool_]:
+    """Say of each channel whether its nuclei are dark."""
+    levels = np.array([median_level(each) for each in values])
+    dark, doubtful = levels > 0.5, is_doubtful(levels)
+    if doubtful.any():
+        planes = _channels(grid, limits)[doubtful]
+        dark[doubtful] = [has_dark_blobs(plane) for plane in planes]
+    return dark
 
 
 def _without_noise(
@@ -218,69 +238,6 @@ def normalize(pixels: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
                 plane, width, truncate=_GAUSSIAN_ENDS
             )
     return result
-
-
-def resize_pixels(
-    pixels: NDArray[np.float32],
-    shape: tuple[int, int],
-    box: tuple[float, float, float, float] | None = None,
-) -> NDArray[np.float32]:
-    """Resize by linear interpolation, averaging when it gets smaller.
-
-    Parameters
-    ----------
-    pixels : array of float32
-        (rows, columns, channels): an image or network maps.
-    shape : tuple of int
-        New rows and columns, at least 1 each.
-    box : tuple of float, optional
-        What of it: first row and column, and where the last ones end, also between
-        pixels. None: all.
-
-    Returns
-    -------
-    array of float32
-        (new rows, new columns, channels).
-    """
-    if box is None:
-        box = 0, 0, *pixels.shape[:2]
-    if box == (0, 0, *shape) and pixels.shape[:2] == shape:
-        return pixels
-    if pixels.shape[0] == 0 or pixels.shape[1] == 0:
-        raise EngineError(
-            "An image without pixels can't be resized.", shape=pixels.shape
-        )
-    size, place = (shape[1], shape[0]), (box[1], box[0], box[3], box[2])
-    result = np.empty((*shape, pixels.shape[2]), np.float32)
-    for channel in range(pixels.shape[2]):
-        plane = PillowImage.fromarray(np.ascontiguousarray(pixels[..., channel]))
-        resized = plane.resize(size, PillowImage.Resampling.BILINEAR, box=place)
-        result[..., channel] = np.asarray(resized)
-    return result
-
-
-def resize_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Resize label numbers by taking the nearest pixel; no number is mixed.
-
-    Parameters
-    ----------
-    labels : array of int
-        (rows, columns).
-    shape : tuple of int
-        New rows and columns.
-
-    Returns
-    -------
-    array of int32
-        (new rows, new columns).
-    """
-    if labels.shape == shape:
-        return np.ascontiguousarray(labels, np.int32)
-    rows, columns = (
-        np.minimum(((np.arange(new) + 0.5) * (old / new)).astype(np.intp), old - 1)
-        for old, new in zip(labels.shape, shape, strict=True)
-    )
-    return np.ascontiguousarray(labels[np.ix_(rows, columns)], np.int32)
 
 
 def equivalent_diameters(labels: NDArray[Any]) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import fft, ndimage
 
-from unetloop.preprocessing import equivalent_diameters, resize_pixels
+from unetloop.preprocessing import equivalent_diameters
+from unetloop.resizing import resize_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

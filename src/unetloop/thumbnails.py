@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from scipy import ndimage
 
-from unetloop.preprocessing import resize_labels, resize_pixels
+from unetloop.resizing import resize_labels, resize_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

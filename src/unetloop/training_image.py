@@ -13,13 +13,8 @@ from unetloop.errors import EngineError
 from unetloop.file_state import FileState
 from unetloop.images import open_image
 from unetloop.masks import number_areas, read_labels
-from unetloop.preprocessing import (
-    intensity_limits,
-    median_diameter,
-    normalize,
-    resize_labels,
-    resize_pixels,
-)
+from unetloop.preprocessing import intensity_limits, median_diameter, normalize
+from unetloop.resizing import resize_labels, resize_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path

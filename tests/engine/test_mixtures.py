@@ -12,8 +12,10 @@ from unetloop.mixtures import (
     BESIDE_EOSIN,
     BESIDE_RED,
     HAEMATOXYLIN,
+    average_colours,
     choose_mixture,
-    mix_colours,
+    find_light,
+    separate_stain,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ EOSIN = (0.14, 0.90, 0.33)  # halfway from this pink to QuPath's
 # Other eosins (Landini's second one, QuPath's), and blood, which takes no red light.
 OTHER_PINKS = (0.05, 0.84, 0.54), (0.22, 0.80, 0.56)
 BLOOD = (0.05, 0.60, 0.80)
+WHITE = np.full(3, 255.0)
 
 
 def stained(*amounts: tuple[tuple[float, float, float], float]) -> NDArray[np.uint8]:
@@ -48,7 +51,7 @@ def slide(*patches: tuple[float, Any]) -> NDArray[np.float32]:
 
 def test_all_colours_are_their_mean() -> None:
     pixels = np.array([[[10, 20, 60]]], np.uint8)
-    mixed = mix_colours(pixels, ALL_COLOURS)
+    mixed = average_colours(pixels)
     assert mixed.dtype == np.float32
     assert mixed.tolist() == [[[30]]]
 
@@ -69,8 +72,8 @@ DYES = pytest.mark.parametrize(
 def test_haematoxylin_is_found_beneath_any_amount_of_a_dye(
     amount: float, dye: Any, mixture: int
 ) -> None:
-    alone = mix_colours(stained((BLUE, amount)), mixture)
-    beneath = mix_colours(stained((BLUE, amount), (dye, 1.2)), mixture)
+    alone = separate_stain(stained((BLUE, amount)), mixture, WHITE)
+    beneath = separate_stain(stained((BLUE, amount), (dye, 1.2)), mixture, WHITE)
     assert alone.shape == (1, 1, 1)
     assert alone.dtype == np.float32
     assert alone.item() == pytest.approx(amount, rel=0.05)
@@ -79,35 +82,78 @@ def test_haematoxylin_is_found_beneath_any_amount_of_a_dye(
 
 @DYES
 def test_dyes_hold_no_haematoxylin(dye: Any, mixture: int) -> None:
-    assert mix_colours(stained((dye, 1.5)), mixture).item() < 0.08
+    assert separate_stain(stained((dye, 1.5)), mixture, WHITE).item() < 0.08
 
 
 @pytest.mark.parametrize("dye", [PINK, *OTHER_PINKS])
 def test_any_eosin_counts_for_little_haematoxylin(dye: Any) -> None:
-    beside = mix_colours(stained((dye, 1.0)), BESIDE_EOSIN).item()
-    nucleus = mix_colours(stained((BLUE, 1.0), (dye, 0.5)), BESIDE_EOSIN).item()
+    beside = separate_stain(stained((dye, 1.0)), BESIDE_EOSIN, WHITE).item()
+    nucleus = separate_stain(
+        stained((BLUE, 1.0), (dye, 0.5)), BESIDE_EOSIN, WHITE
+    ).item()
     assert beside < 0.2
     assert nucleus == pytest.approx(1, abs=0.1)
 
 
 def test_white_and_yellow_hold_no_haematoxylin() -> None:
     white = np.full((1, 1, 3), 255, np.uint8)
-    assert mix_colours(white, HAEMATOXYLIN).item() == 0
+    assert separate_stain(white, HAEMATOXYLIN, WHITE).item() == 0
     # Less than none: what is yellow takes blue light away alone.
     yellow = np.array([[[255, 255, 20]]], np.uint8)
-    assert mix_colours(yellow, HAEMATOXYLIN).item() == 0
+    assert separate_stain(yellow, HAEMATOXYLIN, WHITE).item() == 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_the_white_is_that_of_the_pixels(dtype: Any) -> None:
+def test_the_white_is_that_of_the_image(dtype: Any) -> None:
     share = stained((BLUE, 1.0)) / 255
-    white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
-    mixed = mix_colours((share * white).astype(dtype), HAEMATOXYLIN)
-    assert mixed.item() == pytest.approx(1, rel=0.05)
+    lamp = np.array([900, 700, 400])  # yellowish
+    found = separate_stain((share * lamp).astype(dtype), HAEMATOXYLIN, lamp * 1.0)
+    assert found.item() == pytest.approx(1, rel=0.05)
+
+
+def test_the_white_is_what_nearly_nothing_is_brighter_than() -> None:
+    pixels = np.tile([[200.0, 180, 90]], (1000, 1))
+    pixels[:300] /= 2
+    pixels[300:305] = 255  # glints
+    light = find_light(pixels)
+    assert light.white.tolist() == [200, 180, 90]
+    assert light.frame < 0
+    assert find_light(np.zeros((0, 3))).white.tolist() == [1, 1, 1]
+    assert light.without_frame(pixels) is pixels
+
+
+def test_a_black_frame_around_a_slide_is_none_of_it() -> None:
+    blue, brown = (stained((stain, 1.0)) for stain in (BLUE, BROWN))
+    pixels = slide((0.5, np.array([3, 0, 5])), (0.1, brown), (0.1, blue))
+    assert choose_mixture(pixels) == HAEMATOXYLIN
+    light = find_light(pixels)
+    seen = light.without_frame(pixels.astype(np.uint8))
+    assert (seen[:500] == 245).all()
+    assert (seen[500:] == pixels[500:]).all()
+
+
+def test_a_dark_background_is_no_frame() -> None:
+    dark = np.random.default_rng(0).exponential(40, (5000, 1)) * [1.0, 0.8, 0.6]
+    assert find_light(dark).frame < 0
+
+
+def test_a_colour_that_is_nowhere_is_no_error() -> None:
+    pixels = np.full((2, 2, 3), 90, np.uint8)
+    pixels[..., 2] = 0
+    white = np.array([90.0, 90, 0])
+    assert np.isfinite(separate_stain(pixels, HAEMATOXYLIN, white)).all()
+
+
+def test_where_brown_is_everywhere_little_blue_is_enough() -> None:
+    blue, brown = (stained((stain, 1.0)) for stain in (BLUE, BROWN))
+    assert choose_mixture(slide((0.8, brown), (0.02, blue))) == HAEMATOXYLIN
+    assert choose_mixture(slide((0.8, brown), (0.005, blue))) == ALL_COLOURS
 
 
 def test_black_is_a_number() -> None:
-    assert np.isfinite(mix_colours(np.zeros((2, 2, 3), np.uint8), HAEMATOXYLIN)).all()
+    assert np.isfinite(
+        separate_stain(np.zeros((2, 2, 3), np.uint8), HAEMATOXYLIN, WHITE)
+    ).all()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from unetloop.prediction import (
     predict_maps,
     predict_region,
 )
-from unetloop.preprocessing import median_diameter, resize_labels, resize_pixels
+from unetloop.preprocessing import median_diameter
+from unetloop.resizing import resize_labels, resize_pixels
 from unetloop.scale import Scale
 
 if TYPE_CHECKING:

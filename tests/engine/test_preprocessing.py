@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from unetloop.config import NormalizationConfig
-from unetloop.preprocessing import (
-    intensity_limits,
-    median_diameter,
-    normalize,
-    resize_labels,
-    resize_pixels,
-)
+from unetloop.preprocessing import intensity_limits, median_diameter, normalize
 
 CONFIG = NormalizationConfig(low=0, high=100)
 
@@ -94,22 +88,6 @@ def test_sparse_bright_spots_do_not_vanish() -> None:
     pixels[5, 5] = 900
     limits = intensity_limits(pixels, NormalizationConfig())
     assert normalize(pixels, limits).max() == 1
-
-
-def test_resizing() -> None:
-    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None, :, None].repeat(32, 0)
-    half = resize_pixels(ramp, (16, 32))
-    assert half.shape == (16, 32, 1)
-    np.testing.assert_allclose(
-        half[4, 4:-4, 0], ramp[0, 8:-8, 0].reshape(-1, 2).mean(1), rtol=1e-5
-    )
-    labels = np.array([[0, 7], [9, 2]])
-    np.testing.assert_array_equal(
-        resize_labels(labels, (4, 6)), labels.repeat(2, 0).repeat(3, 1)
-    )
-    np.testing.assert_array_equal(
-        resize_labels(resize_labels(labels, (6, 6)), (2, 2)), labels
-    )
 
 
 def test_diameter_is_that_of_a_disc_of_the_same_area() -> None:

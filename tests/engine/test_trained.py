@@ -21,7 +21,7 @@ from unetloop.prediction import (
     predict_maps,
     predict_region,
 )
-from unetloop.preprocessing import resize_labels, resize_pixels
+from unetloop.resizing import resize_labels, resize_pixels
 from unetloop.samples import LARGE, SMALL, draw_nuclei
 from unetloop.scale import Scale
 
