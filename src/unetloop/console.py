@@ -84,9 +84,10 @@ def _sentence(event: Event) -> str:
             listed = (f"{name} {share:.1%}" for name, share in shares.items())
             return f"{image}: {', '.join(listed)}"
         case ImagePredicted(image=image, nuclei=int(nuclei), diameter=diameter):
+            seen_by = f"{event.channel}, " if event.channel else ""
             return (
                 f"{image}: {counted(nuclei, 'nucleus', 'nuclei')} "
-                f"(diameter {diameter:.0f} px)"
+                f"({seen_by}diameter {diameter:.0f} px)"
             )
         case ImageExported(image=image, exports=exports):
             return f"{image}: {', '.join(exports)} of masks that were there"

@@ -190,7 +190,8 @@ class ImagePredicted(Event):
     ``certainty`` is the mean of its nuclei, ``unlikeness`` above 1 where it is
     unlike the images that the model learned from; None: not known. A model of
     classes finds no ``nuclei`` and no ``diameter`` (None); ``shares`` says how much
-    of the image each class covers, 0 to 1, by name.
+    of the image each class covers, 0 to 1, by name. ``channel`` is what it was seen
+    by, empty where there is but one.
     """
 
     image: Path
@@ -201,6 +202,7 @@ class ImagePredicted(Event):
     certainty: float | None = None
     unlikeness: float | None = None
     shares: dict[str, float] | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,7 @@ class RunAccount:
             certainty=summary.get("certainty"),
             unlikeness=summary.get("unlikeness"),
             shares=summary.get("shares"),
+            channel=summary.get("channel", ""),
         )
 
     def say_remarks(self) -> Iterator[Notice]:

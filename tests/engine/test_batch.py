@@ -572,7 +572,8 @@ def test_a_stack_in_many_files_is_one_image(tmp_path: Path, model: Model) -> Non
     out = tmp_path / "out"
     name = folder / "p_z{Z}_w{C}.tif"
     events = run([name], out, model, channel="2")
-    assert of_kind(events, "ImagePredicted")[0].nuclei == 6
+    done = of_kind(events, "ImagePredicted")[0]
+    assert (done.nuclei, done.channel) == (6, "2")
     with tifffile.TiffFile(out / "labels/p_zZ_wC.tif") as tiff:
         assert tiff.series[0].axes == "ZYX"
     rows = read_table(out / "measurements.csv")

@@ -11,7 +11,7 @@ import pytest
 
 from unetloop import console
 from unetloop.console import run_job
-from unetloop.events import Notice, PredictionDone, Progress
+from unetloop.events import ImagePredicted, Notice, PredictionDone, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,3 +86,21 @@ def test_of_a_short_job_a_log_has_the_sentences_alone(
     said = stream.getvalue()
     assert said.count("That was it.\n") == 1
     assert (said == "That was it.\n") is not stream.isatty()
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ("", "a.tif: 12 nuclei (diameter 20 px)"),
+        ("haematoxylin", "a.tif: 12 nuclei (haematoxylin, diameter 20 px)"),
+    ],
+)
+def test_what_an_image_was_seen_by_is_named(
+    channel: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = _Stream(False)
+    monkeypatch.setattr("sys.stderr", stream)
+    image = Path("a.tif")
+    found = {"nuclei": 12, "diameter": 20.2, "seconds": 1.0, "channel": channel}
+    run_job(lambda _: iter([ImagePredicted(image=image, output=image, **found)]))
+    assert stream.getvalue().strip() == said
