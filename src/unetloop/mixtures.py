@@ -64,7 +64,7 @@ _LEAST = 0.01  # of all pixels
 _MUCH_BROWN, _LITTLE_BLUE = 0.3, 0.01
 _WHITE = 99  # percentile
 # Of 491 fluorescence images none has less than this between what is black and bright.
-_FRAME, _FRAMED = (0.06, 0.22), 0.02
+_FRAME, _FRAMED, _MOST_FRAMED = (0.06, 0.22), 0.02, 0.6
 _FEWEST, _ENOUGH = 2, 1 << 17  # pixels to look at
 _LIT = 0.25  # of the white: three pixels of four are brighter under a lamp
 # A stain takes light of all colours away, so that they go together: correlations in
@@ -108,8 +108,9 @@ def find_light(pixels: NDArray[Any]) -> Light:
     -------
     Light
         Its white is the 99th percentile of each colour, 1 where there are no pixels. A
-        frame is a fiftieth of the pixels at least, with next to nothing between its
-        black and a fifth of the white.
+        frame is a fiftieth to six tenths of the pixels (saturated nuclei on black have
+        more of it around them), with next to nothing between its black and a fifth of
+        the white.
     """
     if len(pixels) == 0:
         return Light(np.ones(3))
@@ -118,7 +119,8 @@ def find_light(pixels: NDArray[Any]) -> Light:
     black, dim = (share * white.max() for share in _FRAME)
     framed = (brightest <= black).mean()
     between = (brightest <= dim).mean() - framed
-    return Light(white, float(black) if framed > _FRAMED > between else -1.0)
+    alone = framed > _FRAMED > between
+    return Light(white, float(black) if alone and framed < _MOST_FRAMED else -1.0)
 
 
 def average_colours(pixels: NDArray[Any]) -> NDArray[np.float32]:

@@ -135,6 +135,8 @@ def test_a_black_frame_around_a_slide_is_none_of_it() -> None:
 def test_a_dark_background_is_no_frame() -> None:
     dark = np.random.default_rng(0).exponential(40, (5000, 1)) * [1.0, 0.8, 0.6]
     assert find_light(dark).frame < 0
+    saturated = np.repeat([0.0, 255.0], [800, 200])[:, None] * np.ones(3)
+    assert find_light(saturated).frame < 0
 
 
 def test_a_colour_that_is_nowhere_is_no_error() -> None:
