@@ -70,19 +70,23 @@ def test_what_is_typed_is_as_large_as_its_name(
 
 
 def test_parts_of_a_form_stand_in_one_line_with_it(
-    large: Callable[[QWidget], None],
+    qtbot: QtBot, large: Callable[[QWidget], None]
 ) -> None:
     panel = AdvancedPanel()
     panel.open(True)
     large(panel)
     training = panel.forms["training"]
     forms = [panel.forms["model"], training, *training.parts.values()]
-    places = {
-        field.editor.native.mapTo(panel, field.editor.native.rect().topLeft()).x()
-        for form in forms
-        for field in form.fields.values()
-    }
-    assert len(places) == 1
+
+    def places() -> set[int]:
+        return {
+            field.editor.native.mapTo(panel, field.editor.native.rect().topLeft()).x()
+            for form in forms
+            for field in form.fields.values()
+        }
+
+    # On a busy machine it is shown before all of its fonts are as large.
+    qtbot.waitUntil(lambda: len(places()) == 1)
 
 
 def test_the_titles_of_the_plots_are_whole(large: Callable[[QWidget], None]) -> None:
