@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unetloop.tiff_images import TIFF_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["read_channel_colours"]
-
-_TIFF = (".tif", ".tiff", ".btf", ".lsm")
 
 
 def read_channel_colours(path: str | Path) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def read_channel_colours(path: str | Path) -> tuple[str, ...]:
     with suppress(Exception):  # whatever a damaged file makes a reader raise
         if path.is_dir():
             found = _of_zarr(path)
-        elif path.suffix.lower() in _TIFF:
+        elif path.suffix.lower() in TIFF_SUFFIXES:
             found = _of_tiff(path)
     plain = ("#ffffff", "#000000")
     return tuple("" if colour in plain else colour for colour in found)
