@@ -134,15 +134,10 @@ class Opener(QObject):
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")
             return
-        if layer.path is not None:
-            self.open([layer.path], task=task, otherwise=otherwise)
-            return
 
         def work(old: Workspace | None) -> Opening:
-            stored = store_layer(
-                layer.name, layer.data, layer.rgb, layer.pixel_size, layer.spacing
-            )
-            return open_workspace([stored], old, task=task, otherwise=otherwise)
+            path = store_layer(layer)
+            return open_workspace([path], old, task=task, otherwise=otherwise)
 
         self._want(work)
 
