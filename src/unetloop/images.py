@@ -186,9 +186,9 @@ def resolve_channels(
     image : Image
         An open image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas; of RGB also one of `MIXTURES`
-        for a network that sees one channel. None: for such a network the colours
-        that show the nuclei (`nuclear_colour`, which looks at the pixels), or
+        Names, or else numbers from 0, separated by commas; of RGB also one of
+        `MIXTURES` for a network that sees one channel. None: for such a network the
+        colours that show the nuclei (`nuclear_colour`, which looks at the pixels), or
         the channel whose name or colour says so (`guess_nuclear_channel`); else the
         first ones.
     count : int
@@ -246,12 +246,12 @@ def resolve_channels(
 
 
 def _find_channel(info: ImageInfo, wanted: str) -> int | None:
-    """Find a channel by its number or name; None: there is none."""
+    """Find a channel by its name, or else by its number; None: there is none."""
     wanted = wanted.strip().lower()
     names = [name.lower() for name in info.channel_names]
-    if wanted.isdecimal() and int(wanted) < info.channels:
-        return int(wanted)
-    return names.index(wanted) if wanted in names else None
+    if wanted in names:
+        return names.index(wanted)
+    return int(wanted) if wanted.isdecimal() and int(wanted) < info.channels else None
 
 
 def _find_mixture(wanted: str) -> int | None:

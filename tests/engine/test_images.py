@@ -456,6 +456,10 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
                 resolve_channels(image, wrong)
             assert not has_channels(image.info, wrong)
         assert has_channels(image.info, "gfp, 0")
+        numbered = replace(image.info, channel_names=("1", "2"))
+        known, image.info = image.info, numbered
+        assert [resolve_channels(image, name) for name in "120"] == [(0,), (1,), (0,)]
+        image.info = known
         with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
             resolve_channels(image, None, 3)
         image.info = replace(image.info, channel_names=("GFP", "Hoechst"))
