@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, SHIPPED
+from unetloop.zarr_folders import around_zarr, is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,8 +100,10 @@ class Wish:
                 lambda part: not glob.has_magic(part), first.parts
             )
             first = Path(*fixed)
-        elif not first.is_dir() or first.suffix == ".zarr":
+        elif not first.is_dir():
             first = first.parent
+        if is_zarr(first):
+            first = around_zarr(first)
         beside = CLASSES_BESIDE if self.classes else NUCLEI_BESIDE
         return str(first.with_name(first.name + beside)) if first.name else ""
 

@@ -11,6 +11,7 @@ from napari_unet._census import add_up
 from napari_unet._contrast import make_thumbnail
 from napari_unet._state import ImageRow
 from napari_unet._stocktaker import Stocktaker
+from napari_unet._words import image_in_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,7 +203,7 @@ def _row(image: ProjectImage, known: dict[str, Any]) -> ImageRow:
     nuclei, reviewed = known.get("nuclei", -1), known.get("reviewed", 0)
     return ImageRow(
         id=image.id,
-        name=image.path.rsplit("/", 1)[-1],
+        name=image_in_words(image.path),
         state=_state(known),
         planes=image.planes,
         nuclei=nuclei if isinstance(nuclei, int) else -1,

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._bookmark import Bookmark
 from napari_unet._layer_file import store_layer
 from napari_unet._opening import open_workspace
-from napari_unet._words import error_in_words
+from napari_unet._words import error_in_words, image_in_words
 from unetloop.errors import EngineError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_unet._opening import Opening
     from napari_unet._stage import Stage
     from napari_unet._workspace import Workspace
+    from unetloop.project_images import ProjectImage
 
 __all__ = ["Opener"]
 
@@ -68,6 +69,8 @@ class Opener(QObject):
         self._arrived: Workspace | None = None  # but not held yet
         self.bookmark = Bookmark(layers, stage, background, self)
         self.bookmark.problem.connect(partial(self.problem.emit, "view"))
+        self._noted: ProjectImage | None = None
+        stage.shown.connect(self._say_note)
 
     @property
     def current(self) -> Current | None:
@@ -134,15 +137,10 @@ class Opener(QObject):
         if layer is None:
             self.said.emit("Select an image in napari's list of layers first.", "info")
             return
-        if layer.path is not None:
-            self.open([layer.path], task=task, otherwise=otherwise)
-            return
 
         def work(old: Workspace | None) -> Opening:
-            stored = store_layer(
-                layer.name, layer.data, layer.rgb, layer.pixel_size, layer.spacing
-            )
-            return open_workspace([stored], old, task=task, otherwise=otherwise)
+            path = store_layer(layer)
+            return open_workspace([path], old, task=task, otherwise=otherwise)
 
         self._want(work)
 
@@ -207,6 +205,16 @@ class Opener(QObject):
                 one.close()
             except EngineError as error:
                 self.said.emit(error_in_words(error), "error")
+
+    def _say_note(self) -> None:
+        """Say what is to be known of the image, once when it comes to the screen."""
+        current = self.current
+        if current is None or current.entry == self._noted:
+            return
+        self._noted, note = current.entry, current.pixels.info.note
+        if note:
+            name = image_in_words(current.entry.path)
+            self.said.emit(f"{name}: {note}", "warning")
 
     def _want(self, work: Callable[[Workspace | None], Opening]) -> None:
         """Open a project, when none is being opened: of several, the last one."""

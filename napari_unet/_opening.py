@@ -18,6 +18,7 @@ from unetloop.images import open_image
 from unetloop.imported import count_imported
 from unetloop.journal import Journal
 from unetloop.project import open_project
+from unetloop.zarr_folders import around_zarr, is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def open_workspace(
         folder, found = paths[0], []
     else:
         found = _find(paths)
-        beside = paths[0] if _holds_images(paths[0]) else paths[0].parent
+        beside = paths[0] if _holds_images(paths[0]) else around_zarr(paths[0])
         usual = beside / _FOLDER_NAME
         if into is None and not _writable(beside):
             name = hashlib.sha256(str(beside).encode()).hexdigest()[:8]
@@ -198,7 +199,7 @@ def _open(folder: Path, found: list[Path], task: str) -> tuple[Workspace, list[s
 
 
 def _holds_images(path: Path) -> bool:
-    return path.is_dir() and path.suffix != ".zarr"
+    return path.is_dir() and not is_zarr(path)
 
 
 def _folder_for(usual: Path, task: str, otherwise: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
@@ -11,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet._current import load_plane, read_current
 from napari_unet._palette import fill_colours
 from napari_unet._pixels import with_contrast
-from napari_unet._words import error_in_words
+from napari_unet._words import error_in_words, image_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +201,7 @@ class Stage(QObject):
             known["channel"] = pixels.channel if pixels.chosen else ""
         if isinstance(contrast, list) and len(contrast) == 2:
             pixels = replace(pixels, contrast=(float(contrast[0]), float(contrast[1])))
-        name = Path(current.entry.path).name
+        name = image_in_words(current.entry.path)
         sides = self._layers.sides
         self._turning = True  # napari shows another plane first: nobody looks at it
         try:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 
+from unetloop.image_axes import MICROMETRES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -20,7 +22,7 @@ _SEEN_THROUGH = (
     "minimum",
     "multiplicative",
 )  # what lies below is still seen
-_MICROMETRES = ("micrometer", "micron", "um", "µm")
+_AXES = "TCZYX"
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,21 @@ class UsersImage:
     name : str
         Of the layer.
     data : array-like
-        (planes..., rows, columns), with colours behind if ``rgb`` says so.
-    rgb : bool
-        Whether it has colours.
-    pixel_size, spacing : float or None
-        Of a pixel, and from slice to slice, in micrometres, where these are known.
+        Its pixels.
+    axes : str
+        What its axes are, each of T, C, Z, Y, X, and S for colours. Too few: it has
+        more.
+    pixel_size : tuple of float or None
+        Height and width of a pixel in micrometres, where these are known.
+    spacing : float or None
+        From slice to slice, in micrometres.
     """
 
     path: Path | None
     name: str
     data: Any
-    rgb: bool
-    pixel_size: float | None
+    axes: str
+    pixel_size: tuple[float, float] | None
     spacing: float | None
 
 
@@ -73,8 +78,13 @@ class UsersLayers:
             return None
         self._given = [layer]
         data = layer.data[0] if layer.multiscale else layer.data
-        sides = _side(layer, -1), _side(layer, -3) if layer.ndim > 2 else None
-        return UsersImage(_file_of(layer), layer.name, data, bool(layer.rgb), *sides)
+        axes = _axes_of(layer)
+        sides = {axis: _side(layer, at) for at, axis in enumerate(axes[: layer.ndim])}
+        height, width = sides.get("Y"), sides.get("X")
+        size = (height, width) if height and width else None
+        return UsersImage(
+            *(_file_of(layer), layer.name, data, axes, size, sides.get("Z"))
+        )
 
     def files(self) -> list[Path]:
         """List the files of all image layers that are selected."""
@@ -152,9 +162,23 @@ def _hides(layer: Any, other: Any) -> bool:
     return meets and (layer.opacity == 1 or layer.blending == "opaque")
 
 
+def _axes_of(layer: Image) -> str:
+    """Say what the axes of a layer are, by their labels or else by their number."""
+    named = "".join(label[:1].upper() for label in layer.axis_labels)
+    axes = (_AXES if layer.ndim > 4 else "TZYX")[-layer.ndim :]
+    if (
+        named.endswith("YX")
+        and set(named) <= set(_AXES)
+        and len(set(named)) == len(named)
+    ):
+        axes = named
+    return f"{axes}S" if layer.rgb else axes
+
+
 def _side(layer: Image, axis: int) -> float | None:
-    """Give the size of a pixel along an axis, if its unit is known."""
-    return float(layer.scale[axis]) if str(layer.units[axis]) in _MICROMETRES else None
+    """Give the size of a pixel along an axis in µm, if its unit is known."""
+    unit = MICROMETRES.get(str(layer.units[axis]).lower())
+    return float(layer.scale[axis]) * unit if unit else None
 
 
 def _file_of(layer: Image) -> Path | None:

@@ -15,6 +15,7 @@ __all__ = [
     "channel_in_words",
     "error_in_words",
     "found_in_words",
+    "image_in_words",
     "in_words",
 ]
 
@@ -37,6 +38,21 @@ def axes_in_words(axes: str) -> str:
     if "T" in axes:
         return "movie of stacks" if "Z" in axes else "movie"
     return "stack" if "Z" in axes else "one plane"
+
+
+def image_in_words(path: str) -> str:
+    """Say which image is meant: in an OME-Zarr with many, by its place in there.
+
+    Examples
+    --------
+    >>> image_in_words("../day 1/a.tif")
+    'a.tif'
+    >>> image_in_words("../plate.ome.zarr/A/1/0")
+    'plate.ome.zarr/A/1/0'
+    """
+    parts = path.split("/")
+    plates = (at for at, part in enumerate(parts) if part.endswith(".zarr"))
+    return "/".join(parts[next(plates, -1) :])
 
 
 def channel_in_words(name: str) -> str:

@@ -200,16 +200,16 @@ class ReadingLine(QWidget):
             if index == 0:
                 return
             index -= 1
-        # A number is never mistaken for another channel of the same name.
+        # Of channels with one name, the number says which is meant.
         name = names[index]
-        plain = names.count(name) == 1 and not name.isdecimal()
+        plain = names.count(name) == 1
         self.changed.emit({"channel": name if plain else str(index)})
 
 
 def _index_of(reading: Reading) -> int:
-    """Find the channel by its number or name; -1: all of them, as grey."""
-    wanted = reading.channel.strip()
-    if wanted.isdecimal() and int(wanted) < len(reading.channel_names):
-        return int(wanted)
+    """Find the channel by its name, or else its number; -1: all of them, as grey."""
+    wanted = reading.channel.strip().lower()
     names = [name.lower() for name in reading.channel_names]
-    return names.index(wanted.lower()) if wanted.lower() in names else -1
+    if wanted in names:
+        return names.index(wanted)
+    return int(wanted) if wanted.isdecimal() and int(wanted) < len(names) else -1

@@ -48,6 +48,10 @@ _BLANK = (
     "All its pixels are alike in the channel that was looked at: there is nothing to "
     "find."
 )
+_NOTHING = (
+    'No nucleus was found in the channel "{channel}": if they are in another one, '
+    "choose that."
+)
 
 
 def process_image(
@@ -137,11 +141,15 @@ class _Work:
         summary = self._summarize(info, found)
         summary |= {"labels": self._relative(job.labels), "model": job.model}
         summary["channel"] = name_channels(info, channels)
-        blank = _BLANK if all(plane.blank for plane in found) else ""
+        nothing = ""
+        if all(plane.blank for plane in found):
+            nothing = _BLANK
+        elif summary.get("nuclei") == 0 and job.channel is None and not info.rgb:
+            nothing = _NOTHING.format(**summary) if info.channels > 1 else ""
         return replace(
             record,
             status="done",
-            reason=f"{remark} {blank}".strip(),
+            reason=" ".join(filter(None, (remark, info.note, nothing))),
             # Somebody may have gone on correcting since the run began.
             corrections=combined_hash(self._corrections),
             outputs={self._relative(path): FileState.of(path) for path in outputs},

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from unetloop.tiff_images import TIFF_SUFFIXES
+from unetloop.zarr_folders import zarr_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["read_channel_colours"]
-
-_TIFF = (".tif", ".tiff", ".btf", ".lsm")
 
 
 def read_channel_colours(path: str | Path) -> tuple[str, ...]:
@@ -37,20 +37,15 @@ def read_channel_colours(path: str | Path) -> tuple[str, ...]:
     with suppress(Exception):  # whatever a damaged file makes a reader raise
         if path.is_dir():
             found = _of_zarr(path)
-        elif path.suffix.lower() in _TIFF:
+        elif path.suffix.lower() in TIFF_SUFFIXES:
             found = _of_tiff(path)
     plain = ("#ffffff", "#000000")
     return tuple("" if colour in plain else colour for colour in found)
 
 
 def _of_zarr(path: Path) -> list[str]:
-    for name in ("zarr.json", ".zattrs"):
-        if (path / name).is_file():
-            values = json.loads((path / name).read_text("utf-8"))
-            values = values.get("attributes", values)
-            channels = values.get("ome", values).get("omero", {}).get("channels", [])
-            return [_hexadecimal(channel.get("color")) for channel in channels]
-    return []
+    channels = zarr_attributes(path).get("omero", {}).get("channels", [])
+    return [_hexadecimal(channel.get("color")) for channel in channels]
 
 
 def _of_tiff(path: Path) -> list[str]:

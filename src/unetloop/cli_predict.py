@@ -50,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel",
         type=cli_values.word,
-        help="number (from 0) or name of the channel",
+        help="name of the channel, or else its number from 0",
     )
     parser.add_argument(
         "--diameter",

@@ -77,8 +77,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--channel",
         type=cli_values.word,
-        help="number (from 0) or name of the channel; several, with commas between "
-        "them, for a network that sees as many",
+        help="name of the channel, or else its number from 0; several, with commas "
+        "between them, for a network that sees as many",
     )
     add(
         "--start",

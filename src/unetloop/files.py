@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unetloop.errors import EngineError, refusals_named
+from unetloop.image_formats import PICTURE_SUFFIXES
 from unetloop.image_sequence import is_sequence
 from unetloop.ome_files import ome_files
+from unetloop.tiff_images import TIFF_SUFFIXES
+from unetloop.zarr_folders import is_zarr, zarr_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = ["FoundImage", "find_images"]
 
-_SUFFIXES = {
-    *(".tif", ".tiff", ".btf", ".lsm", ".stk", ".png", ".jpg", ".jpeg", ".bmp"),
-    *(".czi", ".nd2", ".lif", ".dv"),
-}
+_SUFFIXES = {*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".czi", ".nd2", ".lif", ".dv"}
 # What a batch writes pictures into, beside its tables.
 _RESULTS = {"labels", "overlays", "records"}
 _NAMED = 3  # folders that an error lists
@@ -48,9 +48,13 @@ class FoundImage:
 
     @property
     def stem(self) -> Path:
-        """Relative path without its suffixes: ``a/x`` of ``a/x.ome.tif``."""
-        stem = self.relative.with_suffix("")
-        return stem.with_suffix("") if stem.suffix.lower() == ".ome" else stem
+        """Relative path without its suffixes: ``a/x`` of ``a/x.ome.tif``.
+
+        A plate loses its own, too: results are in no OME-Zarr, but in a folder.
+        """
+        *folders, name = self.relative.parts
+        above = (_bare(part) if part.endswith(".zarr") else part for part in folders)
+        return Path(*above, _bare(name))
 
 
 @refusals_named()
@@ -62,8 +66,8 @@ def find_images(
     Parameters
     ----------
     paths : sequence of str or Path
-        Files, and folders to look into; a folder that ends in ``.zarr`` is an
-        image. Patterns with ``*``, ``?``, ``[...]`` and ``**`` stand for the
+        Files, and folders to look into; an OME-Zarr is an image, or a folder of them
+        as a plate is. Patterns with ``*``, ``?``, ``[...]`` and ``**`` stand for the
         images that they match, and a name with ``{T}``, ``{Z}``, ``{C}`` for a
         stack in many files. Results of this program are no images.
     recursive : bool
@@ -104,13 +108,15 @@ def find_images(
                 todo="Give a file, or a folder.",
                 path=str(given),
             )
-        if not given.is_dir() or given.suffix == ".zarr":
-            bases.append(given.parent)
-            found.setdefault(_real(given), (given, given.parent))
-            continue
-        bases.append(given)
-        for path in _list(given, recursive, set()):
-            found.setdefault(_real(path), (path, given))
+        listed = [given]
+        if is_zarr(given):
+            listed = zarr_images(given)
+        elif given.is_dir():
+            listed = list(_list(given, recursive, set()))
+        base = given.parent if listed == [given] else given
+        bases.append(base)
+        for path in listed:
+            found.setdefault(_real(path), (path, base))
     if not found:
         raise _nothing_found(paths, recursive)
     shared = _shared_folder(bases)
@@ -204,7 +210,7 @@ def _expand(
         fixed = itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)
         base = Path(*fixed)
         matches = sorted(Path(match) for match in glob.iglob(text, recursive=True))
-        listed = [match for match in matches if _is_image(match)]
+        listed = list(itertools.chain.from_iterable(map(_images, matches)))
         if not listed:
             raise EngineError(
                 "No image matches this pattern.",
@@ -217,12 +223,20 @@ def _expand(
                 yield match, base
 
 
-def _is_image(path: Path) -> bool:
-    hidden = path.name.startswith(".")
+def _bare(name: str) -> str:
+    path = Path(name).with_suffix("")
+    return str(path.with_suffix("") if path.suffix.lower() == ".ome" else path)
+
+
+def _images(path: Path) -> list[Path]:
+    """List what a folder's entry is: an image, several in an OME-Zarr, or none."""
+    if path.name.startswith("."):
+        return []
+    if is_zarr(path):
+        return zarr_images(path)
     # A link that leads nowhere is an image that is missing: whoever opens it says so.
     there = path.is_file() or (path.is_symlink() and not path.exists())
-    known = path.suffix.lower() in _SUFFIXES and there
-    return not hidden and (path.suffix == ".zarr" or known)
+    return [path] if path.suffix.lower() in _SUFFIXES and there else []
 
 
 def _is_ours(folder: Path) -> bool:
@@ -246,9 +260,9 @@ def _list(folder: Path, recursive: bool, seen: set[Path]) -> Iterator[Path]:
         ) from error
     seen.add(real)  # a link may lead back to it
     for entry in entries:
-        if _is_image(entry):
-            yield entry
-        elif (
+        images = _images(entry)
+        yield from images
+        if not images and (
             recursive
             and entry.is_dir()
             and not entry.name.startswith(".")

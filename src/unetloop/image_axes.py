@@ -10,7 +10,7 @@ from unetloop.errors import EngineError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MICROMETRES", "UNKNOWN", "Sides", "usual_axes"]
+__all__ = ["MICROMETRES", "UNKNOWN", "Sides", "several_images", "usual_axes"]
 
 Sides = tuple[float, float, float]
 """From slice to slice, height and width of a pixel, in µm; NaN: not known."""
@@ -67,6 +67,7 @@ def usual_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
             if free is None:
                 raise EngineError(
                     "The image has more axes than time, slice, channel, row, column.",
+                    todo="Save the part that you need as a TIFF of its own.",
                     path=str(path),
                     axes=axes,
                     shape=shape,
@@ -75,3 +76,11 @@ def usual_axes(axes: str, shape: tuple[int, ...], path: Path) -> str:
     if len(set(result)) != len(result):
         raise EngineError("The image has an axis twice.", path=str(path), axes=axes)
     return "".join(result)
+
+
+def several_images(count: int) -> str:
+    """Say that a file holds so many images, of which one is read."""
+    return (
+        f"The file holds {count} images, and the first was read: save the others as "
+        "files of their own."
+    )

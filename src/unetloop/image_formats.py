@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetloop.errors import EngineError
-from unetloop.image_axes import MICROMETRES, UNKNOWN, usual_axes
+from unetloop.image_axes import MICROMETRES, UNKNOWN, several_images, usual_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -20,18 +20,28 @@ if TYPE_CHECKING:
 
     Opened = tuple[str, Any, list[str], Sides, Callable[[], None] | None]
 
-__all__ = ["open_picture", "open_with_plugin", "open_zarr", "read_indices"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "open_picture",
+    "open_with_plugin",
+    "open_zarr",
+    "read_indices",
+]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+"""How files are called that `open_picture` reads, in lower case."""
 
 _MOST_PIXELS = 1 << 32
 _PNG_RGB, _PNG_GRAY_ALPHA, _PNG_RGBA = 2, 4, 6
 
 
-class _LazyZarr:
-    """A Zarr array with its coarser ``copies``."""
+class _Lazy:
+    """An array with its coarser ``copies``, and a ``note``: what is to be known."""
 
-    def __init__(self, array: Any, copies: list[Any]) -> None:
+    def __init__(self, array: Any, copies: Sequence[Any] = (), note: str = "") -> None:
         self._array = array
         self.copies = copies
+        self.note = note
         self.shape = array.shape
         self.dtype = array.dtype
 
@@ -143,18 +153,23 @@ def open_zarr(path: Path) -> Opened:
     channels = attributes.get("omero", {}).get("channels", [])
     labels = [str(channel.get("label", "")) for channel in channels]
     sides = dict.fromkeys("ZYX", nan)
-    for transform in first.get("coordinateTransformations", []):
-        if transform.get("type") == "scale":
-            for axis, entry, scale in zip(
-                axes, described, transform["scale"], strict=False
-            ):
-                unit = entry.get("unit", "") if isinstance(entry, dict) else ""
-                factor = MICROMETRES.get(str(unit).strip().lower(), nan)
-                sides[axis] = float(scale) * factor
+    scaled = [
+        transform["scale"]
+        for place in (first, scales[0])  # those of all levels come on top
+        for transform in place.get("coordinateTransformations", [])
+        if transform.get("type") == "scale"
+    ]
+    if scaled:
+        for axis, entry in zip(axes, described, strict=False):
+            unit = entry.get("unit", "") if isinstance(entry, dict) else ""
+            sides[axis] = MICROMETRES.get(str(unit).strip().lower(), nan)
+    for factors in scaled:
+        for axis, factor in zip(axes, factors, strict=False):
+            sides[axis] *= float(factor)
     there = [level["path"] for level in levels[1:] if level["path"] in group]
-    copies = [_LazyZarr(group[name], []) for name in there]
+    copies = [_Lazy(group[name]) for name in there]
     size = sides["Z"], sides["Y"], sides["X"]
-    return axes, _LazyZarr(array, copies), labels, size, None
+    return axes, _Lazy(array, copies), labels, size, None
 
 
 def open_with_plugin(path: Path, plugin: str | None) -> Opened:
@@ -172,7 +187,7 @@ def open_with_plugin(path: Path, plugin: str | None) -> Opened:
         ) from error
     try:
         image = BioImage(path)
-        data = image.dask_data
+        data, count = image.dask_data, len(image.scenes)
     except Exception as error:
         raise EngineError(
             f"No reader for this format ({path.suffix}) is installed, or the file is "
@@ -182,4 +197,6 @@ def open_with_plugin(path: Path, plugin: str | None) -> Opened:
         ) from error
     sizes = image.physical_pixel_sizes
     sides = sizes.Z or nan, sizes.Y or nan, sizes.X or nan
-    return "".join(image.dims.order), data, list(image.channel_names), sides, None
+    note = several_images(count) if count > 1 else ""
+    names = list(image.channel_names)
+    return "".join(image.dims.order), _Lazy(data, note=note), names, sides, None

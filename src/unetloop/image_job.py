@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unetloop.catalog import CLASS_EXPORTERS, EXPORTERS, Exporter
 from unetloop.images import has_channels, name_channels, open_image, resolve_channels
 from unetloop.run_record import FOLDERS, JOINED, Records
+from unetloop.zarr_folders import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,7 +124,7 @@ class ImageJob:
     @property
     def labels(self) -> Path:
         """Where its masks go: OME-Zarr for OME-Zarr, else TIFF."""
-        suffix = ".ome.zarr" if self.image.suffix == ".zarr" else ".tif"
+        suffix = ".ome.zarr" if is_zarr(self.image) else ".tif"
         path = self.out / "labels" / self.stem
         return path.with_name(path.name + suffix)
 

@@ -53,6 +53,9 @@ class ImageInfo:
         Height and width of a pixel in µm.
     spacing : float or None
         From one slice to the next, in µm.
+    note : str
+        What is to be known of it, in sentences: of several images in a file, for
+        instance, one is read.
     """
 
     path: Path
@@ -62,6 +65,7 @@ class ImageInfo:
     channel_names: tuple[str, ...]
     pixel_size: tuple[float, float] | None
     spacing: float | None = None
+    note: str = ""
 
     def size(self, axis: str) -> int:
         """Size along an axis; 1 where the image has no such axis."""

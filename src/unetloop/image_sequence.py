@@ -11,7 +11,7 @@ import numpy as np
 
 from unetloop.errors import EngineError
 from unetloop.image_formats import open_picture
-from unetloop.tiff_images import open_tiff
+from unetloop.tiff_images import TIFF_SUFFIXES, open_tiff
 
 if TYPE_CHECKING:
     from unetloop.image_axes import Sides
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["is_sequence", "open_sequence", "sequence_files"]
 
 _FIELD = re.compile(r"\{([TZC])\}")
-_TIFF = (".tif", ".tiff", ".btf")
 
 
 def is_sequence(path: Path) -> bool:
@@ -128,7 +127,8 @@ class _Sequence:
 
 
 def _read(file: Path) -> tuple[Any, Sides]:
-    opened = open_tiff(file) if file.suffix.lower() in _TIFF else open_picture(file)
+    tiff = file.suffix.lower() in TIFF_SUFFIXES
+    opened = open_tiff(file) if tiff else open_picture(file)
     axes, data, _, sides, close = opened
     try:
         if any(

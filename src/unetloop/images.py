@@ -17,10 +17,12 @@ from unetloop.channel_colours import read_channel_colours
 from unetloop.colours import nuclear_colour
 from unetloop.counts import counted
 from unetloop.errors import EngineError
+from unetloop.image_formats import PICTURE_SUFFIXES
 from unetloop.image_planes import Image, ImageInfo, unreadable
 from unetloop.image_sequence import is_sequence, open_sequence
 from unetloop.mixtures import ALL_COLOURS, MIXTURES
 from unetloop.nuclear_channel import guess_nuclear_channel
+from unetloop.tiff_images import TIFF_SUFFIXES
 
 __all__ = ["has_channels", "name_channels", "open_image", "resolve_channels"]
 
@@ -31,10 +33,7 @@ _READER_PLUGINS = {
     ".dv": "bioio-dv",
     ".sldy": "bioio-sldy",
 }
-_SUFFIXES = {
-    "tiff": (".tif", ".tiff", ".lsm", ".stk", ".btf"),
-    "picture": (".png", ".jpg", ".jpeg", ".bmp"),
-}
+_SUFFIXES = {"tiff": TIFF_SUFFIXES, "picture": PICTURE_SUFFIXES}
 _BEGINNINGS = {
     "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "picture": (b"\x89PNG", b"\xff\xd8\xff"),
@@ -97,26 +96,32 @@ def open_image(path: str | Path) -> Image:
         channel_names=tuple(names),
         pixel_size=(height, width) if height and width else None,
         spacing=_known(sides[0]) if "Z" in axes else None,
+        note=getattr(data, "note", ""),
     )
-    wrong = ""
+    wrong = todo = ""
     if len(axes) != len(info.shape):
         wrong = "The image has axes that are not named."
     elif prod(info.shape) == 0 or "Y" not in axes or "X" not in axes:
         wrong = "The image is empty."
     elif "C" in axes and "S" in axes and info.size("C") > 1:
-        wrong = "The image has both channels and colours; export them one by one."
+        wrong = "The image has both channels and colours."
+        todo = "Save the channel that you need as a TIFF of its own, and give that."
     elif info.dtype.kind not in "biuf":
         wrong = "The image must hold whole or real numbers."
     if wrong:
         if close is not None:
             close()
         raise EngineError(
-            wrong, path=str(path), shape=info.shape, dtype=str(info.dtype)
+            wrong, todo=todo, path=str(path), shape=info.shape, dtype=str(info.dtype)
         )
     if len(info.channel_names) != info.channels:
         numbered = [str(number) for number in range(info.channels)]
         named = ["red", "green", "blue"] if info.rgb else numbered
         info = replace(info, channel_names=tuple(named[: info.channels]))
+    called = tuple(name.lower() for name in info.channel_names)
+    if called == ("red", "green", "blue") and info.dtype == np.uint8:
+        # Slides are stored so by programs that know channels, but no colours.
+        info = replace(info, axes=info.axes.replace("C", "S"))
     # A file may leave some of its channels without a name.
     filled = (name or str(number) for number, name in enumerate(info.channel_names))
     info = replace(info, channel_names=tuple(filled))
@@ -181,9 +186,9 @@ def resolve_channels(
     image : Image
         An open image.
     wanted : str or None
-        Numbers from 0, or names, separated by commas; of RGB also one of `MIXTURES`
-        for a network that sees one channel. None: for such a network the colours
-        that show the nuclei (`nuclear_colour`, which looks at the pixels), or
+        Names, or else numbers from 0, separated by commas; of RGB also one of
+        `MIXTURES` for a network that sees one channel. None: for such a network the
+        colours that show the nuclei (`nuclear_colour`, which looks at the pixels), or
         the channel whose name or colour says so (`guess_nuclear_channel`); else the
         first ones.
     count : int
@@ -241,12 +246,12 @@ def resolve_channels(
 
 
 def _find_channel(info: ImageInfo, wanted: str) -> int | None:
-    """Find a channel by its number or name; None: there is none."""
+    """Find a channel by its name, or else by its number; None: there is none."""
     wanted = wanted.strip().lower()
     names = [name.lower() for name in info.channel_names]
-    if wanted.isdecimal() and int(wanted) < info.channels:
-        return int(wanted)
-    return names.index(wanted) if wanted in names else None
+    if wanted in names:
+        return names.index(wanted)
+    return int(wanted) if wanted.isdecimal() and int(wanted) < info.channels else None
 
 
 def _find_mixture(wanted: str) -> int | None:

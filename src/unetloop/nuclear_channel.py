@@ -13,8 +13,9 @@ __all__ = ["guess_nuclear_channel"]
 # Stains of DNA first, then whatever else is in the nucleus; the surest come first.
 _NAMES = (
     r"dapi|hoechst|\bh ?33342\b|draq ?[57]|nucblue|nucspot|sytox|to-?pro",
-    r"\b(dna|propidium|nuclear|nuclei|nucleus|nuc)\b",
-    r"h2b|histone|\bnls\b",
+    r"\b(dna|propidium|nuclear|nuclei|nucleus|nuc)\d*\b",
+    r"h2a(?![-. ]?x)|h2b|histone|\bnls\b",  # H2AX is where DNA broke
+    r"\b405(?: ?nm)?\b",  # what excites DAPI and Hoechst
 )
 
 

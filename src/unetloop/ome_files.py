@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["ome_files"]
+__all__ = ["has_all_files", "ome_files"]
 
 _SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.btf")
 
@@ -51,6 +51,27 @@ def ome_files(path: Path) -> tuple[Path, ...]:
     there = {path.with_name(name) for name in names if name and Path(name).name == name}
     found = sorted(file for file in there if file == path or file.is_file())
     return tuple(found)
+
+
+def has_all_files(path: Path, xml: str) -> bool:
+    """Whether the files are there that make up the image that a file is part of.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    xml : str
+        Its OME-XML.
+    """
+    root = _parse(xml)
+    if root is None:
+        return False
+    listed = [
+        _names(image, path, root.get("UUID", ""))
+        for image in root.findall("{*}Image/{*}Pixels")
+    ]
+    mine = [names for names in listed if path.name in names]
+    return all(path.with_name(name).is_file() for name in set().union(*mine) if name)
 
 
 def _read_xml(path: Path) -> str | None:

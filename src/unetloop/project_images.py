@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unetloop.images import open_image
+from unetloop.zarr_folders import around_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -154,6 +155,9 @@ def _fingerprint(path: Path) -> str:
     if path.is_dir():  # OME-Zarr: its description stands for it
         parts = sorted(path.glob("*.json")) + sorted(path.glob(".z*"))
         content = b"".join(part.read_bytes() for part in parts)
+        # In a plate many are called and described alike.
+        inside = path.relative_to(around_zarr(path)).parts[1:]
+        content += "/".join(inside).encode()
         return hashlib.sha256(content).hexdigest()[:16]
     with path.open("rb") as stream:
         start = stream.read(_HASHED_BYTES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,11 @@ __all__ = ["read_metadata"]
 # Sides of a pixel in µm that are believed. 72 to 1200 dots an inch are what programs
 # write that know no pixel size: of a screen, a printer, a page.
 _FINEST, _COARSEST, _COARSEST_DOTS = 1e-4, 100.0, 20.0
+_CENTIMETRE = 1e4
+
+# Where a plane lies, which Fiji writes before its label: "c:1/2 z:3/9 t:1/4 - DAPI".
+_PLACE = re.compile(r"^(?:[czt]:\d+/\d+ ?)+(?:- ?)?")
+_APERIO_SIDE = re.compile(r"\bMPP *= *([\d.]+)")
 
 
 def read_metadata(tiff: Any, series: Any, number: int) -> tuple[list[str], Sides]:
@@ -49,7 +56,12 @@ def read_metadata(tiff: Any, series: Any, number: int) -> tuple[list[str], Sides
     tags = series.keyframe.tags
     if tiff.is_imagej and tiff.imagej_metadata:
         return _of_imagej(tiff.imagej_metadata, tags)
-    return [], _of_tags(tags, tiff.shaped_metadata or ())
+    if tiff.is_metaseries:
+        return [], _of_metaseries(tiff)
+    if tiff.is_svs:
+        return [], _of_svs(series.keyframe.description)
+    names = _of_qpi(series) if tiff.is_qpi else []
+    return names, _of_tags(tags, tiff.shaped_metadata or ())
 
 
 def _of_ome(xml: str, number: int) -> tuple[list[str], Sides]:
@@ -72,7 +84,7 @@ def _of_ome(xml: str, number: int) -> tuple[list[str], Sides]:
         except ValueError:
             size = nan
         sizes.append(size * MICROMETRES.get(unit, nan))
-    return (names if all(names) else []), (sizes[0], sizes[1], sizes[2])
+    return (names if any(names) else []), (sizes[0], sizes[1], sizes[2])
 
 
 def _of_lsm(metadata: Mapping[str, Any]) -> tuple[list[str], Sides]:
@@ -99,9 +111,59 @@ def _of_stk(metadata: Mapping[str, Any]) -> Sides:
 
 def _of_imagej(metadata: Mapping[str, Any], tags: Any) -> tuple[list[str], Sides]:
     labels = metadata.get("Labels")
-    names = list(labels) if isinstance(labels, (list, tuple)) else []
-    rows, columns = _resolution(tags, _unit(metadata.get("unit")))
-    return names, _believed(_spacing(metadata), rows, columns)
+    listed = labels if isinstance(labels, (list, tuple)) else ()
+    names = _of_labels([str(label) for label in listed], metadata.get("channels", 1))
+    unit = _unit(metadata.get("unit"))
+    rows, columns = _resolution(tags, unit)
+    # Fiji takes the dots of a screen or a printer, by the inch or cm, for a scale.
+    most = _COARSEST_DOTS if unit >= _CENTIMETRE else _COARSEST
+    return names, _believed(_spacing(metadata), rows, columns, most)
+
+
+def _of_labels(labels: list[str], channels: int) -> list[str]:
+    """Give the names of channels from the labels of planes, channels first."""
+    names = [_PLACE.sub("", label.partition("\n")[0]).strip() for label in labels]
+    first = names[:channels]
+    same = all(name == first[at % channels] for at, name in enumerate(names))
+    # One name for all is that of the file.
+    return first if same and (channels == 1 or len(set(first)) > 1) else []
+
+
+def _of_metaseries(tiff: Any) -> Sides:
+    """Read what MetaXpress writes into single planes."""
+    with suppress(Exception):  # the pixels may be whole all the same
+        about = tiff.metaseries_metadata["PlaneInfo"]
+        if about.get("spatial-calibration-state", True):
+            unit = _unit(about["spatial-calibration-units"])
+            rows, columns = (about[f"spatial-calibration-{axis}"] for axis in "yx")
+            return _believed(nan, float(rows) * unit, float(columns) * unit)
+    return UNKNOWN
+
+
+def _of_svs(description: str) -> Sides:
+    """Read what Aperio's scanners write: µm a pixel."""
+    found = _APERIO_SIDE.search(description)
+    try:
+        side = float(found[1]) if found else nan
+    except ValueError:
+        side = nan
+    return _believed(nan, side, side)
+
+
+def _of_qpi(series: Any) -> list[str]:
+    """Read the channels' names, one a page, that inForm and PhenoImager write."""
+    from xml.etree import ElementTree
+
+    names = []
+    for page in series.pages:
+        text = page.aspage().description
+        try:
+            # Its declaration speaks of bytes, and this is text.
+            root = ElementTree.fromstring((text.partition("?>")[2] or text).strip())
+            names.append(root.findtext("Name") or "")
+        except ElementTree.ParseError:
+            names.append("")
+    return names if any(names) else []
 
 
 def _of_tags(tags: Any, notes: Sequence[Mapping[str, Any]]) -> Sides:

@@ -783,3 +783,24 @@ def test_an_image_without_anything_in_it_says_so(tmp_path: Path, model: Model) -
     assert (rows["b.tif"]["status"], rows["b.tif"]["nuclei"]) == ("done", "0")
     assert "alike" in rows["b.tif"]["reason"]
     assert not rows["a.tif"]["reason"]
+
+
+def test_what_is_to_be_known_of_an_image_is_said(tmp_path: Path, model: Model) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    with tifffile.TiffWriter(folder / "many.ome.tif") as file:
+        for count in (1, 3):
+            file.write(draw_discs(count))
+    dim = np.zeros((2, 96, 96), np.uint8)
+    dim[0, ::2], dim[1] = 1, draw_discs(1, 96)
+    tifffile.imwrite(
+        folder / "other.tif", dim, photometric="minisblack", metadata={"axes": "CYX"}
+    )
+    events = run(folder, out, model)
+    rows = {row["image"]: row for row in read_table(out / "summary.csv")}
+    assert rows["many.ome.tif"]["nuclei"] == "1"
+    assert rows["many.ome.tif"]["reason"].startswith("The file holds 2 images")
+    assert rows["other.tif"]["nuclei"] == "0"
+    assert 'in the channel "0"' in rows["other.tif"]["reason"]
+    said = [event for event in of_kind(events, "Notice") if event.level == "warning"]
+    assert len(said) == 2

@@ -456,6 +456,10 @@ def test_channels_by_number_and_name(tmp_path: Path) -> None:
                 resolve_channels(image, wrong)
             assert not has_channels(image.info, wrong)
         assert has_channels(image.info, "gfp, 0")
+        numbered = replace(image.info, channel_names=("1", "2"))
+        known, image.info = image.info, numbered
+        assert [resolve_channels(image, name) for name in "120"] == [(0,), (1,), (0,)]
+        image.info = known
         with pytest.raises(EngineError, match="sees 3 channels, the image has 2"):
             resolve_channels(image, None, 3)
         image.info = replace(image.info, channel_names=("GFP", "Hoechst"))
@@ -724,3 +728,74 @@ def test_damaged_pixels_are_called_so(tmp_path: Path, compression: str) -> None:
         open_image(path) as image,
     ):
         image.read_plane()
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".ome.tif"])
+def test_channels_called_red_green_and_blue_are_colours(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Programs that know channels, but no colours, store slides so."""
+    path, names = tmp_path / f"a{suffix}", ["Red", "Green", "Blue"]
+    for dtype, colours in [("uint8", True), ("uint16", False)]:
+        pixels = numbers(3, 5, 7, dtype=dtype)
+        if suffix == ".zarr":
+            write_zarr(path, pixels, "0.5")
+            group = zarr.open_group(path, mode="r+")
+            about = dict(group.attrs["ome"])
+            about["omero"] = {"channels": [{"label": name} for name in names]}
+            group.attrs["ome"] = about
+        else:
+            tifffile.imwrite(
+                path,
+                pixels,
+                photometric="minisblack",
+                metadata={"axes": "CYX", "Channel": {"Name": names}},
+            )
+        with open_image(path) as image:
+            assert image.info.rgb == colours
+            found = image.read_plane(0, (2, 0))
+        np.testing.assert_array_equal(found, np.moveaxis(pixels[[2, 0]], 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("of_level", "of_all", "size"),
+    [
+        ([1, 0.5, 250], None, (0.5, 0.25)),
+        ([1, 1, 1], [1, 0.5, 250], (0.5, 0.25)),
+        (None, [1, 0.5, 250], (0.5, 0.25)),
+        ([1, 2, 2], [1, 0.25, 125], (0.5, 0.25)),
+        (None, None, None),
+    ],
+)
+def test_the_scale_of_an_ome_zarr_may_be_that_of_all_its_levels(
+    tmp_path: Path,
+    of_level: list[float] | None,
+    of_all: list[float] | None,
+    size: tuple[float, float] | None,
+) -> None:
+    write_zarr(tmp_path / "a.zarr", numbers(2, 5, 7), "0.4")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    image = dict(group.attrs["multiscales"][0])
+    for place, scale in [(image["datasets"][0], of_level), (image, of_all)]:
+        place["coordinateTransformations"] = (
+            [] if scale is None else [{"type": "scale", "scale": scale}]
+        )
+    group.attrs["multiscales"] = [image]
+    with open_image(tmp_path / "a.zarr") as opened:
+        assert opened.info.pixel_size == size
+
+
+def test_colours_a_channel_and_too_many_axes_say_what_to_do(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        numbers(2, 5, 7, 3, dtype="uint8"),
+        photometric="rgb",
+        metadata={"axes": "CYXS"},
+    )
+    tifffile.imwrite(
+        tmp_path / "b.tif", numbers(2, 2, 2, 2, 5, 7), photometric="minisblack"
+    )
+    for name in ("a.ome.tif", "b.tif"):
+        with pytest.raises(EngineError) as caught:
+            open_image(tmp_path / name)
+        assert "as a TIFF of its own" in caught.value.todo

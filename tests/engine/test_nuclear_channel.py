@@ -17,6 +17,12 @@ from unetloop.nuclear_channel import guess_nuclear_channel
         (("GFP", "H2B-mCherry"), 1),
         (("membrane", "DRAQ5"), 1),
         (("anti-DNA", "cDNA"), 0),
+        (("CD3", "DNA1", "DNA2"), 1),
+        (("488", "561", "405"), 2),
+        (("488 nm", "405 nm"), 1),
+        (("488", "1405"), 0),
+        (("GFP", "H2A-mCherry"), 1),
+        (("gH2AX-488", "405"), 1),  # where DNA broke, and what is all over it
         (("cDNA", "nucleolin", "GFP"), 0),
         (("0", "1"), 0),
         ((), 0),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_unet import _current, _opener, _stage
 from napari_unet._contrast import make_thumbnail
@@ -1457,3 +1458,35 @@ def _camera(file: Path) -> dict[str, Any]:
     found = json.loads(file.read_text()) if file.exists() else {}
     camera: dict[str, Any] = found.get("images", {}).get("a", {}).get("camera", {})
     return camera
+
+
+def test_that_a_file_holds_more_is_said_when_it_is_shown(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    loop = start()
+    pixels = tifffile.imread(folder / "a.tif")
+    with tifffile.TiffWriter(folder / "many.ome.tif") as file:
+        for _ in range(2):
+            file.write(pixels)
+    loop.session.entrance.open([folder / "many.ome.tif"])
+    loop.wait(lambda: loop.session.state.current)
+    said = [text for text in loop.said if "The file holds 2 images" in text]
+    assert said[0].startswith("many.ome.tif: ")
+    assert len(said) == 1
+
+
+def test_fields_of_a_plate_are_named_by_their_wells(
+    start: Callable[..., Any], folder: Path
+) -> None:
+    plate = folder / "p.zarr"
+    zarr.open_group(plate, mode="w").attrs["plate"] = {"wells": [{"path": "A/1"}]}
+    well = zarr.open_group(plate / "A/1", mode="w")
+    well.attrs["well"] = {"images": [{"path": "0"}]}
+    field = well.create_group("0")
+    field.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": [{"path": "0"}]}]
+    field.create_array("0", data=tifffile.imread(folder / "a.tif"))
+    loop = start()
+    loop.session.entrance.open([plate])
+    loop.wait(lambda: loop.session.state.current)
+    assert [row.name for row in loop.session.state.images] == ["p.zarr/A/1/0"]
+    assert loop.session.state.folder == folder / "unet-loop"  # beside the plate

@@ -330,6 +330,7 @@ def test_what_is_not_known_is_said(panel: ImagesPanel) -> None:
     [
         (("DAPI", "GFP"), "gfp", ["DAPI", "GFP"], 0, "DAPI"),
         (("0", "1"), "1", ["channel 0", "channel 1"], 0, "0"),
+        (("1", "2"), "1", ["channel 1", "channel 2"], 1, "2"),
         (("GFP", "GFP"), "0", ["GFP", "GFP"], 1, "1"),
         (
             ("red", "green", "blue"),
