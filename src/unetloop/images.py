@@ -119,7 +119,8 @@ def open_image(path: str | Path) -> Image:
         named = ["red", "green", "blue"] if info.rgb else numbered
         info = replace(info, channel_names=tuple(named[: info.channels]))
     called = tuple(name.lower() for name in info.channel_names)
-    if called == ("red", "green", "blue") and info.dtype == np.uint8:
+    coloured = called == ("red", "green", "blue") and info.dtype == np.uint8
+    if coloured and not info.rgb:
         # Slides are stored so by programs that know channels, but no colours.
         info = replace(info, axes=info.axes.replace("C", "S"))
     # A file may leave some of its channels without a name.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
@@ -608,6 +609,33 @@ def test_a_missing_reader_is_named(
     (tmp_path / f"a.{suffix}").write_bytes(b"1234")
     with pytest.raises(EngineError, match=f"pip install bioio bioio-{suffix}"):
         open_image(tmp_path / f"a.{suffix}")
+
+
+def test_colours_and_scenes_of_a_reader_plugin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A slide as bioio gives it: one channel of colours, in a file with two scenes."""
+    pixels = np.arange(60, dtype=np.uint8).reshape(1, 1, 1, 4, 5, 3)
+
+    class Slide:
+        dask_data = pixels
+        scenes = ("a", "b")
+        physical_pixel_sizes = SimpleNamespace(Z=None, Y=0.5, X=0.5)
+        dims = SimpleNamespace(order="TCZYXS")
+        channel_names = ("brightfield",)
+
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+    monkeypatch.setitem(sys.modules, "bioio", SimpleNamespace(BioImage=Slide))
+    (tmp_path / "slide.czi").write_bytes(b"ZISRAWFILE")
+    with open_image(tmp_path / "slide.czi") as image:
+        assert image.info.rgb
+        assert image.info.channel_names == ("red", "green", "blue")
+        assert "holds 2 images" in image.info.note
+        np.testing.assert_array_equal(
+            image.read_plane(0, (0, 1, 2)), pixels.reshape(4, 5, 3)
+        )
 
 
 def test_a_plain_tiff_needs_no_slow_import(tmp_path: Path) -> None:
