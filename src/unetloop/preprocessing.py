@@ -102,7 +102,8 @@ def intensity_limits(
     limits = _find_limits(values, np.array(fills).T, config, dark)
     if config.nuclei == "either":
         dark = _find_dark(values, grid, limits)
-        limits = _find_limits(values, np.array(fills).T, config, dark)
+        if dark.any():
+            limits = _find_limits(values, np.array(fills).T, config, dark)
     close = pixels if neighbours is None else neighbours
     part = box_slices(middle_box((close.shape[0], close.shape[1]), _MIDDLE))
     noise = [find_noise(plane) for plane in _channels(close[part], limits)]
