@@ -18,6 +18,8 @@ _WORKS = {
     "unet": "Ronneberger O, Fischer P, Brox T. U-Net: convolutional networks for "
     "biomedical image segmentation. MICCAI 2015, 234-241. "
     "doi:10.1007/978-3-319-24574-4_28",
+    "blobs": "Lindeberg T. Feature detection with automatic scale selection. Int J "
+    "Comput Vis 30:79-116, 1998. doi:10.1023/A:1008045108935",
     "watershed": "Beucher S, Meyer F. The morphological approach to segmentation: the "
     "watershed transformation. In: Mathematical Morphology in Image Processing, 1993, "
     "433-481.",
@@ -42,8 +44,9 @@ _IN_WORDS = {
 _POLARITY = {
     "bright": "",
     "dark": " Planes were inverted, because nuclei are darker than their surroundings.",
-    "either": " Planes whose intensities reach further to the dark than to the bright "
-    "were inverted.",
+    "either": " Planes with a bright background were inverted, and of those with "
+    "neither a bright nor a dark one those in which blobs, by the determinant of the "
+    "Hessian {blobs}, are darker than what lies around them.",
 }
 
 
@@ -93,7 +96,8 @@ def describe_methods(
         f"{_network(run)}. {_intensities(model)}. Images were resized to a nucleus "
         f"diameter of {model['diameter']:g} px; the diameter in the image was "
         f"{_diameter(settings)}."
-        f"{_POLARITY[model['normalization']['nuclei']]}{_seen(settings)} "
+        f"{_POLARITY[model['normalization']['nuclei']].format(**cited)}"
+        f"{_seen(settings)} "
         f"{_tiles(settings)} {_maps(model)} Pixels with a probability above "
         f"{instances['threshold']:.3g} were foreground; it was divided by a watershed "
         f"of the distance map {cited['watershed']} from cores with a distance above "
@@ -149,6 +153,8 @@ def _works(run: Mapping[str, Any]) -> dict[str, str]:
     if network is not None and model["architecture"] not in _PLAIN:
         listed["architecture"] = f"{network.title}: {network.source}"
     names = ["focus"] if model.get("classes") else ["watershed", "skimage", "focus"]
+    if not model.get("classes") and model["normalization"]["nuclei"] == "either":
+        names = ["blobs", *names]
     listed |= {name: _WORKS[name] for name in names}
     if model["knows_its_images"] and not model.get("classes"):
         listed["neighbours"] = _WORKS["neighbours"]

@@ -93,8 +93,14 @@ def test_a_network_of_one_map_is_not_said_to_predict_two() -> None:
 )
 def test_inverted_planes_are_told_of(nuclei: str, inverted: bool) -> None:
     normal = {"low": 1.0, "high": 99.8, "nuclei": nuclei}
-    text = describe_methods(a_run(normalization=normal), 3, 12)
+    run = a_run(normalization=normal)
+    text = describe_methods(run, 3, 12)
     assert ("inverted" in text) == inverted
+    works = list_references(run)
+    numbers = [at for at, work in enumerate(works, start=1) if "Lindeberg" in work]
+    assert len(numbers) == (nuclei == "either")
+    assert all(f"Hessian [{number}]" in text for number in numbers)
+    assert text.index(f"[{len(works) - 1}]") < text.index(f"[{len(works)}]")
 
 
 def test_one_is_not_written_as_many() -> None:
