@@ -45,7 +45,7 @@ def nuclear_colour(image: Image) -> int:
         colours say what the third is.) Otherwise as
         `mixtures.choose_mixture` says.
     """
-    pixels = image.sample_colours()
+    pixels = image.colours
     mixture = choose_mixture(pixels)
     if mixture != ALL_COLOURS:
         return mixture

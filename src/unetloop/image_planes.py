@@ -149,10 +149,11 @@ class Image:
     @cached_property
     def light(self) -> Light:
         """What an RGB image is seen by, the same in all of its planes."""
-        return find_light(self.sample_colours())
+        return find_light(self.colours)
 
-    def sample_colours(self) -> NDArray[np.float32]:
-        """Read some pixels of an RGB image that stand for all of it, (pixels, 3)."""
+    @cached_property
+    def colours(self) -> NDArray[np.float32]:
+        """Some pixels of an RGB image that stand for all of it, (pixels, 3)."""
         plane, colours = self.info.first_shown, (0, 1, 2)
         return sample_colours(
             lambda box, level: self.read_plane(plane, colours, box, level), self.levels

@@ -130,21 +130,21 @@ def _seen_values(plane: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float]
 
 
 def _find_limits(
-    planes: Sequence[NDArray[Any]],
+    values: Sequence[NDArray[Any]],
     fills: NDArray[np.float64],
     config: NormalizationConfig,
     dark: NDArray[np.bool_],
 ) -> Limits:
     """Find what becomes 0 and 1, where nuclei are dark or not."""
-    zero, one, nothing = np.zeros((3, len(planes)))
-    for channel, values in enumerate(planes):
-        if values.size == 0:  # nothing is a number: all becomes 0
+    zero, one, nothing = np.zeros((3, len(values)))
+    for channel, seen in enumerate(values):
+        if seen.size == 0:  # nothing is a number: all becomes 0
             one[channel] = np.inf
             continue
         shares = np.array([config.low, config.high])
-        low, high = np.percentile(values, 100 - shares if dark[channel] else shares)
+        low, high = np.percentile(seen, 100 - shares if dark[channel] else shares)
         if low == high:  # few sparse spots, or a constant plane
-            high = values.min() if dark[channel] else values.max()
+            high = seen.min() if dark[channel] else seen.max()
             high = high if high != low else low + max(1, abs(low))
         zero[channel], one[channel] = low, high
     return Limits(zero, one, fills, smoothing=nothing, glare=nothing)

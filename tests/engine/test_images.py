@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image as PillowImage
 
 from unetloop import tiff_images
 from unetloop.errors import EngineError
+from unetloop.image_planes import Image
 from unetloop.images import (
     has_channels,
     name_channels,
@@ -827,3 +829,26 @@ def test_colours_a_channel_and_too_many_axes_say_what_to_do(tmp_path: Path) -> N
         with pytest.raises(EngineError) as caught:
             open_image(tmp_path / name)
         assert "as a TIFF of its own" in caught.value.todo
+
+
+def test_colours_are_sampled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channel, white and frame are told by the same pixels; files may be slow."""
+    pixels = np.random.default_rng(0).integers(60, 250, (90, 80, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb")
+    boxes = []
+    read = Image.read_plane
+
+    def counted(self: Image, *what: Any, **more: Any) -> Any:
+        boxes.append(what)
+        return read(self, *what, **more)
+
+    monkeypatch.setattr(Image, "read_plane", counted)
+    with open_image(tmp_path / "a.tif") as image:
+        (channel,) = resolve_channels(image, None)
+        once = len(boxes)
+        image.read_plane(0, (channel,), (0, 0, 5, 5))
+        image.read_plane(0, (channel,), (5, 5, 9, 9))
+    assert channel < 0
+    assert len(boxes) == once + 2
