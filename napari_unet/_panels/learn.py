@@ -134,6 +134,8 @@ class LearnPanel(QWidget):
 
     def be_low(self, low: bool) -> None:
         """Take less height, in a low window."""
+        if not low:
+            self._open_pages()
         self.sentence.take(1 if low else 2)
         self.versus.sentence.take(2 if low else 3)
         policy = self.bar.sizePolicy()
@@ -187,7 +189,8 @@ class LearnPanel(QWidget):
     def _open_pages(self) -> None:
         """Give curves and comparison their place, and keep it: nothing moves twice.
 
-        Before anything is learned, step 4 would be out of sight behind nothing.
+        In a low window they get none before anything is learned: step 4 would be out
+        of sight behind nothing.
         """
         self.pages.setVisible(True)
 

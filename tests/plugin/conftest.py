@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from pathlib import Path
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 PROGRAM = [str(Path(__file__).with_name("fake_engine.py"))]
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector, which runs after each viewer, pass over modules."""
+    import napari._qt.qt_main_window  # noqa: F401 - what else is loaded by a viewer
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

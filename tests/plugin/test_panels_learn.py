@@ -109,7 +109,20 @@ def test_the_bar_says_how_far_it_is(panel: LearnPanel) -> None:
     assert panel.bar.value() == 0
 
 
-def test_before_anything_is_learned_no_room_is_kept_for_it(panel: LearnPanel) -> None:
+def test_where_there_is_room_curves_have_their_place_from_the_beginning(
+    panel: LearnPanel,
+) -> None:
+    panel.be_low(False)
+    assert panel.pages.isVisible()
+    before = panel.sizeHint().height()
+    panel.show(learning(phase="starting"))
+    assert panel.sizeHint().height() == before
+
+
+def test_in_a_low_window_no_room_is_kept_before_anything_is_learned(
+    panel: LearnPanel,
+) -> None:
+    panel.be_low(True)
     low = panel.minimumSizeHint().height()
     assert not panel.pages.isVisible()
     panel.show(learning(phase="starting"))
