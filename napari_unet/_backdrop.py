@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.colormaps import Colormap
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class Backdrop:
 
     def fits(self, pixels: Pixels) -> bool:
         """Whether the layers of the last image can show this one."""
-        kind = len(pixels.axes), pixels.multiscale
-        layers = filter(None, (self.image, *self.channels))
-        same = all((layer.ndim, layer.multiscale) == kind for layer in layers)
+        layers = list(filter(None, (self.image, *self.channels)))
+        same = all(layer.multiscale == pixels.multiscale for layer in layers)
+        if pixels.multiscale:  # napari mistakes the level for one of other axes
+            same &= all(layer.ndim == len(pixels.axes) for layer in layers)
         return same and (self.image is None or self.image.rgb == pixels.rgb)
 
     def show(self, name: str, pixels: Pixels, how: dict[str, Any]) -> None:
@@ -151,7 +153,16 @@ class Backdrop:
 
 
 def place(layer: Image | Labels, how: dict[str, Any]) -> None:
-    """Lay a layer out in the world as `Pixels.placement` says."""
+    """Lay a layer out in the world as `Pixels.placement` says.
+
+    Its data are to follow, if they have another number of axes.
+    """
+    axes = len(how["axis_labels"])
+    if layer.ndim != axes:
+        # What is said of axes must fit those of the data. A single pixel takes napari
+        # no time; another layer would take it half a second.
+        colours = layer.data.shape[layer.ndim :]
+        layer.data = np.zeros((*(1,) * axes, *colours), layer.data.dtype)
     for name, value in how.items():
         # Whatever scale it is given, napari draws all of the layer anew.
         if name != "scale" or tuple(layer.scale) != value:

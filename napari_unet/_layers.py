@@ -94,7 +94,8 @@ class Layers(Overlay):
         self._brushwork.forget()
         with self._doing():
             self._compared.remove()
-            self._remove_unfit(pixels)
+            if not self.backdrop.fits(pixels):
+                self.backdrop.remove()
             how = pixels.placement
             self.backdrop.show(name, pixels, how)
             for layer in (self.nuclei, self.outlines):
@@ -278,14 +279,6 @@ class Layers(Overlay):
             or self.backdrop.holds(layer)
             or layer in self.probabilities.layers
         )
-
-    def _remove_unfit(self, pixels: Pixels) -> None:
-        """Remove layers that can't show an image, and no others: that takes long."""
-        own = filter(None, (self.nuclei, self.outlines))
-        if any(layer.ndim != len(pixels.axes) for layer in own):
-            self._remove_overlay()
-        if not self.backdrop.fits(pixels):
-            self.backdrop.remove()
 
     def _on_removed(self, event: Any) -> None:
         if self._ours:

@@ -221,13 +221,6 @@ class Overlay(Screen):
         self._outlines.layer = layer
         self._thumbnails.watch(layer, self._see_marks)
 
-    def _remove_overlay(self) -> None:
-        for layer in (self.nuclei, self.outlines):
-            if layer is not None and layer in self.viewer.layers:
-                self._leave(layer)
-                self.viewer.layers.remove(layer)
-        self.nuclei = self._outlines.layer = None
-
     def _lose(self, layer: Any) -> bool:
         """Take note that a layer was removed; say whether it was one of these."""
         if layer is None or layer not in (self.nuclei, self.outlines):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_unet._backdrop import place
 from napari_unet._palette import probability_colours
 from napari_unet._screen import planes_of
 
@@ -62,14 +63,11 @@ class Probabilities:
             Keep what they show: the image is the same.
         """
         known = [layer for layer in self.layers if layer is not None]
-        if len(self.layers) > len(classes) or any(
-            layer.ndim != len(shape) for layer in known
-        ):
+        if len(self.layers) > len(classes):
             self.remove()
         elif not keep:
             for layer in known:
-                for name, value in how.items():
-                    setattr(layer, name, value)
+                place(layer, how)
                 layer.data = np.zeros(shape, np.uint8)
         layers = self._viewer.layers
         active = layers.selection.active

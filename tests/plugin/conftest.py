@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import socket
+import subprocess
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +18,11 @@ from qtpy.QtGui import QDropEvent, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_unet import _batch_desk, _session
+from napari_unet import _background, _batch_desk, _session
 from napari_unet._desk import BATCH, PLUGIN, batch_of
 from napari_unet._engine import Engine
 from napari_unet._session import Session
+from napari_unet._worker import Worker
 from unetloop.errors import EngineError
 from unetloop.samples import LARGE, draw_nuclei
 
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
     from pytestqt.qtbot import QtBot
 
-PROGRAM = [str(Path(__file__).with_name("fake_engine.py"))]
+FAKE = Path(__file__).with_name("fake_engine.py")
 
 
 def pytest_collection_finish() -> None:
@@ -52,12 +57,17 @@ def pytest_runtest_makereport(
     return report
 
 
+@cache
+def _draw(seed: int) -> np.ndarray:
+    return draw_nuclei(LARGE, seed, (160, 200)).image
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two drawn images and a movie of three planes."""
     folder = tmp_path / "images"
     folder.mkdir()
-    planes = [draw_nuclei(LARGE, seed, (160, 200)).image for seed in range(5)]
+    planes = [_draw(seed) for seed in range(5)]
     tifffile.imwrite(folder / "a.tif", planes[0])
     tifffile.imwrite(folder / "b.tif", planes[1])
     stack = np.stack(planes[2:])
@@ -65,13 +75,52 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+class _KeptWorker(Worker):
+    """Goes on from test to test: to start it takes longer than most of them."""
+
+    def close(self) -> None:
+        """Stay."""
+
+
+@pytest.fixture(scope="session")
+def kept_worker() -> Iterator[Worker]:
+    worker = _KeptWorker()
+    yield worker
+    Worker.close(worker)
+
+
+@pytest.fixture(autouse=True)
+def _use_kept_worker(kept_worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_background, "Worker", lambda: kept_worker)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """What Python is to run where an engine is asked for."""
+    if not hasattr(socket, "recv_fds") or not hasattr(os, "fork"):
+        yield [str(FAKE)]
+        return
+    nursery = [str(FAKE.with_name("nursery.py"))]
+    path = str(tmp_path_factory.mktemp("nursery") / "socket")
+    # Its threads would not be forked along.
+    single = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    server = subprocess.Popen(
+        [sys.executable, *nursery, "serve", path], stdin=pipe, stdout=pipe, env=single
+    )
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline().strip() == b"ready"
+        yield ["-I", "-S", *nursery, "ask", path]
+        server.kill()
+
+
 class Loop:
     """A session in a viewer, with an engine that needs no network."""
 
-    def __init__(self, viewer: Any, qtbot: QtBot, *arguments: object) -> None:
+    def __init__(self, viewer: Any, qtbot: QtBot, program: list[str]) -> None:
         self.viewer, self.qtbot = viewer, qtbot
-        words = [*PROGRAM, *map(str, arguments)]
-        self.engine = Engine(program=sys.executable, arguments=words)
+        self.engine = Engine(program=sys.executable, arguments=program)
         self.session = Session(viewer, self.engine)
         self.said: list[str] = []
         self.session.said.connect(lambda text, level: self.said.append(text))
@@ -191,12 +240,13 @@ class Loop:
 
 @pytest.fixture
 def start(
-    make_napari_viewer: Callable[..., Any], qtbot: QtBot
+    make_napari_viewer: Callable[..., Any], qtbot: QtBot, program: list[str]
 ) -> Iterator[Callable[..., Loop]]:
     made: list[Loop] = []
 
     def make(*arguments: object) -> Loop:
-        made.append(Loop(make_napari_viewer(show=True), qtbot, *arguments))
+        words = [*program, *map(str, arguments)]
+        made.append(Loop(make_napari_viewer(show=True), qtbot, words))
         return made[-1]
 
     yield make
@@ -327,9 +377,10 @@ def docks(
     monkeypatch: pytest.MonkeyPatch,
     qtbot: QtBot,
     home: Path,
+    program: list[str],
 ) -> Docks:
     def engine(parent: Any) -> Engine:
-        return Engine(parent, program=sys.executable, arguments=PROGRAM)
+        return Engine(parent, program=sys.executable, arguments=program)
 
     monkeypatch.setattr(_session, "Engine", engine)
     monkeypatch.setattr(_batch_desk, "Engine", engine)

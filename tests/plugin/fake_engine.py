@@ -579,6 +579,15 @@ def read(lines: queue.SimpleQueue[str | None]) -> None:
     lines.put(None)
 
 
+def load() -> None:
+    """Load what commands need, lest each of those who are forked then has to."""
+    import unetloop.batch
+    import unetloop.event_json
+    import unetloop.field
+    import unetloop.planning
+    import unetloop.project  # noqa: F401
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", type=Path)

@@ -108,13 +108,14 @@ def test_it_learns_by_itself_after_a_box_and_adopts_what_it_learned(
 def test_how_long_a_field_takes_is_not_measured_while_it_learns(loop: Any) -> None:
     predictor, came = loop.session.predictor, []
     predictor.learned.connect(came.append)
-    loop.session.learning.set_training({"epochs": 500})  # longer than a field takes
+    loop.session.learning.set_training({"epochs": 500})
     loop.press("Enter")
     # While it starts, a field that was asked for before may come, and be measured.
     loop.wait(lambda: loop.session.state.learning.phase == "running")
     predictor.seconds = 1e9
     loop.wait(lambda: came)
     assert predictor.seconds == 1e9
+    loop.session.learner.training.stop()
     _until_learned(loop, "round-1")
     loop.wait(lambda: predictor.seconds < 1e9)  # by the new model, and alone
 

@@ -78,6 +78,23 @@ def test_the_keys_go_through_the_images_and_the_plane_sliders_through_a_stack(
     assert loop.viewer.dims.ndim == 2
 
 
+def test_a_stack_is_shown_by_the_layers_of_a_plane_and_a_plane_by_those_of_a_stack(
+    loop: Any,
+) -> None:
+    layers = list(loop.viewer.layers)
+    for image, axes in (("stack", 3), ("b", 2), ("stack", 3)):
+        loop.show(image)
+        assert list(loop.viewer.layers) == layers  # to make one takes napari long
+        assert {layer.ndim for layer in layers} == {loop.viewer.dims.ndim} == {axes}
+        loop.wait_for_proposals()
+        number, point = loop.nucleus()
+        loop.hover(*point)
+        loop.press("D")
+        assert number not in loop.nuclei
+        loop.press("Control-Z")
+        assert number in loop.nuclei
+
+
 def test_of_the_next_image_what_its_own_view_shows_is_asked_for(
     start: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -762,9 +779,9 @@ def test_a_size_that_is_typed_holds_for_all_images_that_state_none(
         loop.session.choices.change_reading({"pixel_size": value})
         loop.wait(lambda: loop.session.opener.current is not before)
 
-    def sizes() -> list[float | None]:
+    def sizes(*images: str) -> list[float | None]:
         found = []
-        for image in ("a", "b", "own", "stack"):
+        for image in images:
             loop.show(image)
             found.append(size())
         return found
@@ -772,14 +789,13 @@ def test_a_size_that_is_typed_holds_for_all_images_that_state_none(
     type_in(0.5)
     assert size() == 0.5
     assert "are 0.5 µm wide in all images" in loop.said[-1]
-    assert sizes() == [0.5, 0.5, 0.25, 0.5]
+    assert sizes("b", "own", "stack", "a") == [0.5, 0.25, 0.5, 0.5]
     assert loop.layers.sides == (0.5, 0.5)
     loop.show("own")
     type_in(0.3)  # of this image alone: what others state is theirs
-    assert sizes() == [0.5, 0.5, 0.3, 0.5]
-    loop.show("b")
+    assert sizes("own", "a", "b") == [0.3, 0.5, 0.5]
     type_in(1.5)
-    assert sizes() == [0.5, 1.5, 0.3, 1.5]
+    assert sizes("own", "a", "stack") == [0.3, 0.5, 1.5]
     typed = {"a": 0.5, "b": 1.5, "own": 0.3}
     command = loop.session.runs.everything().command()
     assert command["pixel_size"] == 1.5
@@ -796,7 +812,7 @@ def test_a_size_that_is_typed_holds_for_all_images_that_state_none(
     type_in(None)  # not known after all
     loop.show("own")
     type_in(None)  # what it states
-    assert sizes() == [0.5, 1.5, 0.25, None]
+    assert sizes("own", "a", "b", "stack") == [0.25, 0.5, 1.5, None]
 
 
 def test_reopening_finds_image_plane_camera_contrast_model_and_corrections(
