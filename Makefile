@@ -25,7 +25,7 @@ tests: system $(STAMP)
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal \
 		tests/engine tests/test_packaging.py tests/test_imports.py
 	@# A process of its own: TensorFlow and a viewer in one crash on Linux.
-	xvfb-run -a $(BIN)/pytest -n 2 --dist worksteal tests/plugin
+	xvfb-run -a $(BIN)/pytest -n logical --maxprocesses 3 --dist worksteal tests/plugin
 	xvfb-run -a $(BIN)/pytest tests/e2e
 
 # Not linted: ruff and mypy get stricter.
