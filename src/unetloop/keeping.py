@@ -155,7 +155,7 @@ class Keeper:
             reference=reference or {},
             bytes_a_pixel=learner.network.bytes_a_pixel,
         )
-        save_model(learner.averaged, card, self.out, quick=quick)
+        save_model(learner.averaged, card, self.out, quick=quick, like=self._start)
         self.best = Best(score, epoch, saved=True)
         return ModelSaved(path=self.out, step=learner.step, score=score)
 

@@ -11,6 +11,7 @@ from unetloop.checkpoint import Model, file_hash
 from unetloop.errors import EngineError
 from unetloop.model_card import card_to_json
 from unetloop.network import KerasNetwork
+from unetloop.onnx_graph import exchange_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["check_folder", "save_model"]
 
 
-def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Model:
+def save_model(
+    network: Any, card: ModelCard, folder: Path, quick: bool, like: Model | None = None
+) -> Model:
     """Write a model folder; at any moment the old or the new one can be opened.
 
     Parameters
@@ -32,7 +35,9 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
     folder : Path
         Made, or replaced if it holds a model; anything else is left alone.
     quick : bool
-        Also write ``model.onnx`` (takes seconds).
+        Also write ``model.onnx`` (takes seconds, unless ``like`` helps).
+    like : Model, optional
+        One that may be of the same architecture.
 
     Raises
     ------
@@ -48,7 +53,7 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
         weights = file_hash(fresh / "model.keras")
         if quick:
             try:
-                KerasNetwork(network, card.activation).export(fresh / "model.onnx")
+                _write_quick(network, card, fresh / "model.onnx", like)
             except Exception:  # noqa: BLE001 - an exporter may be missing; Keras predicts
                 (fresh / "model.onnx").unlink(missing_ok=True)
         text = json.dumps(card_to_json(card, weights), indent=2)
@@ -61,6 +66,16 @@ def save_model(network: Any, card: ModelCard, folder: Path, quick: bool) -> Mode
     finally:  # nothing is there any more if it took its place
         shutil.rmtree(fresh, ignore_errors=True)
     return Model(folder, card, weights)
+
+
+def _write_quick(network: Any, card: ModelCard, path: Path, like: Model | None) -> None:
+    same = like is not None and (
+        (like.card.model, like.card.activation) == (card.model, card.activation)
+    )
+    if like is not None and same:
+        if exchange_weights(like.path / "model.onnx", network, path):
+            return
+    KerasNetwork(network, card.activation).export(path)
 
 
 def check_folder(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from unetloop.errors import EngineError
+from unetloop.onnx_graph import write_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,12 +174,5 @@ class KerasNetwork:
         return np.asarray(self.model.predict_on_batch(batch), np.float32)
 
     def export(self, path: Path) -> None:
-        """Write ``model.onnx`` for `OnnxNetwork`, rows and columns left open."""
-        import warnings
-
-        shape = [1, 64, 64, self.model.input_shape[-1]]
-        self(np.zeros(shape, np.float32))  # the exporter wants it called once
-        with warnings.catch_warnings():
-            # The exporter asks numpy for names that numpy is about to change.
-            warnings.simplefilter("ignore")
-            self.model.export(path, format="onnx", verbose=False)
+        """Write ``model.onnx`` for `OnnxNetwork`."""
+        write_graph(self.model, path)

@@ -10,6 +10,7 @@ import pytest
 from batch_parts import make_model, write_discs
 
 from unetloop.checkpoint import Model
+from unetloop.network import KerasNetwork
 from unetloop.samples import write_samples
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ def model(
     """A model of nuclei whose network finds discs."""
     monkeypatch.setattr(Model, "network", lambda self, pixels=None: disc_network)
     return make_model(tmp_path)
+
+
+@pytest.fixture
+def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes a second of each training, where many are trained."""
+    monkeypatch.setattr(KerasNetwork, "export", lambda self, path: None)
 
 
 @pytest.fixture

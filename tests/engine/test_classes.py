@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("without_onnx")
+
 SMALL = ModelConfig(options={"filters": [8, 8, 16]})
 THREE = Classes(name_classes(["dark", "grey", "bright"]))
 PLAIN = AugmentationConfig(

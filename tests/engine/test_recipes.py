@@ -35,6 +35,8 @@ from unetloop.transfer import take_over
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("without_onnx")
+
 TINY = {"filters": [4, 8, 8]}
 SMALL = ModelConfig(options=TINY)
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
