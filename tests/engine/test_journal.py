@@ -477,7 +477,7 @@ for value in range(first + 1, 10**6):
 def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(folder: Path) -> None:
     chance = random.Random(0)
     value = 0
-    for _ in range(50):
+    for _ in range(25):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(folder)],
             stdout=subprocess.PIPE,
