@@ -208,7 +208,8 @@ def test_a_batch_is_cancelled_and_goes_on(docks: Any, tmp_path: Path) -> None:
         tifffile.imwrite(folder / f"{number}.tif", plane)
     widget = docks.open()
     docks.plan(folder)
-    with docks.qtbot.waitSignal(docks.batch.runner.told, timeout=30_000):
+    docks.wait(widget.box.start_button.isEnabled)
+    with docks.qtbot.waitSignal(docks.batch.runner.told, timeout=90_000):
         widget.box.start_button.click()
     widget.box.stop_button.click()
     docks.wait_for_end()
