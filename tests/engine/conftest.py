@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +11,15 @@ import pytest
 from batch_parts import make_model, write_discs
 
 from unetloop.checkpoint import Model
-from unetloop.network import KerasNetwork
+from unetloop.network import KerasNetwork, OnnxNetwork
 from unetloop.samples import write_samples
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
+
+    from unetloop.config import TrainingConfig
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -68,16 +73,48 @@ def model(
 
 
 @pytest.fixture
-def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what takes a second of each training, where many are trained."""
-    monkeypatch.setattr(KerasNetwork, "export", lambda self, path: None)
-
-
-@pytest.fixture
 def deep(tmp_path: Path) -> Path:
     """Three images, one of them empty and in a folder below."""
     write_discs(tmp_path / "in/sub", {"c.tif": 0})
     return write_discs(tmp_path / "in", {"a.tif": 3, "b.tif": 5})
+
+
+@pytest.fixture
+def hasty_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End trainings without ``model.onnx`` and a look back: both outlast their steps.
+
+    For tests of what comes before. Fixtures of a whole module are made without this.
+    """
+
+    def look_back(*_: object) -> Iterator[Any]:
+        yield from ()
+        return {}
+
+    monkeypatch.setattr("unetloop.training.look_back", look_back)
+    monkeypatch.setattr(KerasNetwork, "export", lambda *_: None)
+
+
+@pytest.fixture
+def quick_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open models as a fresh process does, though Keras may be imported in this one."""
+
+    def network(model: Model, pixels: float | None = None) -> OnnxNetwork:
+        return OnnxNetwork(model.path / "model.onnx", model.card.bytes_a_pixel)
+
+    monkeypatch.setattr(Model, "network", network)
+
+
+@pytest.fixture
+def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give epochs of the command line two steps: no option of it says how many."""
+    from unetloop.training import train
+
+    def train_shortly(
+        images: Any, out: Path, config: TrainingConfig, **more: Any
+    ) -> Iterator[Any]:
+        return train(images, out, replace(config, steps_per_epoch=2), **more)
+
+    monkeypatch.setattr("unetloop.training.train", train_shortly)
 
 
 @pytest.fixture

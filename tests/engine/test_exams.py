@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("without_onnx")
+
+pytestmark = pytest.mark.usefixtures("quick_networks")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -47,8 +47,31 @@ OTHERS = [
 ]
 
 
+# To learn, two levels and the way between them do.
+SMALLEST: dict[str, dict[str, Any]] = {
+    **{name: {"filters": LEVELS[:2]} for name in SMALL},
+    "dense_unet": {"blocks": (1, 1), "growth": 4, "first": 8},
+    # Nodes between the way down and the way up are there from three levels on.
+    "unet_plus_plus": SMALL["unet_plus_plus"],
+}
+for _name in ("unet_course", "unet_small", "unet_dsb2018"):
+    SMALLEST[_name]["dropout"] = (0.1, 0.1)
+
+
 def small(name: str, channels: int = 1, outputs: int = 2) -> Any:
     return build_network(ModelConfig(name, channels, SMALL[name]), outputs)
+
+
+def untraced(
+    model: Any, activation: Literal["sigmoid", "softmax"] = "sigmoid"
+) -> KerasNetwork:
+    """Give the network of a model that is run layer by layer: it is called once or so.
+
+    To make one function of all layers takes a hundred times as long as to run them.
+    """
+    network = KerasNetwork(model, activation)
+    network.model.run_eagerly = True
+    return network
 
 
 def image(*shape: int) -> np.ndarray:
@@ -84,7 +107,7 @@ def test_it_maps_any_size_channels_and_classes(
 ) -> None:
     model = small(name, channels, outputs)
     assert model.output.dtype == "float32"
-    network = KerasNetwork(model, "softmax")
+    network = untraced(model, "softmax")
     assert network.channels == channels
     for shape in ((1, 16, 64), (2, 48, 32)):
         maps = network(image(*shape, channels))
@@ -97,7 +120,7 @@ def test_it_maps_any_size_channels_and_classes(
 
 @architectures
 def test_it_predicts_images_of_odd_sizes(name: str) -> None:
-    network = KerasNetwork(small(name))
+    network = untraced(small(name))
     config = PredictionConfig(tile=64, overlap=16)
     maps = finish(predict_maps(network, image(75, 33, 1), config))
     assert maps.shape == (75, 33, 2)
@@ -110,11 +133,11 @@ def test_it_is_the_same_after_saving_and_in_onnx(name: str, tmp_path: Path) -> N
     model = small(name)
     # Statistics of batch normalisation must be saved, too.
     model.set_weights([weight + 0.01 for weight in model.get_weights()])
-    expected = KerasNetwork(model)(image(2, 48, 80, 1))
+    expected = untraced(model)(image(2, 48, 80, 1))
     card = ModelCard(ModelConfig(name, 1, SMALL[name]), diameter=32)
     save_model(model, card, tmp_path / "model", quick=True)
     opened = open_model(tmp_path / "model")
-    again = KerasNetwork(load_weights(opened))
+    again = untraced(load_weights(opened))
     np.testing.assert_allclose(again(image(2, 48, 80, 1)), expected, atol=1e-6)
     if keras.backend.backend() != "tensorflow":
         return  # Keras needs exporters of their own for the others
@@ -148,7 +171,7 @@ def test_it_computes_in_half_precision(name: str, policy: str) -> None:
 @architectures
 def test_it_learns_what_it_is_shown(name: str) -> None:
     keras.utils.set_random_seed(0)
-    model = small(name, outputs=3)
+    model = build_network(ModelConfig(name, options=SMALLEST[name]), 3)
     trained = supervised(model)
     geometry = geometry_of(model)
     side = geometry.input_size(16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import keras
@@ -11,7 +12,7 @@ import pytest
 
 from unetloop import catalog
 from unetloop.catalog import ARCHITECTURES, RECIPES
-from unetloop.checkpoint import build_network, load_weights, open_model
+from unetloop.checkpoint import Model, build_network, load_weights, open_model
 from unetloop.classes import name_classes
 from unetloop.cli import _parser, main
 from unetloop.cli_train import _settings
@@ -35,19 +36,29 @@ from unetloop.transfer import take_over
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("without_onnx")
+pytestmark = pytest.mark.usefixtures("hasty_end")
 
 TINY = {"filters": [4, 8, 8]}
-SMALL = ModelConfig(options=TINY)
+SMALL = ModelConfig(options={"filters": [4, 8]})
 QUICK = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def images(samples: Path) -> list[TrainingImage]:
     return [
         TrainingImage(path, samples / "train/masks" / path.name)
         for path in sorted((samples / "train/images").iterdir())
     ]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    images: list[TrainingImage], tmp_path_factory: pytest.TempPathFactory
+) -> Model:
+    """A model of nuclei that learned next to nothing."""
+    folder = tmp_path_factory.mktemp("trained") / "a"
+    list(train(images, folder, from_dict(TrainingConfig, QUICK), model=SMALL))
+    return open_model(folder)
 
 
 def _small(name: str) -> ModelConfig:
@@ -100,6 +111,7 @@ def test_the_original_learns_from_tiles_of_572_pixels() -> None:
     assert (config.batch_size, config.optimizer) == (1, "sgd")
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_recipes_on_the_command_line(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,7 +218,7 @@ def test_a_frozen_encoder_stays_and_the_rest_learns() -> None:
 @pytest.mark.parametrize("name", ["unet", "unet_dsb2018", "unet_xception"])
 def test_biases_alone_can_learn(name: str) -> None:
     config = from_dict(TrainingConfig, {**QUICK, "trainable": "biases"})
-    learner = Learner(ModelConfig(name), config)
+    learner = Learner(_small(name), config)
     before = [variable.numpy() for variable in learner.model.variables]
     _learn(learner, 3)
     moved = [
@@ -306,35 +318,29 @@ def test_where_half_precision_gains_nothing_it_is_said(
 
 
 def test_a_new_network_takes_over_what_fits(
-    images: list[TrainingImage], tmp_path: Path
+    images: list[TrainingImage], trained: Model, tmp_path: Path
 ) -> None:
     config = from_dict(TrainingConfig, {**QUICK, "learning_rate": 1e-9})
-    list(train(images, tmp_path / "a", config, model=SMALL))
-    start = open_model(tmp_path / "a")
-    wider = ModelConfig(channels=2, options=TINY)
+    wider = replace(SMALL, channels=2)
     two = [TrainingImage(i.image, i.mask, channels=(0, 0)) for i in images]
-    run = Training(two, tmp_path / "b", config, model=wider, start=start)
+    run = Training(two, tmp_path / "b", config, model=wider, start=trained)
     (said,) = [text for text in _notices(run) if "taken from a" in text]
-    assert said.startswith("10 of 11 layers")
+    assert said.startswith("6 of 7 layers")
     assert said.endswith("learned anew: down0_conv1.")
-    old, new = _by_layer(load_weights(start)), _by_layer(run._learner.averaged)
+    old, new = _by_layer(load_weights(trained)), _by_layer(run._learner.averaged)
     for name, weights in new.items():
         if name != "down0_conv1":
             np.testing.assert_allclose(weights[0], old[name][0], atol=1e-5)
     card = open_model(tmp_path / "b").card
-    assert card.started_from == start.weights_hash
+    assert card.started_from == trained.weights_hash
     assert card.training["share"] == 1
 
 
 def test_a_loss_of_classes_makes_another_last_layer(
-    images: list[TrainingImage], tmp_path: Path
+    images: list[TrainingImage], trained: Model, tmp_path: Path
 ) -> None:
-    config = from_dict(TrainingConfig, QUICK)
-    list(train(images, tmp_path / "a", config, model=SMALL))
     dice = from_dict(TrainingConfig, {**QUICK, "loss": "dice"})
-    texts = _notices(
-        train(images, tmp_path / "b", dice, start=open_model(tmp_path / "a"))
-    )
+    texts = _notices(train(images, tmp_path / "b", dice, start=trained))
     assert any("learned anew: logits." in text for text in texts)
     assert open_model(tmp_path / "b").task == FOREGROUND
 
@@ -353,7 +359,7 @@ def test_other_classes_are_another_task() -> None:
         (SMALL, {"logits"}),
         # Its "head" lies behind the features, with a ReLU: zeros would never change.
         (ModelConfig("unet_course", options={**TINY, "dropout": []}), {"logits"}),
-        (ModelConfig("unet_plus_plus"), {"head"}),
+        (ModelConfig("unet_plus_plus", options=TINY), {"head"}),
     ],
 )
 def test_a_last_layer_that_is_another_begins_undecided(
@@ -366,7 +372,7 @@ def test_a_last_layer_that_is_another_begins_undecided(
     blank = {name for name, w in weights.items() if not any(map(np.any, w))}
     assert {name.rstrip("0123456789") for name in blank} == zeros
     assert blank <= set(taken.anew)
-    assert not network(np.ones((1, 256, 256, 1), np.float32)).numpy().any()
+    assert not network(np.ones((1, 64, 64, 1), np.float32)).numpy().any()
     among_classes = build_network(config, 3)
     take_over(among_classes, build_network(config, 2), undecided=False)
     assert all(any(map(np.any, w)) for w in _by_layer(among_classes).values())

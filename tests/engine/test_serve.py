@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# A network and settings with which a step takes milliseconds.
+MODEL = {"options": {"filters": [4, 8]}}
+QUICK = {"batch_size": 1, "patch_size": 32}
+TWO_STEPS = {**QUICK, "epochs": 1, "steps_per_epoch": 2}
+FOR_LONG = {**QUICK, "epochs": 100_000}
+
+
 class Client:
     """Sends commands and waits for events, never for time."""
 
@@ -78,6 +85,14 @@ def client() -> Iterator[Client]:
     client.end()
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Client]:
+    """An engine for tests that wait for the last answer to what they said."""
+    client = Client()
+    yield client
+    client.end()
+
+
 @pytest.fixture
 def project(samples: Path, tmp_path: Path) -> Path:
     """Two images, reviewed whole."""
@@ -91,7 +106,7 @@ def project(samples: Path, tmp_path: Path) -> Path:
 
 
 def save_untrained(folder: Path) -> None:
-    config = ModelConfig(options={"filters": [4, 8, 8]})
+    config = ModelConfig(**MODEL)
     save_model(build_network(config), ModelCard(config, 32.0), folder, quick=False)
 
 
@@ -101,8 +116,7 @@ def test_fields_are_predicted_while_it_trains_and_rests(
     assert client.wait("Notice")["text"] == "ready"
     client.send("open_project", job="o", folder=str(project))
     image = client.wait("JobDone", job="o")["result"]["images"][0]
-    settings = {"epochs": 500, "batch_size": 1, "patch_size": 32}
-    client.send("train", job="t", out="mine", settings=settings)
+    client.send("train", job="t", out="mine", settings=FOR_LONG, model=MODEL)
     client.wait_for_step("t")
     client.send("predict_field", job="f", image=image, box=[10, 20, 110, 140])
     field = client.wait("FieldPredicted", job="f")
@@ -135,8 +149,7 @@ def test_fields_are_predicted_while_it_trains_and_rests(
     field = client.wait("FieldPredicted", job="g")
     assert field["box"] == [0, 0, 256, 256]
     assert field["model_step"] == done["steps"]
-    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
-    client.send("train", job="t2", out="mine", settings=settings)
+    client.send("train", job="t2", out="mine", settings=TWO_STEPS, model=MODEL)
     client.wait("TrainingDone", job="t2")
     client.send("predict_field", job="h", image=image, model=done["path"])
     assert client.wait("FieldPredicted", job="h")["model_step"] == 2
@@ -156,9 +169,7 @@ def test_a_project_of_classes_is_trained_and_predicted_as_such(
         opened.set_classes(name_classes(["background", "nucleus"]))
     client.send("open_project", job="o", folder=str(project))
     image = client.wait("JobDone", job="o")["result"]["images"][0]
-    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
-    model = {"options": {"filters": [4, 8, 8]}}
-    client.send("train", job="t", out="mine", settings=settings, model=model)
+    client.send("train", job="t", out="mine", settings=TWO_STEPS, model=MODEL)
     done = client.wait("TrainingDone", job="t")
     assert done["measure"] == "mean_iou"
     client.send("predict_field", job="f", image=image, model=done["path"])
@@ -181,13 +192,13 @@ def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(
         labels = read_labels(samples / "train/masks" / path.name)
         viewer.write_segmentation(entry, 0, labels)
         viewer.write_review(entry, 0, np.ones(labels.shape, np.uint8))
-        train = {"epochs": 500, "batch_size": 1, "patch_size": 32}
-        client.send("train", job="t", out="mine", settings=train)
+        train = {"settings": FOR_LONG, "model": MODEL}
+        client.send("train", job="t", out="mine", **train)
         client.wait_for_step("t")
         client.send("pause")
         client.send("cancel", job="c", target="t", keep=True)
         client.wait("JobDone", job="t")
-        client.send("train", job="t", out="mine", settings=train)
+        client.send("train", job="t", out="mine", **train)
         while "stopped after step" not in client.wait("Notice", job="t")["text"]:
             pass
         step = client.wait_for_step("t")
@@ -198,7 +209,7 @@ def test_a_viewer_that_dies_ends_it_and_the_training_can_go_on(
         again = Client()
         try:
             again.send("open_project", folder=str(tmp_path / "p"), shared=True)
-            again.send("train", job="t", out="mine", settings=train)
+            again.send("train", job="t", out="mine", **train)
             text = ""
             while "stopped after step" not in text:
                 text = again.wait("Notice", job="t")["text"]
@@ -313,12 +324,11 @@ def test_a_locked_image_is_scored_and_not_learned_from(
 ) -> None:
     client.send("open_project", job="o", folder=str(project))
     learned, locked = client.wait("JobDone", job="o")["result"]["images"]
-    settings = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 1, "patch_size": 32}
     client.send(
         "train",
         job="t",
         out="m",
-        settings=settings,
+        settings=TWO_STEPS,
         locked=[locked],
         start="nuclei",
         instances={"min_size": 0.3},
@@ -433,9 +443,9 @@ def test_a_batch_is_cancelled_and_fields_are_answered_within_it(
     ],
 )
 def test_a_bad_line_is_answered_and_the_engine_lives(
-    client: Client, line: str, sentence: str
+    lasting: Client, line: str, sentence: str
 ) -> None:
-    client.write(line)
-    assert sentence in client.wait("Failed")["message"]
-    client.send("close_project", job="z")
-    assert client.wait("JobDone", job="z")["cancelled"] is False
+    lasting.write(line)
+    assert sentence in lasting.wait("Failed")["message"]
+    lasting.send("close_project", job="z")
+    assert lasting.wait("JobDone", job="z")["cancelled"] is False

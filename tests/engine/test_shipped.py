@@ -35,6 +35,7 @@ def _predict(folder: Path, pixels: np.ndarray, *words: str) -> np.ndarray:
     return read_labels(folder / "out/labels/a.tif")
 
 
+@pytest.mark.usefixtures("quick_networks")
 @pytest.mark.parametrize("kind", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("look", ["bright", "dark", "colour"])
 def test_nuclei_of_any_polarity_are_found_unasked(
@@ -83,6 +84,7 @@ def test_it_answers_without_a_deep_learning_framework(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("hasty_end", "short_epochs")
 def test_training_starts_from_it_unless_told_otherwise(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

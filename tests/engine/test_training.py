@@ -17,8 +17,8 @@ from scipy import ndimage
 
 from unetloop import epochs, final_choice, selection
 from unetloop.catalog import SHIPPED
-from unetloop.checkpoint import load_weights, open_model
-from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.checkpoint import Model, load_weights, open_model
+from unetloop.config import ModelConfig, TrainingConfig, to_dict
 from unetloop.errors import EngineError
 from unetloop.events import (
     BatchHalved,
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from unetloop.events import Event
 
-pytestmark = pytest.mark.usefixtures("without_onnx")
+pytestmark = pytest.mark.usefixtures("hasty_end")
 
-SMALL = ModelConfig(options={"filters": [4, 8, 8]})
+SMALL = ModelConfig(options={"filters": [4, 8]})
 
 
 def _config(**changes: object) -> TrainingConfig:
@@ -52,7 +52,7 @@ def _config(**changes: object) -> TrainingConfig:
     return TrainingConfig(**{**values, **changes})  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def images(samples: Path) -> list[TrainingImage]:
     return [
         TrainingImage(path, samples / "train/masks" / path.name)
@@ -60,8 +60,23 @@ def images(samples: Path) -> list[TrainingImage]:
     ]
 
 
+@pytest.fixture(scope="module")
+def whole(
+    images: list[TrainingImage], tmp_path_factory: pytest.TempPathFactory
+) -> Model:
+    """What a training of a few steps leaves, from its beginning to its end."""
+    folder = tmp_path_factory.mktemp("whole") / "m"
+    list(train(images, folder, _config(), model=SMALL))
+    return open_model(folder)
+
+
 def _weights(path: Path) -> list[np.ndarray]:
     return load_weights(open_model(path)).get_weights()  # type: ignore[no-any-return]
+
+
+def _assert_same_weights(one: Path, other: Path) -> None:
+    for first, second in zip(_weights(one), _weights(other), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def _kinds(events: Sequence[Event], kind: type) -> list[Event]:
@@ -72,21 +87,30 @@ def _ended(events: Sequence[Event]) -> list[EpochDone]:
     return [event for event in events if isinstance(event, EpochDone)]
 
 
-def test_it_learns_and_leaves_a_model(
-    images: list[TrainingImage], tmp_path: Path
-) -> None:
-    config = _config(epochs=6, steps_per_epoch=10, val_fraction=0.25)
-    events = list(train(images, tmp_path / "m", config, model=SMALL))
+@pytest.fixture(scope="module")
+def learned(
+    images: list[TrainingImage], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Event]]:
+    """The model of a run that learned something, and what that said."""
+    folder = tmp_path_factory.mktemp("learned")
+    quick = {"learning_rate": 0.01, "val_fraction": 0.25}
+    config = _config(epochs=6, steps_per_epoch=10, **quick)
+    return folder, list(train(images, folder / "m", config, model=SMALL))
+
+
+def test_it_learns_and_leaves_a_model(learned: tuple[Path, list[Event]]) -> None:
+    folder, events = learned
     ended = _kinds(events, EpochDone)
     assert ended[-1].loss < ended[0].loss  # type: ignore[attr-defined]
     done = events[-1]
     assert isinstance(done, TrainingDone)
     assert (done.steps, done.epochs, done.stopped) == (60, 6, "finished")
     assert done.score is not None
-    model = open_model(tmp_path / "m")
+    model = open_model(folder / "m")
     assert model.card.scores["mean_ap"] == pytest.approx(done.score)
     assert len(model.card.training["images"]) == 3
-    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+    assert (folder / "m" / "model.onnx").exists()
+    assert [path.name for path in folder.iterdir()] == ["m"]
     last = _kinds(events, Progress)[-1]
     assert last.done == 100  # type: ignore[attr-defined]
     steps = [event for event in _kinds(events, Progress) if event.seconds_left == 0]  # type: ignore[attr-defined]
@@ -96,13 +120,14 @@ def test_it_learns_and_leaves_a_model(
 
 
 def test_the_same_seed_gives_the_same_model(
-    images: list[TrainingImage], tmp_path: Path
+    images: list[TrainingImage], whole: Model, tmp_path: Path
 ) -> None:
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        list(train(images, tmp_path / name, _config(seed=seed), model=SMALL))
-    first, same, other = (_weights(tmp_path / name) for name in "abc")
-    assert all(np.array_equal(*pair) for pair in zip(first, same, strict=True))
-    assert not all(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+    seed = whole.card.training["settings"]["seed"]
+    for name, changes in (("same", {"seed": seed}), ("other", {"seed": seed + 1})):
+        list(train(images, tmp_path / name, _config(**changes), model=SMALL))
+    _assert_same_weights(whole.path, tmp_path / "same")
+    pairs = zip(_weights(whole.path), _weights(tmp_path / "other"), strict=True)
+    assert not all(np.array_equal(*pair) for pair in pairs)
 
 
 def test_partial_annotations_are_enough(
@@ -182,24 +207,22 @@ def test_a_run_that_made_its_steps_before_it_was_killed_has_learned(
 
 
 def test_warm_start_goes_on_from_the_weights(
-    images: list[TrainingImage], tmp_path: Path
+    images: list[TrainingImage], whole: Model, tmp_path: Path
 ) -> None:
-    list(train(images, tmp_path / "a", _config(), model=SMALL))
-    start = open_model(tmp_path / "a")
     slow = _config(epochs=1, steps_per_epoch=1, learning_rate=1e-9)
-    list(train(images, tmp_path / "b", slow, start=start))
+    list(train(images, tmp_path / "b", slow, start=whole))
     for before, after in zip(
-        _weights(tmp_path / "a"), _weights(tmp_path / "b"), strict=True
+        _weights(whole.path), _weights(tmp_path / "b"), strict=True
     ):
         np.testing.assert_allclose(before, after, atol=1e-6)
-    assert open_model(tmp_path / "b").card.started_from == start.weights_hash
+    assert open_model(tmp_path / "b").card.started_from == whole.weights_hash
 
 
 def test_it_says_how_well_is_learned_what_it_learns_from(
     images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(epochs, "_FIT_SHARE", np.inf)  # whatever time it takes
-    config = _config(epochs=3, steps_per_epoch=10, learning_rate=0.01)
+    config = _config(epochs=3, steps_per_epoch=20, learning_rate=0.01)
     first = list(train(images[:2], tmp_path / "a", config, model=SMALL))
     assert not _kinds(first, StartScored)
     fit, loss = zip(*[(e.fit, e.fit_loss) for e in _ended(first)], strict=True)
@@ -254,16 +277,18 @@ def test_outlines_are_cut_where_they_were_drawn(
 
 
 def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
-    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[TrainingImage],
+    whole: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     new = list(train(images, tmp_path / "a", _config(trainable="anew"), model=SMALL))
     assert isinstance(new[-1], TrainingDone)
     assert not new[-1].anew  # there was none that could have known them
-    start = open_model(tmp_path / "a")
 
     def learned(out: str, **changes: object) -> tuple[str, float, float, int]:
         config = _config(epochs=1, **changes)
-        events = list(train(images[:1], tmp_path / out, config, start=start))
+        events = list(train(images[:1], tmp_path / out, config, start=whole))
         card = open_model(tmp_path / out).card.training
         news = [
             event
@@ -291,17 +316,18 @@ def test_images_of_a_kind_that_the_start_does_not_know_are_learned_as_new_ones(
 
 
 def test_few_images_move_a_trained_model_part_of_the_way(
-    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[TrainingImage],
+    whole: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(selection, "is_strange", lambda *_: False)
-    list(train(images, tmp_path / "a", _config(), model=SMALL))
-    start = open_model(tmp_path / "a")
-    run = Training(images[:1], tmp_path / "b", _config(), start=start)
+    run = Training(images[:1], tmp_path / "b", _config(), start=whole)
     list(run)
     share = open_model(tmp_path / "b").card.training["share"]
     assert 0.3 < share < 0.8
     for before, learned, kept in zip(
-        _weights(tmp_path / "a"),
+        _weights(whole.path),
         run._learner._mean,
         _weights(tmp_path / "b"),
         strict=True,
@@ -311,17 +337,15 @@ def test_few_images_move_a_trained_model_part_of_the_way(
 
 
 def test_where_images_held_out_get_worse_the_start_is_kept(
-    images: list[TrainingImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[TrainingImage],
+    whole: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    list(train(images, tmp_path / "a", _config(), model=SMALL))
     monkeypatch.setattr(final_choice, "choose_share", lambda *_: 0.0)
-    start = open_model(tmp_path / "a")
     config = _config(epochs=1)
-    list(train(images, tmp_path / "b", config, start=start, validation=images[:1]))
-    for before, after in zip(
-        _weights(tmp_path / "a"), _weights(tmp_path / "b"), strict=True
-    ):
-        np.testing.assert_array_equal(before, after)
+    list(train(images, tmp_path / "b", config, start=whole, validation=images[:1]))
+    _assert_same_weights(whole.path, tmp_path / "b")
     assert open_model(tmp_path / "b").card.training["share"] == 0
 
 
@@ -453,15 +477,15 @@ def test_only_one_run_writes_into_a_folder_whoever_starts_it(
 RUN = """
 import json, sys
 from pathlib import Path
-from unetloop.config import ModelConfig, TrainingConfig
+from unetloop.config import ModelConfig, TrainingConfig, from_dict
 from unetloop.event_json import to_json
 from unetloop.training import train
 from unetloop.training_image import TrainingImage
 folder = Path(sys.argv[1])
 images = [TrainingImage(p, folder / "masks" / p.name)
           for p in sorted((folder / "images").iterdir())]
-config = TrainingConfig(**json.loads(sys.argv[3]))
-model = ModelConfig(options={"filters": [4, 8, 8]})
+config = from_dict(TrainingConfig, json.loads(sys.argv[3]))
+model = ModelConfig(options={"filters": [4, 8]})
 for event in train(images, Path(sys.argv[2]), config, model=model):
     print(to_json(event), flush=True)
 """
@@ -469,13 +493,11 @@ for event in train(images, Path(sys.argv[2]), config, model=model):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_killed_run_goes_on_to_the_same_end(
-    images: list[TrainingImage], samples: Path, tmp_path: Path
+    images: list[TrainingImage], whole: Model, samples: Path, tmp_path: Path
 ) -> None:
-    config = {"epochs": 4, "steps_per_epoch": 3, "batch_size": 2, "patch_size": 64}
-    list(train(images, tmp_path / "whole", TrainingConfig(**config), model=SMALL))
     command = [sys.executable, "-c", RUN, str(samples / "train"), str(tmp_path / "cut")]
     with subprocess.Popen(
-        [*command, json.dumps(config)],
+        [*command, json.dumps(to_dict(_config()))],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -483,30 +505,25 @@ def test_a_killed_run_goes_on_to_the_same_end(
     ) as run:
         assert run.stdout is not None
         for line in run.stdout:
-            if '"step 8"' in line:
+            if '"step 4"' in line:
                 run.kill()
                 break
     time.sleep(0.1)
-    events = list(
-        train(images, tmp_path / "cut", TrainingConfig(**config), model=SMALL)
-    )
+    events = list(train(images, tmp_path / "cut", _config(), model=SMALL))
     texts = [getattr(event, "text", "") for event in events]
-    assert any("stopped after step 6" in text for text in texts)
-    for one, other in zip(
-        _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+    assert any("stopped after step 3" in text for text in texts)
+    _assert_same_weights(whole.path, tmp_path / "cut")
 
 
 @pytest.mark.parametrize("killed", [1, 2])
 def test_a_run_that_is_killed_right_behind_its_model_goes_on(
     images: list[TrainingImage],
+    whole: Model,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     killed: int,
 ) -> None:
     """Without a note beside it, its first model was taken for one that was done."""
-    list(train(images, tmp_path / "whole", _config(), model=SMALL))
     save, saved = Keeper.save, []
 
     def kill(*values: Any, **more: Any) -> Any:
@@ -523,10 +540,7 @@ def test_a_run_that_is_killed_right_behind_its_model_goes_on(
     events = list(train(images, tmp_path / "cut", _config(), model=SMALL))
     texts = " ".join(event.text for event in events if isinstance(event, Notice))
     assert "stopped after step 3" in texts
-    for one, other in zip(
-        _weights(tmp_path / "whole"), _weights(tmp_path / "cut"), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+    _assert_same_weights(whole.path, tmp_path / "cut")
 
 
 def test_a_run_that_is_killed_while_its_model_changes_names_goes_on(
@@ -575,7 +589,7 @@ def test_a_run_that_is_not_gone_on_with_is_told_of(
 def test_a_run_goes_on_with_what_rate_and_statistics_follow_from(
     tmp_path: Path,
 ) -> None:
-    model = ModelConfig("unet_small", options={"filters": [4, 8, 8], "dropout": []})
+    model = ModelConfig("unet_small", options={"filters": [4, 8], "dropout": []})
     config = _config(schedule="plateau")
     rng = np.random.default_rng(0)
 
@@ -606,7 +620,7 @@ def test_where_the_drive_goes_away_no_folder_is_made_in_its_place(
     images: list[TrainingImage], tmp_path: Path
 ) -> None:
     drive = tmp_path / "drive"
-    run = train(images, drive / "model", _config(epochs=3))
+    run = train(images, drive / "model", _config(), model=SMALL)
     next(event for event in run if isinstance(event, ModelSaved))
     drive.rename(tmp_path / "away")
     with pytest.raises(EngineError, match="The folder for the model is gone"):

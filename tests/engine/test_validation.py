@@ -22,9 +22,8 @@ from unetloop.validation import count_nuclei, predict_windows, score_windows
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("without_onnx")
 
-
+@pytest.mark.usefixtures("quick_networks")
 @pytest.mark.parametrize(
     "kind", [SMALL, LARGE, replace(SMALL, diameter=10.0)], ids=["15", "38", "10"]
 )
