@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from unetloop.checkpoint import Model
     from unetloop.held_out import Window
+    from unetloop.network import Network
     from unetloop.training_image import TrainingImage
 
 __all__ = ["examine"]
@@ -76,18 +77,18 @@ def examine(
     known = _learned(model) | _learned(root) | set(taken)
     fresh = [image for image in images if _key(image.describe()) not in known]
     config = TrainingConfig(normalization=root.normalization)
+    networks: list[Network] = []
     for image in fresh:
         windows: list[Window] = []
         yield from cut_windows([image], root.diameter, config, windows.append)
         if not windows or count_nuclei(windows[0]) < _FEWEST_NUCLEI:
             continue
+        if not networks:
+            pixels = windows[0].image[..., 0].size
+            networks = [each.network(pixels) for each in (model, root)]
         after, before = (
-            window_scores(
-                windows,
-                predict_windows(each.network(windows[0].image[..., 0].size), windows),
-                each.instances,
-            )[0]
-            for each in (model, root)
+            window_scores(windows, predict_windows(network, windows), each.instances)[0]
+            for each, network in zip((model, root), networks, strict=True)
         )
         exam = {"model": model.path.name, "gain": after - before}
         taken[_key(image.describe())] = exam
